@@ -1,0 +1,6 @@
+//! Tells the linker how a Node.js addon is linked.
+
+fn main() {
+    #[cfg(feature = "node")]
+    napi_build::setup();
+}

@@ -1,0 +1,1 @@
+//! What pages said: console messages, exceptions, network in flight.

@@ -1,0 +1,1 @@
+//! The connection to Chrome: one reader, sessions, calls and events.

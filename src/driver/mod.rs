@@ -1,0 +1,15 @@
+//! What the runtime does to a browser.
+
+use crate::pool::{BrowserAction, Event};
+
+/// Performs the pool's browser actions. Each ends in exactly one event with its operation.
+pub trait Driver {
+    /// Starts the action and returns at once; its outcome may be reported before this returns.
+    fn perform(&self, action: BrowserAction);
+}
+
+/// Where a driver reports what came of its actions, and what happens unasked.
+pub trait Outcomes: Send + Sync {
+    /// Hands the event to the pool. May be called from any thread.
+    fn report(&self, event: Event);
+}

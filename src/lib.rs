@@ -1,0 +1,13 @@
+//! A pool of warm headless-Chrome pages for servers that render on behalf of many tenants.
+//!
+//! `pool` decides, `runtime` performs, `driver` speaks to a browser, `node` converts.
+
+pub mod capture;
+pub mod cdp;
+pub mod driver;
+pub mod page;
+pub mod pool;
+pub mod runtime;
+
+#[cfg(feature = "node")]
+mod node;

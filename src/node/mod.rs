@@ -1,0 +1,1 @@
+//! The addon as JavaScript sees it: classes and conversions, nothing else.

@@ -1,0 +1,1 @@
+//! The puppeteer-shaped page for Chrome, without N-API.

@@ -1,0 +1,214 @@
+//! What the pool wants done.
+
+use super::{AffinityKey, ContextId, Failure, OperationId, Priority, RequestId, TabId, TicketId};
+
+/// Something to be done, in the order in which [`super::Pool::poll_action`] returns it.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// For the driver; each ends in an event with its operation.
+    Browser(BrowserAction),
+    /// The tab is now bound to this affinity: what its page says is logged under it.
+    BindTab {
+        /// The tab.
+        tab: TabId,
+        /// Its tenant.
+        affinity: AffinityKey,
+    },
+    /// The tab is gone for good: forget its page, and its console errors unless they are to be kept.
+    ForgetTab {
+        /// The tab.
+        tab: TabId,
+        /// `retainConsoleErrors` of the disposal that closed it.
+        retain_console_errors: bool,
+    },
+    /// Take a permit of the render semaphore for the request.
+    AcquireSemaphore {
+        /// The call.
+        request: RequestId,
+        /// Its place in the queue.
+        priority: Priority,
+    },
+    /// The request no longer waits for a permit; should one still come, give it back at once.
+    AbandonSemaphore {
+        /// The call.
+        request: RequestId,
+    },
+    /// Give the request's permit back.
+    ReleaseSemaphore {
+        /// The call.
+        request: RequestId,
+    },
+    /// Call the render semaphore's `setCapacity`.
+    SetSemaphoreCapacity {
+        /// Pages now.
+        capacity: u32,
+    },
+    /// Resolve the `getPage` promise.
+    Grant {
+        /// The call.
+        request: RequestId,
+        /// Its lease.
+        grant: Grant,
+    },
+    /// Reject the `getPage` promise.
+    Reject {
+        /// The call.
+        request: RequestId,
+        /// Why.
+        error: PoolError,
+    },
+    /// Resolve `disposeAffinity`.
+    DisposalEnded {
+        /// The call.
+        ticket: TicketId,
+    },
+    /// Resolve `evictIdleAffinities`.
+    Evicted {
+        /// The call.
+        ticket: TicketId,
+        /// What was disposed of.
+        affinities: Vec<AffinityKey>,
+    },
+    /// Resolve `warmStandbys`.
+    StandbysWarm {
+        /// The call.
+        ticket: TicketId,
+    },
+    /// Resolve `closeAll`.
+    PoolClosed {
+        /// The call.
+        ticket: TicketId,
+    },
+    /// Call `onAffinityDisposed`.
+    AffinityDisposed {
+        /// The tenant.
+        affinity: AffinityKey,
+    },
+    /// Tell the prerender manager that this server no longer holds the affinity. Ends in
+    /// [`super::Event::ManagerNotified`].
+    NotifyManager {
+        /// Of this action.
+        operation: OperationId,
+        /// The tenant.
+        affinity: AffinityKey,
+    },
+    /// Call `cleanupUserDataDirs()`. Ends in [`super::Event::UserDataDirsCleaned`].
+    CleanUserDataDirs {
+        /// Of this action.
+        operation: OperationId,
+    },
+    /// Write a line to the log named `prerenderer`.
+    Log {
+        /// Its level.
+        level: LogLevel,
+        /// Its text.
+        message: String,
+    },
+}
+
+/// Something for the driver to do to the browser.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BrowserAction {
+    /// One attempt at a standby (SPEC section 5), within its whole budget. Ends in `StandbyReady` or
+    /// `StandbyFailed`; after a failure the machine asks for [`BrowserAction::CloseContext`].
+    CreateStandby {
+        /// Of this action.
+        operation: OperationId,
+        /// The context to make.
+        context: ContextId,
+        /// The page to make in it.
+        tab: TabId,
+    },
+    /// Open and load a page in an orphan's context. Ends in `PageOpened` or `PageOpenFailed`; after a
+    /// failure the machine closes the context, and the driver the page with it.
+    OpenPage {
+        /// Of this action.
+        operation: OperationId,
+        /// The orphan.
+        context: ContextId,
+        /// The page to make in it.
+        tab: TabId,
+    },
+    /// Evaluate something trivial. Ends in `ProbeAnswered` or `ProbeFailed`.
+    Probe {
+        /// Of this action.
+        operation: OperationId,
+        /// The tab.
+        tab: TabId,
+        /// In which it must answer, ms.
+        budget_ms: u64,
+    },
+    /// Close the page. Ends in `PageClosed`.
+    ClosePage {
+        /// Of this action.
+        operation: OperationId,
+        /// The tab.
+        tab: TabId,
+    },
+    /// Close the context, by ever harder means where there are any. Ends in `ContextClosed`, once Chrome has
+    /// let go of it.
+    CloseContext {
+        /// Of this action.
+        operation: OperationId,
+        /// The context.
+        context: ContextId,
+    },
+}
+
+/// What a `getPage` resolves with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// The tab whose page the lease holds.
+    pub tab: TabId,
+    /// Whether the tab was bound to the affinity before.
+    pub reused: bool,
+    /// From the call to the grant, ms.
+    pub launch_ms: u64,
+    /// Where that time went.
+    pub waits: Waits,
+}
+
+/// Where a request spent its time, ms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits {
+    /// For the render semaphore.
+    pub semaphore_ms: u64,
+    /// For admission.
+    pub admission_ms: u64,
+    /// For a tab that others held, without startup and probe.
+    pub tab_queue_ms: u64,
+    /// For a standby, or for a page opened in an orphan.
+    pub tab_startup_ms: u64,
+    /// For liveness probes.
+    pub tab_probe_ms: u64,
+}
+
+/// Why a `getPage` was rejected.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PoolError {
+    /// Nothing can come (`STANDBY_UNAVAILABLE`).
+    #[error("No standby page available for prerender")]
+    StandbyUnavailable {
+        /// Why the last standby could not be made, where that is the reason.
+        cause: Option<Failure>,
+    },
+    /// `closeAll` was called while the request waited (`POOL_CLOSED`).
+    #[error("the page pool was closed while the request waited")]
+    Closed,
+    /// A render semaphore from JavaScript rejected; its error is passed on as it is.
+    #[error("{}", .0.message)]
+    Semaphore(Failure),
+}
+
+/// Levels of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogLevel {
+    /// Expected and of no interest by default.
+    Debug,
+    /// A normal change.
+    Info,
+    /// Something an operator should see.
+    Warn,
+    /// Something failed.
+    Error,
+}

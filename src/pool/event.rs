@@ -1,0 +1,218 @@
+//! What happens to the pool: calls of its users, outcomes of its actions, and what Chrome does unasked.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{AffinityKey, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
+
+/// The time, as given from outside.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Now {
+    /// Milliseconds on a clock that never goes back; deadlines are on it.
+    pub monotonic_ms: u64,
+    /// `Date.now()`; may stand still or go back. Everything that callers see is on it: waits, last use,
+    /// idle times.
+    pub wall_ms: f64,
+}
+
+/// What the machine may know of the world when it handles an event.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Inputs {
+    /// The time.
+    pub now: Now,
+    /// Whether the render semaphore had no free permit just before this event.
+    pub semaphore_full: bool,
+}
+
+/// Something that happened.
+///
+/// An outcome whose operation, request or tab no longer exists changes nothing.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// `getPage`, arguments already checked.
+    GetPage {
+        /// Names the call, and later the lease.
+        request: RequestId,
+        /// The tenant.
+        affinity: AffinityKey,
+        /// What the lease is for.
+        queue: QueueKind,
+        /// Order among waiters.
+        priority: Priority,
+    },
+    /// The signal of a `getPage` that has not ended was aborted. The caller's promise is rejected by whoever
+    /// sends this; the machine takes the request out of every queue and gives back all it held.
+    Cancel {
+        /// The call.
+        request: RequestId,
+    },
+    /// `lease.release()`; a second one changes nothing.
+    Release {
+        /// The call that was granted.
+        request: RequestId,
+    },
+    /// `disposeAffinity`.
+    Dispose {
+        /// Answered with [`super::Action::DisposalEnded`].
+        ticket: TicketId,
+        /// The tenant.
+        affinity: AffinityKey,
+        /// How.
+        options: DisposeOptions,
+    },
+    /// `evictIdleAffinities`; answered with [`super::Action::Evicted`].
+    EvictIdle {
+        /// The call.
+        ticket: TicketId,
+        /// Affinities whose newest use is older than this go. Not finite or ≤ 0: none.
+        max_idle_ms: f64,
+    },
+    /// `warmStandbys`; answered with [`super::Action::StandbysWarm`].
+    WarmStandbys {
+        /// The call.
+        ticket: TicketId,
+    },
+    /// `closeAll`; answered with [`super::Action::PoolClosed`].
+    CloseAll {
+        /// The call.
+        ticket: TicketId,
+    },
+    /// A standby stands on the host app and is ready.
+    StandbyReady {
+        /// Of [`super::BrowserAction::CreateStandby`].
+        operation: OperationId,
+    },
+    /// An attempt at a standby failed or ran out of its budget. The machine closes the context, which the
+    /// driver answers also when the context never came, or comes later.
+    StandbyFailed {
+        /// Of [`super::BrowserAction::CreateStandby`].
+        operation: OperationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// A page stands in the orphan's context and is ready.
+    PageOpened {
+        /// Of [`super::BrowserAction::OpenPage`].
+        operation: OperationId,
+    },
+    /// No page could be opened in the orphan's context.
+    PageOpenFailed {
+        /// Of [`super::BrowserAction::OpenPage`].
+        operation: OperationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The tab answered its probe within the budget.
+    ProbeAnswered {
+        /// Of [`super::BrowserAction::Probe`].
+        operation: OperationId,
+    },
+    /// The tab did not answer its probe, or answered with an error.
+    ProbeFailed {
+        /// Of [`super::BrowserAction::Probe`].
+        operation: OperationId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The page is closed, or its close failed and there is nothing more to wait for.
+    PageClosed {
+        /// Of [`super::BrowserAction::ClosePage`].
+        operation: OperationId,
+        /// Why the close failed, if it did.
+        failure: Option<Failure>,
+    },
+    /// Chrome has let go of the context, or its close failed and there is nothing more to wait for.
+    ContextClosed {
+        /// Of [`super::BrowserAction::CloseContext`].
+        operation: OperationId,
+        /// Why the close failed, if it did.
+        failure: Option<Failure>,
+    },
+    /// The render semaphore gave the request its permit.
+    SemaphoreAcquired {
+        /// The call.
+        request: RequestId,
+    },
+    /// A render semaphore from JavaScript rejected or threw; the request ends with that error.
+    SemaphoreFailed {
+        /// The call.
+        request: RequestId,
+        /// What it rejected with.
+        failure: Failure,
+    },
+    /// The manager has answered, failed, or been given up on.
+    ManagerNotified {
+        /// Of [`super::Action::NotifyManager`].
+        operation: OperationId,
+    },
+    /// `cleanupUserDataDirs()` has ended.
+    UserDataDirsCleaned {
+        /// Of [`super::Action::CleanUserDataDirs`].
+        operation: OperationId,
+        /// Why it failed, if it did.
+        failure: Option<Failure>,
+    },
+    /// The renderer of the tab died.
+    TabCrashed {
+        /// The tab.
+        tab: TabId,
+    },
+    /// Chrome died or its connection broke: every context and page is gone at once. Operations under way
+    /// still report.
+    BrowserDisconnected,
+}
+
+/// Options of `disposeAffinity`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DisposeOptions {
+    /// Whether the call waits for the teardown. Default: true.
+    pub await_idle: bool,
+    /// Whether the console errors of its pages stay readable. Default: false.
+    pub retain_console_errors: bool,
+    /// Whether the primary context stays as an orphan. Default: false.
+    pub retain_shared_context: bool,
+}
+
+impl Default for DisposeOptions {
+    fn default() -> Self {
+        Self { await_idle: true, retain_console_errors: false, retain_shared_context: false }
+    }
+}
+
+/// Why an operation failed.
+#[derive(Clone)]
+pub struct Failure {
+    /// What kind it is: decides how it is logged.
+    pub kind: FailureKind,
+    /// For the log.
+    pub message: String,
+    /// The error itself, for `cause`: opaque here.
+    pub cause: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure without a `cause`.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), cause: None }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({})", self.kind, self.message)
+    }
+}
+
+/// Kinds of [`Failure`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailureKind {
+    /// The host app is not there yet (`StandbyTargetNotReadyError`): expected while it starts.
+    TargetNotReady,
+    /// The budget ran out.
+    TimedOut,
+    /// The browser is gone, or could not be launched.
+    Browser,
+    /// Anything else.
+    Other,
+}

@@ -1,0 +1,1 @@
+//! Runs the machine: lock, handle, unlock, perform.
