@@ -176,7 +176,11 @@ pub struct DisposeOptions {
 
 impl Default for DisposeOptions {
     fn default() -> Self {
-        Self { await_idle: true, retain_console_errors: false, retain_shared_context: false }
+        Self {
+            await_idle: true,
+            retain_console_errors: false,
+            retain_shared_context: false,
+        }
     }
 }
 
@@ -194,7 +198,11 @@ pub struct Failure {
 impl Failure {
     /// A failure without a `cause`.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), cause: None }
+        Self {
+            kind,
+            message: message.into(),
+            cause: None,
+        }
     }
 }
 

@@ -1,0 +1,165 @@
+//! JavaScript errors: those that were thrown at us, and those that we make.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use napi::Unknown;
+
+use super::reference::JsRef;
+use super::scope::Scope;
+use super::value::Value;
+
+thread_local! {
+    static CLASSES: RefCell<HashMap<String, JsRef>> = RefCell::new(HashMap::new());
+}
+
+/// Whatever JavaScript threw or rejected with, as it is.
+#[derive(Clone)]
+pub(crate) struct Thrown(Option<JsRef>);
+
+impl Thrown {
+    pub(crate) fn new(value: Value<'_>) -> Self {
+        Self(JsRef::new(value))
+    }
+
+    pub(crate) fn type_error(scope: Scope<'_>, message: &str) -> Self {
+        Self::new(scope.error(ErrorClass::TypeError, message, None))
+    }
+
+    /// A rejected argument or option: a `TypeError` with `ERR_INVALID_ARG_VALUE`.
+    pub(crate) fn invalid_argument(scope: Scope<'_>, message: &str) -> Self {
+        Self::new(scope.error(ErrorClass::TypeError, message, Some("ERR_INVALID_ARG_VALUE")))
+    }
+
+    pub(crate) fn value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        self.0
+            .as_ref()
+            .map_or_else(|| scope.undefined(), |reference| reference.get(scope))
+    }
+
+    pub(crate) fn into_ref(self) -> Option<JsRef> {
+        self.0
+    }
+
+    /// Its `message`, or the value as text: for a log line.
+    pub(crate) fn message(&self, scope: Scope<'_>) -> String {
+        let value = self.value(scope);
+        let message = value.get("message").ok().and_then(Value::as_string);
+        message
+            .or_else(|| value.coerce_to_string().ok())
+            .unwrap_or_else(|| "unknown error".to_owned())
+    }
+
+    /// For returning it from a `#[napi]` function, which throws it as it is.
+    pub(crate) fn into_napi(self, scope: Scope<'_>) -> napi::Error {
+        let value = self.value(scope);
+        #[expect(unsafe_code, reason = "wraps the same value in napi's type")]
+        // SAFETY: the value belongs to this environment and scope.
+        let unknown = unsafe { Unknown::from_raw_unchecked(scope.raw_env(), value.raw()) };
+        napi::Error::from_unknown_without_coercion(unknown)
+    }
+}
+
+/// The JavaScript classes of our errors: `Error` and `TypeError` of the language, the others registered by
+/// the loader under their names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ErrorClass {
+    Error,
+    TypeError,
+    PrerenderCancelledError,
+    StandbyTargetNotReadyError,
+    TimeoutError,
+    ProtocolError,
+    TargetCloseError,
+}
+
+impl ErrorClass {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "Error",
+            Self::TypeError => "TypeError",
+            Self::PrerenderCancelledError => "PrerenderCancelledError",
+            Self::StandbyTargetNotReadyError => "StandbyTargetNotReadyError",
+            Self::TimeoutError => "TimeoutError",
+            Self::ProtocolError => "ProtocolError",
+            Self::TargetCloseError => "TargetCloseError",
+        }
+    }
+
+    /// The class as JavaScript has it, where there is one.
+    pub(crate) fn constructor(self, scope: Scope<'_>) -> Option<Value<'_>> {
+        let registered =
+            CLASSES.with(|classes| classes.borrow().get(self.name()).map(|class| class.get(scope)));
+        registered
+            .or_else(|| scope.global().get(self.name()).ok())
+            .filter(|class| class.is_function())
+    }
+}
+
+/// Takes over the classes that the loader defines, by name.
+pub(crate) fn register_error_classes(classes: Value<'_>) -> Result<(), Thrown> {
+    for class in [
+        ErrorClass::PrerenderCancelledError,
+        ErrorClass::StandbyTargetNotReadyError,
+        ErrorClass::TimeoutError,
+        ErrorClass::ProtocolError,
+        ErrorClass::TargetCloseError,
+    ] {
+        let constructor = classes.get(class.name())?;
+        if let Some(constructor) = constructor
+            .is_function()
+            .then(|| JsRef::new(constructor))
+            .flatten()
+        {
+            CLASSES.with(|classes| classes.borrow_mut().insert(class.name().to_owned(), constructor));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn clear() {
+    CLASSES.with(|classes| classes.borrow_mut().clear());
+}
+
+/// A panic that was stopped before it reached Node.
+pub(super) fn log_panic(panic: &(dyn Any + Send)) {
+    let text = panic_text(panic);
+    tracing::error!(panic = text, "a panic was stopped before it reached JavaScript");
+    eprintln!("[pagepool] a panic was stopped before it reached JavaScript: {text}");
+}
+
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+impl<'s> Scope<'s> {
+    /// `new Class(message)` with its `code`.
+    pub(crate) fn error(self, class: ErrorClass, message: &str, code: Option<&str>) -> Value<'s> {
+        let constructor = class
+            .constructor(self)
+            .or_else(|| ErrorClass::Error.constructor(self));
+        let made = constructor.and_then(|constructor| constructor.construct(&[self.string(message)]).ok());
+        // Without a global `Error` there is nothing better than the text.
+        let error = made.unwrap_or_else(|| self.string(message));
+        if let Some(code) = code {
+            error.set("code", self.string(code));
+        }
+        error
+    }
+
+    /// The same with a `cause`.
+    pub(crate) fn error_with_cause(
+        self,
+        class: ErrorClass,
+        message: &str,
+        code: Option<&str>,
+        cause: Value<'_>,
+    ) -> Value<'s> {
+        self.error(class, message, code).set("cause", cause)
+    }
+}
