@@ -1,0 +1,443 @@
+//! The table of pending calls and sessions, and what an incoming message does to it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::net::unix::pipe as unix_pipe;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
+
+use super::envelope::{AttachedToTarget, DetachedFromTarget, Incoming, Outgoing, TargetGone, protocol_error};
+use super::pipe::{self, PipeWriter};
+use super::session::{Session, SessionKey};
+use super::{CallError, CloseReason, ConnectError, io, websocket};
+
+/// What a call does with its answer, on the reader.
+pub(super) type Callback = Box<dyn FnOnce(Result<&RawValue, CallError>) + Send>;
+
+/// A connection to one browser. Clones are the same connection.
+///
+/// It lasts until [`Connection::close`], or until the browser ends it.
+#[derive(Clone)]
+pub struct Connection {
+    shared: Arc<Shared>,
+    browser: Session,
+}
+
+impl Connection {
+    /// Speaks to a Chrome started with `--remote-debugging-pipe`: `receiver` is the reading end of what Chrome
+    /// writes, `sender` the writing end of what it reads.
+    ///
+    /// # Errors
+    /// Where the descriptors are not the ends of pipes.
+    pub fn over_pipe(receiver: OwnedFd, sender: OwnedFd) -> Result<Self, ConnectError> {
+        let runtime = io::handle();
+        let entered = runtime.enter();
+        let receiver = unix_pipe::Receiver::from_owned_fd(receiver)?;
+        let writer = Arc::new(PipeWriter::new(unix_pipe::Sender::from_owned_fd(sender)?));
+        drop(entered);
+        let (shared, browser) = Shared::new(Outlet::Pipe(Arc::clone(&writer)));
+        let reader = pipe::read(Arc::clone(&shared), receiver);
+        shared.run(reader, async move { writer.drain().await });
+        Ok(Self { shared, browser })
+    }
+
+    /// Speaks to the browser behind a `ws://` endpoint.
+    ///
+    /// # Errors
+    /// Where the endpoint refuses, is none, or does not answer within the deadline.
+    pub async fn over_websocket(endpoint: &str, deadline: Duration) -> Result<Self, ConnectError> {
+        let (sink, stream) = websocket::connect(endpoint, deadline).await?.split();
+        let (sender, messages) = mpsc::unbounded_channel();
+        let (shared, browser) = Shared::new(Outlet::Channel(sender));
+        let reader = websocket::read(Arc::clone(&shared), stream);
+        shared.run(reader, websocket::write(messages, sink));
+        Ok(Self { shared, browser })
+    }
+
+    /// The browser's own session.
+    #[must_use]
+    pub fn browser(&self) -> &Session {
+        &self.browser
+    }
+
+    /// The attached session of this id.
+    #[must_use]
+    pub fn session(&self, id: &str) -> Option<Session> {
+        self.shared.session(id)
+    }
+
+    /// Ends the connection on purpose; what is pending ends with [`CallError::Disconnected`].
+    pub fn close(&self) {
+        self.shared.disconnect();
+    }
+
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.browser.close_reason().is_some()
+    }
+
+    /// Waits until the connection has ended.
+    pub async fn closed(&self) {
+        self.browser.closed().await;
+    }
+}
+
+enum Outlet {
+    Pipe(Arc<PipeWriter>),
+    Channel(mpsc::UnboundedSender<String>),
+}
+
+struct Pending {
+    session: SessionKey,
+    method: Cow<'static, str>,
+    deadline: Option<(Instant, Duration)>,
+    callback: Callback,
+}
+
+#[derive(Default)]
+struct State {
+    last_id: u64,
+    last_session: u64,
+    pending: HashMap<u64, Pending>,
+    /// By time; the deadline task sleeps until the first.
+    deadlines: BTreeSet<(Instant, u64)>,
+    sessions: HashMap<Box<str>, Session>,
+    tasks: Vec<AbortHandle>,
+    closed: bool,
+}
+
+impl State {
+    fn take(&mut self, id: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&id)?;
+        if let Some((at, _)) = pending.deadline {
+            self.deadlines.remove(&(at, id));
+        }
+        Some(pending)
+    }
+
+    fn take_all_of(&mut self, session: SessionKey) -> Vec<Pending> {
+        let ids: Vec<u64> = self
+            .pending
+            .iter()
+            .filter(|(_, call)| call.session == session)
+            .map(|(id, _)| *id)
+            .collect();
+        ids.into_iter().filter_map(|id| self.take(id)).collect()
+    }
+}
+
+/// What the connection, its sessions and its tasks have in common.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    outlet: Outlet,
+    earlier_deadline: Notify,
+}
+
+impl Shared {
+    fn new(outlet: Outlet) -> (Arc<Self>, Session) {
+        let shared = Arc::new(Self {
+            state: Mutex::default(),
+            outlet,
+            earlier_deadline: Notify::new(),
+        });
+        let browser = Session::root(&shared);
+        shared.lock().sessions.insert("".into(), browser.clone());
+        (shared, browser)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(
+        self: &Arc<Self>,
+        reader: impl Future<Output = ()> + Send + 'static,
+        writer: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let ended = DisconnectOnDrop(Arc::clone(self));
+        let reader = async move {
+            // Dropped when the reader ends, however it ends.
+            let _ended = ended;
+            reader.await;
+        };
+        let deadlines = Arc::clone(self);
+        let tasks = [
+            io::spawn(reader),
+            io::spawn(writer),
+            io::spawn(async move { deadlines.watch().await }),
+        ];
+        let mut state = self.lock();
+        state.tasks = tasks.iter().map(tokio::task::JoinHandle::abort_handle).collect();
+        if state.closed {
+            state.tasks.drain(..).for_each(|task| task.abort());
+        }
+    }
+
+    /// Sends a command. The callback runs once: on the reader, or here where nothing can be sent.
+    pub fn call(
+        &self,
+        session: &Session,
+        method: Cow<'static, str>,
+        params: impl Serialize,
+        deadline: Option<Duration>,
+        callback: Callback,
+    ) {
+        let id = {
+            let mut state = self.lock();
+            state.last_id += 1;
+            state.last_id
+        };
+        let envelope = Outgoing {
+            id,
+            method: &method,
+            params,
+            session_id: session.id(),
+        };
+        let message = match serde_json::to_vec(&envelope) {
+            Ok(message) => message,
+            Err(source) => return callback(Err(CallError::Encode { method, source })),
+        };
+        let mut state = self.lock();
+        if let Some(refuse) = session.refusal(&method) {
+            drop(state);
+            return callback(Err(refuse(method)));
+        }
+        let deadline = deadline.map(|after| (Instant::now() + after, after));
+        if let Some((at, _)) = deadline {
+            let earliest = state.deadlines.first().is_none_or(|(first, _)| at < *first);
+            state.deadlines.insert((at, id));
+            if earliest {
+                self.earlier_deadline.notify_one();
+            }
+        }
+        state.pending.insert(
+            id,
+            Pending {
+                session: session.key(),
+                method,
+                deadline,
+                callback,
+            },
+        );
+        drop(state);
+        self.send(message);
+    }
+
+    fn send(&self, mut message: Vec<u8>) {
+        match &self.outlet {
+            Outlet::Pipe(pipe) => {
+                message.push(0);
+                pipe.write(&message);
+            }
+            Outlet::Channel(channel) => match String::from_utf8(message) {
+                // A closed channel means a broken connection, which rejects the call.
+                Ok(text) => drop(channel.send(text)),
+                Err(error) => tracing::error!(%error, "serde_json wrote something that is not UTF-8"),
+            },
+        }
+    }
+
+    /// Takes one message from Chrome apart. Runs on the reader only.
+    pub fn receive(&self, message: &[u8]) {
+        let incoming = match serde_json::from_slice::<Incoming<'_>>(message) {
+            Ok(incoming) => incoming,
+            Err(error) => {
+                tracing::warn!(%error, bytes = message.len(), "a message from Chrome was not understood");
+                return;
+            }
+        };
+        if let Some(id) = incoming.id {
+            let Some(call) = self.lock().take(id) else { return };
+            match (incoming.error, incoming.result) {
+                (Some(error), _) => (call.callback)(Err(protocol_error(call.method, error))),
+                (None, Some(result)) => (call.callback)(Ok(result)),
+                (None, None) => (call.callback)(Ok(RawValue::NULL)),
+            }
+        } else if let Some(method) = incoming.method {
+            let Some(session) = self.session(incoming.session_id.unwrap_or_default()) else {
+                return;
+            };
+            let params = incoming.params.unwrap_or(RawValue::NULL);
+            self.observe(&session, method, params);
+            session.dispatch(method, params);
+        }
+    }
+
+    /// Keeps the table of sessions in step with Chrome's targets.
+    fn observe(&self, session: &Session, method: &str, params: &RawValue) {
+        match method {
+            "Target.attachedToTarget" => {
+                if let Some(event) = parse::<AttachedToTarget<'_>>(method, params) {
+                    self.attach(session, &event);
+                }
+            }
+            "Target.detachedFromTarget" => {
+                if let Some(event) = parse::<DetachedFromTarget<'_>>(method, params)
+                    && let Some(detached) = self.session(event.session_id)
+                {
+                    self.close_session(&detached);
+                }
+            }
+            "Target.targetDestroyed" => {
+                if let Some(event) = parse::<TargetGone<'_>>(method, params) {
+                    self.sessions_of(event.target_id)
+                        .iter()
+                        .for_each(|gone| self.close_session(gone));
+                }
+            }
+            "Target.targetCrashed" => {
+                if let Some(event) = parse::<TargetGone<'_>>(method, params) {
+                    self.sessions_of(event.target_id)
+                        .iter()
+                        .for_each(|crashed| self.crash(crashed));
+                }
+            }
+            "Inspector.targetCrashed" => self.crash(session),
+            "Inspector.targetReloadedAfterCrash" => session.set_crashed(false),
+            _ => {}
+        }
+    }
+
+    fn attach(&self, parent: &Session, event: &AttachedToTarget<'_>) {
+        let mut state = self.lock();
+        state.last_session += 1;
+        let key = SessionKey(state.last_session);
+        let session = parent.child(
+            key,
+            event.session_id,
+            event.target_info.target_id,
+            event.target_info.kind,
+        );
+        state.sessions.insert(event.session_id.into(), session);
+    }
+
+    pub fn session(&self, id: &str) -> Option<Session> {
+        self.lock().sessions.get(id).cloned()
+    }
+
+    fn sessions_of(&self, target_id: &str) -> Vec<Session> {
+        let state = self.lock();
+        state
+            .sessions
+            .values()
+            .filter(|session| session.target_id() == Some(target_id))
+            .cloned()
+            .collect()
+    }
+
+    fn crash(&self, session: &Session) {
+        let calls = {
+            let mut state = self.lock();
+            session.set_crashed(true);
+            state.take_all_of(session.key())
+        };
+        for call in calls {
+            (call.callback)(Err(CallError::TargetCrashed { method: call.method }));
+        }
+    }
+
+    /// Ends the session, and those attached through it.
+    fn close_session(&self, session: &Session) {
+        let (children, calls) = {
+            let mut state = self.lock();
+            if let Some(id) = session.id() {
+                state.sessions.remove(id);
+            }
+            session.set_closed(CloseReason::TargetClosed);
+            let children: Vec<Session> = state
+                .sessions
+                .values()
+                .filter(|other| other.parent() == Some(session.key()))
+                .cloned()
+                .collect();
+            (children, state.take_all_of(session.key()))
+        };
+        for call in calls {
+            (call.callback)(Err(CallError::TargetClosed { method: call.method }));
+        }
+        for child in &children {
+            self.close_session(child);
+        }
+    }
+
+    /// Ends everything; only the first call does something.
+    fn disconnect(&self) {
+        let (calls, tasks) = {
+            let mut state = self.lock();
+            state.closed = true;
+            for session in state.sessions.values() {
+                session.set_closed(CloseReason::Disconnected);
+            }
+            state.sessions.clear();
+            state.deadlines.clear();
+            (
+                std::mem::take(&mut state.pending),
+                std::mem::take(&mut state.tasks),
+            )
+        };
+        for call in calls.into_values() {
+            (call.callback)(Err(CallError::Disconnected { method: call.method }));
+        }
+        for task in tasks {
+            task.abort();
+        }
+    }
+
+    /// Ends calls whose deadline has come.
+    async fn watch(&self) {
+        loop {
+            let first = self.lock().deadlines.first().map(|(at, _)| *at);
+            let Some(at) = first else {
+                self.earlier_deadline.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(at.into()) => self.expire(Instant::now()),
+                () = self.earlier_deadline.notified() => {}
+            }
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        loop {
+            let late = {
+                let mut state = self.lock();
+                match state.deadlines.first().copied() {
+                    Some((at, id)) if at <= now => state.take(id),
+                    _ => return,
+                }
+            };
+            if let Some(Pending {
+                method,
+                deadline: Some((_, after)),
+                callback,
+                ..
+            }) = late
+            {
+                callback(Err(CallError::TimedOut { method, after }));
+            }
+        }
+    }
+}
+
+struct DisconnectOnDrop(Arc<Shared>);
+
+impl Drop for DisconnectOnDrop {
+    fn drop(&mut self) {
+        self.0.disconnect();
+    }
+}
+
+fn parse<'a, T: serde::Deserialize<'a>>(method: &str, params: &'a RawValue) -> Option<T> {
+    serde_json::from_str(params.get())
+        .inspect_err(|error| tracing::warn!(%error, method, "an event of Chrome was not understood"))
+        .ok()
+}

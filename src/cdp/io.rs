@@ -1,0 +1,44 @@
+//! The one thread on which everything that speaks to Chrome runs.
+//!
+//! Chrome is started from it as well: Linux ties `PR_SET_PDEATHSIG` to the thread that forked, and this one
+//! lives as long as the process.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
+
+static HANDLE: OnceLock<Handle> = OnceLock::new();
+
+/// The runtime's handle; the first call starts the thread.
+pub fn handle() -> &'static Handle {
+    HANDLE.get_or_init(start)
+}
+
+/// Runs the future on the thread.
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    handle().spawn(future)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a process that can have neither a thread nor epoll cannot run Chrome"
+)]
+fn start() -> Handle {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("an I/O runtime");
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("pagepool-io".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .expect("an I/O thread");
+    handle
+}

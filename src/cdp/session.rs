@@ -1,0 +1,342 @@
+//! Calls and listeners of one attached target.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::target::AttachToTargetParams;
+use chromiumoxide::types::Command;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::{oneshot, watch};
+
+use super::connection::Shared;
+use super::{CallError, CloseReason};
+
+/// How long a command may take where nothing else is said. Chrome answers in milliseconds; what runs a page's
+/// own code needs a deadline of its own, or none.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Names a session within its connection; session ids of Chrome are strings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SessionKey(pub u64);
+
+/// One attached target, or the browser itself. Clones are the same session.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    shared: Weak<Shared>,
+    key: SessionKey,
+    parent: Option<SessionKey>,
+    id: Option<Box<str>>,
+    target: Option<(Box<str>, Box<str>)>,
+    listeners: Mutex<HashMap<Cow<'static, str>, Vec<Arc<Registration>>>>,
+    next_listener: AtomicU64,
+    closed: watch::Sender<Option<CloseReason>>,
+    crashed: AtomicBool,
+}
+
+type Handler = Box<dyn FnMut(&RawValue) + Send>;
+
+struct Registration {
+    id: u64,
+    live: AtomicBool,
+    handler: Mutex<Handler>,
+}
+
+/// Calls its handler until it is dropped.
+#[must_use = "a listener that is dropped hears nothing"]
+pub struct Listener {
+    session: Weak<Inner>,
+    method: Cow<'static, str>,
+    registration: Arc<Registration>,
+}
+
+impl Session {
+    pub(super) fn root(shared: &Arc<Shared>) -> Self {
+        Self::new(Arc::downgrade(shared), SessionKey(0), None, None, None)
+    }
+
+    pub(super) fn child(&self, key: SessionKey, id: &str, target_id: &str, kind: &str) -> Self {
+        let target = Some((target_id.into(), kind.into()));
+        Self::new(
+            self.0.shared.clone(),
+            key,
+            Some(self.0.key),
+            Some(id.into()),
+            target,
+        )
+    }
+
+    fn new(
+        shared: Weak<Shared>,
+        key: SessionKey,
+        parent: Option<SessionKey>,
+        id: Option<Box<str>>,
+        target: Option<(Box<str>, Box<str>)>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            shared,
+            key,
+            parent,
+            id,
+            target,
+            listeners: Mutex::default(),
+            next_listener: AtomicU64::new(0),
+            closed: watch::Sender::new(None),
+            crashed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Chrome's id of the session; the browser's own has none.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.0.id.as_deref()
+    }
+
+    /// Chrome's id of the target.
+    #[must_use]
+    pub fn target_id(&self) -> Option<&str> {
+        self.0.target.as_ref().map(|(id, _)| &**id)
+    }
+
+    /// Chrome's type of the target, such as `page` or `iframe`.
+    #[must_use]
+    pub fn target_type(&self) -> Option<&str> {
+        self.0.target.as_ref().map(|(_, kind)| &**kind)
+    }
+
+    /// Sends a command at once, with [`DEFAULT_DEADLINE`]; the answer may be awaited later.
+    pub fn send<C>(&self, command: C) -> Call<C::Response>
+    where
+        C: Command,
+        C::Response: Send + 'static,
+    {
+        self.send_within(command, Some(DEFAULT_DEADLINE))
+    }
+
+    /// Sends a command at once; the answer may be awaited later.
+    #[expect(clippy::needless_pass_by_value, reason = "a command is spent when it is sent")]
+    pub fn send_within<C>(&self, command: C, deadline: Option<Duration>) -> Call<C::Response>
+    where
+        C: Command,
+        C::Response: Send + 'static,
+    {
+        let method = command.identifier();
+        let name = method.clone();
+        self.request(method, &command, deadline, move |raw| {
+            serde_json::from_str(raw.get()).map_err(|source| CallError::Decode { method: name, source })
+        })
+    }
+
+    /// Sends any command at once; the answer may be awaited later.
+    pub fn send_raw(
+        &self,
+        method: impl Into<Cow<'static, str>>,
+        params: impl Serialize,
+        deadline: Option<Duration>,
+    ) -> Call<Box<RawValue>> {
+        self.request(method.into(), params, deadline, |raw| Ok(raw.to_owned()))
+    }
+
+    fn request<T: Send + 'static>(
+        &self,
+        method: Cow<'static, str>,
+        params: impl Serialize,
+        deadline: Option<Duration>,
+        decode: impl FnOnce(&RawValue) -> Result<T, CallError> + Send + 'static,
+    ) -> Call<T> {
+        let (sender, receiver) = oneshot::channel();
+        let name = method.clone();
+        self.call(method, params, deadline, move |answer| {
+            // Nobody waits any more where the receiver is gone.
+            drop(sender.send(answer.and_then(decode)));
+        });
+        Call {
+            receiver,
+            method: name,
+        }
+    }
+
+    /// Sends a command. The callback runs once: on the reader, before anything that Chrome said later; or
+    /// within this call where the session takes no more calls.
+    pub fn call(
+        &self,
+        method: impl Into<Cow<'static, str>>,
+        params: impl Serialize,
+        deadline: Option<Duration>,
+        callback: impl FnOnce(Result<&RawValue, CallError>) + Send + 'static,
+    ) {
+        let method = method.into();
+        match self.0.shared.upgrade() {
+            Some(shared) => shared.call(self, method, params, deadline, Box::new(callback)),
+            None => callback(Err(CallError::Disconnected { method })),
+        }
+    }
+
+    /// Calls the handler with the parameters of each such event, on the reader, in order.
+    pub fn on(
+        &self,
+        method: impl Into<Cow<'static, str>>,
+        handler: impl FnMut(&RawValue) + Send + 'static,
+    ) -> Listener {
+        let method = method.into();
+        let registration = Arc::new(Registration {
+            id: self.0.next_listener.fetch_add(1, Ordering::Relaxed),
+            live: AtomicBool::new(true),
+            handler: Mutex::new(Box::new(handler)),
+        });
+        self.0
+            .lock_listeners()
+            .entry(method.clone())
+            .or_default()
+            .push(Arc::clone(&registration));
+        Listener {
+            session: Arc::downgrade(&self.0),
+            method,
+            registration,
+        }
+    }
+
+    /// Opens one more session on the target.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn attach(&self, target_id: impl Into<String>) -> Result<Session, CallError> {
+        let command = AttachToTargetParams::builder()
+            .target_id(target_id.into())
+            .flatten(true)
+            .build();
+        let method = Cow::Borrowed("Target.attachToTarget");
+        let command = command.map_err(|message| CallError::Encode {
+            method: method.clone(),
+            source: serde::ser::Error::custom(message),
+        })?;
+        let id = self.send(command).await?.session_id;
+        // `Target.attachedToTarget` comes before the answer; the target may have gone since.
+        let shared = self.0.shared.upgrade();
+        shared
+            .and_then(|shared| shared.session(id.as_ref()))
+            .ok_or(CallError::TargetClosed { method })
+    }
+
+    /// Why the session takes no more calls, once it does not.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        *self.0.closed.borrow()
+    }
+
+    /// Whether the renderer died and has not been replaced.
+    #[must_use]
+    pub fn is_crashed(&self) -> bool {
+        self.0.crashed.load(Ordering::Acquire)
+    }
+
+    /// Waits until the session takes no more calls.
+    pub async fn closed(&self) -> CloseReason {
+        let mut closed = self.0.closed.subscribe();
+        match closed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.unwrap_or(CloseReason::Disconnected),
+            Err(_) => CloseReason::Disconnected,
+        }
+    }
+
+    pub(super) fn key(&self) -> SessionKey {
+        self.0.key
+    }
+
+    pub(super) fn parent(&self) -> Option<SessionKey> {
+        self.0.parent
+    }
+
+    pub(super) fn set_closed(&self, reason: CloseReason) {
+        self.0
+            .closed
+            .send_if_modified(|closed| closed.is_none() && closed.replace(reason).is_none());
+    }
+
+    pub(super) fn set_crashed(&self, crashed: bool) {
+        self.0.crashed.store(crashed, Ordering::Release);
+    }
+
+    /// Why this command cannot be sent. Only a new document brings a crashed page back, so that much is let
+    /// through.
+    pub(super) fn refusal(&self, method: &str) -> Option<fn(Cow<'static, str>) -> CallError> {
+        match self.close_reason() {
+            Some(CloseReason::TargetClosed) => return Some(|method| CallError::TargetClosed { method }),
+            Some(CloseReason::Disconnected) => return Some(|method| CallError::Disconnected { method }),
+            None => {}
+        }
+        let revives = matches!(method, "Page.navigate" | "Page.reload" | "Page.close")
+            || method.starts_with("Target.")
+            || method.starts_with("Inspector.");
+        if self.is_crashed() && !revives {
+            Some(|method| CallError::TargetCrashed { method })
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn dispatch(&self, method: &str, params: &RawValue) {
+        let registrations = match self.0.lock_listeners().get(method) {
+            Some(registrations) => registrations.clone(),
+            None => return,
+        };
+        for registration in registrations {
+            if registration.live.load(Ordering::Acquire) {
+                (registration
+                    .handler
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner))(params);
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn lock_listeners(&self) -> MutexGuard<'_, HashMap<Cow<'static, str>, Vec<Arc<Registration>>>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.registration.live.store(false, Ordering::Release);
+        let Some(session) = self.session.upgrade() else {
+            return;
+        };
+        let mut listeners = session.lock_listeners();
+        if let Some(registrations) = listeners.get_mut(&self.method) {
+            registrations.retain(|other| other.id != self.registration.id);
+            if registrations.is_empty() {
+                listeners.remove(&self.method);
+            }
+        }
+    }
+}
+
+/// The answer to a command that is already on its way.
+#[must_use = "the command is sent, but its failure would go unnoticed"]
+pub struct Call<T> {
+    receiver: oneshot::Receiver<Result<T, CallError>>,
+    method: Cow<'static, str>,
+}
+
+impl<T> Future for Call<T> {
+    type Output = Result<T, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.receiver).poll(cx).map(|answer| match answer {
+            Ok(answer) => answer,
+            // The connection was dropped with the call in it.
+            Err(_) => Err(CallError::Disconnected {
+                method: self.method.clone(),
+            }),
+        })
+    }
+}
