@@ -1,1 +1,3 @@
-//! Runs the machine: lock, handle, unlock, perform.
+//! Performing what the pool decided.
+
+pub mod semaphore;

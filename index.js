@@ -1,0 +1,113 @@
+// Loads the addon, and defines what N-API cannot: error classes, functions that run in pages, well-known symbols.
+'use strict';
+
+const { existsSync, readdirSync } = require('node:fs');
+const { join } = require('node:path');
+
+class PrerenderCancelledError extends Error {
+  constructor(init) {
+    const { state = 'queued', reason } = typeof init === 'string' ? { reason: init } : (init ?? {});
+    super(reason === undefined ? 'prerender cancelled' : `prerender cancelled: ${reason}`);
+    this.state = state;
+    if (reason !== undefined) {
+      this.reason = reason;
+    }
+  }
+}
+
+class StandbyTargetNotReadyError extends Error {}
+
+class TimeoutError extends Error {}
+
+class ProtocolError extends Error {}
+
+class TargetCloseError extends ProtocolError {}
+
+function describe(errorClass, code) {
+  for (const [key, value] of [['name', errorClass.name], ['code', code]]) {
+    Object.defineProperty(errorClass.prototype, key, { value, writable: true, configurable: true });
+  }
+}
+
+describe(PrerenderCancelledError, 'PRERENDER_CANCELLED');
+describe(StandbyTargetNotReadyError, 'STANDBY_NOT_READY');
+describe(TimeoutError, 'TIMEOUT');
+describe(ProtocolError, 'PROTOCOL_ERROR');
+describe(TargetCloseError, 'PAGE_CLOSED');
+
+// These run in pages: nothing of this file is in reach there.
+
+function markStandby() {
+  globalThis.__boxelDuringPrerender = true;
+  globalThis.__boxelRenderContext = true;
+}
+
+function isStandbyReady() {
+  return Boolean(document.querySelector('#standby-ready'));
+}
+
+function probe() {
+  return true;
+}
+
+const native = load();
+
+native.__register({
+  PrerenderCancelledError,
+  StandbyTargetNotReadyError,
+  TimeoutError,
+  ProtocolError,
+  TargetCloseError,
+  AsyncSemaphore: native.AsyncSemaphore,
+  markStandby,
+  isStandbyReady,
+  probe,
+});
+
+if (native.PagePool && Symbol.asyncDispose) {
+  Object.defineProperty(native.PagePool.prototype, Symbol.asyncDispose, {
+    value: function asyncDispose() {
+      return this.closeAll();
+    },
+    writable: true,
+    configurable: true,
+  });
+}
+
+for (const [name, value] of Object.entries(native)) {
+  if (!name.startsWith('__')) {
+    exports[name] = value;
+  }
+}
+
+Object.assign(exports, {
+  PrerenderCancelledError,
+  StandbyTargetNotReadyError,
+  TimeoutError,
+  ProtocolError,
+  TargetCloseError,
+});
+
+function load() {
+  const { platform, arch } = process;
+  const stem = `pagepool.${platform}-${arch}`;
+  const abis = { linux: ['-gnu', '-musl'], win32: ['-msvc'] }[platform] ?? [''];
+  const files = abis.map((abi) => join(__dirname, `${stem}${abi}.node`)).filter((path) => existsSync(path));
+  // Making the report takes long: only where there is a choice.
+  const file = files.length > 1 && isMusl() ? files[1] : files[0];
+  if (!file) {
+    const built = readdirSync(__dirname).filter((name) => name.endsWith('.node'));
+    const error = new Error(
+      `pagepool: no addon for ${platform} ${arch} beside index.js` +
+        (built.length ? ` (there: ${built.join(', ')})` : '') +
+        '; "npm run build" makes it',
+    );
+    error.code = 'MODULE_NOT_FOUND';
+    throw error;
+  }
+  return require(file);
+}
+
+function isMusl() {
+  return !process.report?.getReport?.().header?.glibcVersionRuntime;
+}

@@ -1,0 +1,20 @@
+// Named exports for `import`: what `require` gives.
+import addon from './index.js';
+
+export const {
+  AsyncSemaphore,
+  BrowserManager,
+  PagePool,
+  PrerenderCancelledError,
+  ProtocolError,
+  StandbyTargetNotReadyError,
+  TabQueue,
+  TargetCloseError,
+  TimeoutError,
+  abortable,
+  getPendingNetworkRequests,
+  isPrerenderCancellation,
+  throwIfAborted,
+} = addon;
+
+export default addon;
