@@ -144,6 +144,9 @@ pub enum BrowserAction {
         operation: OperationId,
         /// The tab.
         tab: TabId,
+        /// Whether the machine closes the page's context next: a driver whose context takes its pages along
+        /// may answer at once.
+        context_follows: bool,
     },
     /// Close the context, by ever harder means where there are any. Ends in `ContextClosed`, once Chrome has
     /// let go of it.

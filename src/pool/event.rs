@@ -23,6 +23,9 @@ pub struct Inputs {
     pub now: Now,
     /// Whether the render semaphore had no free permit just before this event.
     pub semaphore_full: bool,
+    /// Whether anybody at all held or waited for one of its permits just before this event; false without a
+    /// semaphore, and where it does not tell.
+    pub semaphore_busy: bool,
 }
 
 /// Something that happened.
@@ -42,7 +45,8 @@ pub enum Event {
         priority: Priority,
     },
     /// The signal of a `getPage` that has not ended was aborted. The caller's promise is rejected by whoever
-    /// sends this; the machine takes the request out of every queue and gives back all it held.
+    /// sends this; the machine takes the request out of every queue and gives back all it held. It changes
+    /// nothing once the request was granted: give a lease that nobody wants back with [`Event::Release`].
     Cancel {
         /// The call.
         request: RequestId,
@@ -133,6 +137,8 @@ pub enum Event {
     SemaphoreAcquired {
         /// The call.
         request: RequestId,
+        /// Whether it had to wait: what was not waited for counts as exactly 0.
+        waited: bool,
     },
     /// A render semaphore from JavaScript rejected or threw; the request ends with that error.
     SemaphoreFailed {
