@@ -1,5 +1,7 @@
 //! What the runtime does to a browser.
 
+pub mod chromium;
+
 use crate::pool::{BrowserAction, Event};
 
 /// Performs the pool's browser actions. Each ends in exactly one event with its operation.

@@ -1,0 +1,201 @@
+//! Chrome's command line.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::find::Flavour;
+use super::options::{BrowserOptions, Environment, Headless};
+
+/// What puppeteer passes as well, so that pages behave alike, and what keeps Chrome quiet on a closed network.
+const ALWAYS: &[&str] = &[
+    "--remote-debugging-pipe",
+    "--allow-pre-commit-input",
+    "--disable-background-networking",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-breakpad",
+    "--disable-client-side-phishing-detection",
+    "--disable-component-extensions-with-background-pages",
+    "--disable-component-update",
+    "--disable-crash-reporter",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-hang-monitor",
+    "--disable-infobars",
+    "--disable-ipc-flooding-protection",
+    "--disable-popup-blocking",
+    "--disable-prompt-on-repost",
+    "--disable-quic",
+    "--disable-renderer-backgrounding",
+    "--disable-search-engine-choice-screen",
+    "--disable-sync",
+    "--enable-automation",
+    "--export-tagged-pdf",
+    "--force-color-profile=srgb",
+    "--generate-pdf-document-outline",
+    "--metrics-recording-only",
+    "--no-default-browser-check",
+    "--no-first-run",
+    "--no-startup-window",
+    "--password-store=basic",
+    "--use-mock-keychain",
+];
+
+const DISABLED_FEATURES: &[&str] = &[
+    "Translate",
+    "AcceptCHFrame",
+    "MediaRouter",
+    "OptimizationHints",
+    "WebUIReloadButton",
+    "ProcessPerSiteUpToMainFrameThreshold",
+    "IsolateSandboxedIframes",
+];
+
+const ENABLED_FEATURES: &[&str] = &["PdfOopif"];
+
+/// The whole command line, without the executable.
+pub(super) fn command_line(
+    options: &BrowserOptions,
+    environment: &Environment,
+    flavour: Flavour,
+    profile: &Path,
+    is_root: bool,
+) -> Vec<OsString> {
+    let mut line: Vec<OsString> = ALWAYS.iter().map(OsString::from).collect();
+    let mut given: Vec<OsString> = options.args.iter().chain(&environment.args).cloned().collect();
+
+    let mut disabled: Vec<String> = DISABLED_FEATURES.iter().map(ToString::to_string).collect();
+    disabled.extend(take_features(&mut given, "--disable-features="));
+    line.push(format!("--disable-features={}", disabled.join(",")).into());
+    let mut enabled: Vec<String> = ENABLED_FEATURES.iter().map(ToString::to_string).collect();
+    enabled.extend(take_features(&mut given, "--enable-features="));
+    line.push(format!("--enable-features={}", enabled.join(",")).into());
+
+    if !environment.show_windows && options.headless != Headless::Off {
+        let full = options.headless == Headless::New || flavour == Flavour::Full;
+        line.push(if full { "--headless=new" } else { "--headless" }.into());
+        line.extend(["--hide-scrollbars", "--mute-audio"].map(OsString::from));
+    }
+    if options.no_sandbox.unwrap_or(is_root) || environment.no_sandbox {
+        line.extend(["--no-sandbox", "--disable-setuid-sandbox"].map(OsString::from));
+    }
+    if options.debugging_port {
+        line.push("--remote-debugging-port=0".into());
+    }
+    let mut user_data_dir = OsString::from("--user-data-dir=");
+    user_data_dir.push(profile);
+    line.push(user_data_dir);
+    // Chrome takes the last of several.
+    line.append(&mut given);
+    line
+}
+
+/// Chrome takes only the last list of features, so lists are joined.
+fn take_features(args: &mut Vec<OsString>, flag: &str) -> Vec<String> {
+    let mut features = Vec::new();
+    args.retain(|arg| match arg.to_str().and_then(|arg| arg.strip_prefix(flag)) {
+        Some(list) => {
+            features.extend(
+                list.split(',')
+                    .filter(|feature| !feature.is_empty())
+                    .map(str::to_owned),
+            );
+            false
+        }
+        None => true,
+    });
+    features
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(
+        options: &BrowserOptions,
+        environment: &Environment,
+        flavour: Flavour,
+        root: bool,
+    ) -> Vec<String> {
+        command_line(options, environment, flavour, Path::new("/tmp/profile"), root)
+            .into_iter()
+            .map(|arg| arg.into_string().expect("a plain argument"))
+            .collect()
+    }
+
+    fn has(line: &[String], arg: &str) -> bool {
+        line.iter().any(|other| other == arg)
+    }
+
+    #[test]
+    fn the_shell_is_headless_and_full_chrome_newly_headless() {
+        let (options, environment) = (BrowserOptions::default(), Environment::default());
+        assert!(has(
+            &line(&options, &environment, Flavour::Shell, false),
+            "--headless"
+        ));
+        assert!(has(
+            &line(&options, &environment, Flavour::Full, false),
+            "--headless=new"
+        ));
+    }
+
+    #[test]
+    fn windows_are_shown_when_the_environment_asks() {
+        let environment = Environment {
+            show_windows: true,
+            ..Environment::default()
+        };
+        let line = line(&BrowserOptions::default(), &environment, Flavour::Full, false);
+        assert!(
+            !line.iter().any(|arg| arg.starts_with("--headless")),
+            "headless in {line:?}"
+        );
+    }
+
+    #[test]
+    fn the_sandbox_is_off_for_root_or_when_asked_only() {
+        let (options, environment) = (BrowserOptions::default(), Environment::default());
+        assert!(!has(
+            &line(&options, &environment, Flavour::Shell, false),
+            "--no-sandbox"
+        ));
+        assert!(has(
+            &line(&options, &environment, Flavour::Shell, true),
+            "--no-sandbox"
+        ));
+        let ci = Environment {
+            no_sandbox: true,
+            ..Environment::default()
+        };
+        let in_ci = line(&options, &ci, Flavour::Shell, false);
+        assert!(
+            has(&in_ci, "--no-sandbox") && has(&in_ci, "--disable-setuid-sandbox"),
+            "in CI: {in_ci:?}"
+        );
+    }
+
+    #[test]
+    fn the_caller_s_arguments_come_last_and_features_are_joined() {
+        let options = BrowserOptions {
+            args: vec!["--disable-features=A,B".into(), "--lang=de".into()],
+            ..BrowserOptions::default()
+        };
+        let environment = Environment {
+            args: vec!["--lang=fr".into()],
+            ..Environment::default()
+        };
+        let line = line(&options, &environment, Flavour::Shell, false);
+        assert_eq!(line[line.len() - 2..], ["--lang=de", "--lang=fr"]);
+        let lists: Vec<_> = line
+            .iter()
+            .filter(|arg| arg.starts_with("--disable-features="))
+            .collect();
+        assert_eq!(lists.len(), 1, "one list of disabled features, got {lists:?}");
+        assert!(
+            lists[0].contains("Translate,") && lists[0].ends_with(",A,B"),
+            "joined list: {lists:?}"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! How Chrome is to be started: options, and what the environment adds to them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which Chrome is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Headless {
+    /// The headless shell where there is one, else full Chrome without windows.
+    #[default]
+    Shell,
+    /// Full Chrome without windows.
+    New,
+    /// Full Chrome with windows.
+    Off,
+}
+
+/// Options of a [`super::BrowserManager`].
+#[derive(Clone, Debug)]
+pub struct BrowserOptions {
+    /// The Chrome to use. Default: searched for.
+    pub executable: Option<PathBuf>,
+    /// Which Chrome is wanted. Default: the headless shell.
+    pub headless: Headless,
+    /// Appended to the command line. Default: none.
+    pub args: Vec<OsString>,
+    /// Whether Chrome runs without its sandbox, as it must for root. Default: only for root.
+    pub no_sandbox: Option<bool>,
+    /// Where profiles are made. Default: the directory for temporary files.
+    pub profile_parent: Option<PathBuf>,
+    /// Whether Chrome also opens a port, so that others can connect. Default: false.
+    pub debugging_port: bool,
+    /// A running browser to connect to instead of starting one. Default: none.
+    pub ws_endpoint: Option<String>,
+    /// How long Chrome may take to start. Default: 30 s.
+    pub launch_timeout: Duration,
+    /// Directories from which the embedded Chrome's package is searched for, upwards through `node_modules`.
+    /// Default: the working directory.
+    pub package_roots: Vec<PathBuf>,
+}
+
+impl Default for BrowserOptions {
+    fn default() -> Self {
+        Self {
+            executable: None,
+            headless: Headless::Shell,
+            args: Vec::new(),
+            no_sandbox: None,
+            profile_parent: None,
+            debugging_port: false,
+            ws_endpoint: None,
+            launch_timeout: Duration::from_secs(30),
+            package_roots: Vec::new(),
+        }
+    }
+}
+
+/// What the environment says, read at each launch.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `PUPPETEER_EXECUTABLE_PATH`.
+    pub executable: Option<PathBuf>,
+    /// `PUPPETEER_CHROME_ARGS`, split at white space.
+    pub args: Vec<OsString>,
+    /// `CI=true` or `PUPPETEER_DISABLE_SANDBOX=true`.
+    pub no_sandbox: bool,
+    /// `BOXEL_SHOW_PRERENDER=true`.
+    pub show_windows: bool,
+    /// `PATH`.
+    pub path: Option<OsString>,
+    /// Where the embedded Chrome is unpacked to: `XDG_CACHE_HOME`, or `.cache` in `HOME`.
+    pub cache: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::from(|name| std::env::var_os(name))
+    }
+
+    /// The environment that `variable` looks names up in.
+    pub fn from(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let is_true = |name: &str| variable(name).is_some_and(|value| value == "true");
+        let args = variable("PUPPETEER_CHROME_ARGS").unwrap_or_default();
+        Self {
+            executable: filled("PUPPETEER_EXECUTABLE_PATH").map(PathBuf::from),
+            args: args
+                .to_string_lossy()
+                .split_whitespace()
+                .map(OsString::from)
+                .collect(),
+            no_sandbox: is_true("CI") || is_true("PUPPETEER_DISABLE_SANDBOX"),
+            show_windows: is_true("BOXEL_SHOW_PRERENDER"),
+            path: filled("PATH"),
+            cache: filled("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".cache"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_read_as_documented() {
+        let environment = Environment::from(|name| match name {
+            "PUPPETEER_EXECUTABLE_PATH" => Some("/opt/chrome".into()),
+            "PUPPETEER_CHROME_ARGS" => Some(" --lang=de\t--mute-audio\n".into()),
+            "CI" | "BOXEL_SHOW_PRERENDER" => Some("true".into()),
+            "HOME" => Some("/home/ann".into()),
+            _ => None,
+        });
+        assert_eq!(environment.executable, Some("/opt/chrome".into()));
+        assert_eq!(environment.args, ["--lang=de", "--mute-audio"]);
+        assert!(environment.no_sandbox, "CI=true turns the sandbox off");
+        assert!(
+            environment.show_windows,
+            "BOXEL_SHOW_PRERENDER=true shows windows"
+        );
+        assert_eq!(environment.cache, Some("/home/ann/.cache".into()));
+    }
+
+    #[test]
+    fn only_the_word_true_switches_something_on() {
+        let environment = Environment::from(|name| match name {
+            "CI" | "PUPPETEER_DISABLE_SANDBOX" | "BOXEL_SHOW_PRERENDER" => Some("1".into()),
+            "PUPPETEER_EXECUTABLE_PATH" => Some("".into()),
+            _ => None,
+        });
+        assert!(!environment.no_sandbox, "CI=1 is not CI=true");
+        assert!(!environment.show_windows, "BOXEL_SHOW_PRERENDER=1 is not true");
+        assert_eq!(environment.executable, None, "an empty path is no path");
+    }
+}

@@ -1,0 +1,331 @@
+//! A Chrome process of ours: started, its stderr drained, and certain to end.
+//!
+//! It ends with us in three ways that do not need our help: its debugging pipe closes, the kernel signals it
+//! when our I/O thread dies, and a watcher kills what is left of its process group and removes its profile.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{oneshot, watch};
+
+use super::profile::Profile;
+
+/// How much of stderr is kept for error messages.
+const KEPT_LINES: usize = 40;
+/// How long a killed process group may take to be gone.
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The last lines of Chrome's stderr.
+#[derive(Clone, Default)]
+pub(super) struct Stderr(Arc<Mutex<VecDeque<String>>>);
+
+impl Stderr {
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    pub fn text(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// What is needed to start a process.
+pub(super) struct Start<'a> {
+    pub executable: &'a Path,
+    pub args: Vec<OsString>,
+    pub variables: Vec<(&'static str, PathBuf)>,
+}
+
+/// A running process and the ends of its debugging pipe.
+pub(super) struct Started {
+    pub process: Process,
+    pub receiver: OwnedFd,
+    pub sender: OwnedFd,
+    /// The websocket endpoint, once Chrome has printed it.
+    pub endpoint: oneshot::Receiver<String>,
+}
+
+/// A Chrome process. Its supervisor lives until it, its group and its profile are gone.
+pub(super) struct Process {
+    pub pid: u32,
+    pub stderr: Stderr,
+    kill: watch::Sender<bool>,
+    ended: watch::Receiver<Option<ExitStatus>>,
+    gone: watch::Receiver<bool>,
+}
+
+/// Starts Chrome on the profile. Must run on the I/O thread, which outlives every process.
+pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
+    let (chrome_reads, sender) = io::pipe()?;
+    let (receiver, chrome_writes) = io::pipe()?;
+    let (chrome_reads, chrome_writes) = (OwnedFd::from(chrome_reads), OwnedFd::from(chrome_writes));
+    for pipe in [&chrome_reads, &chrome_writes] {
+        // A smaller pipe works as well, only with more wake-ups.
+        let _ = enlarge(pipe);
+    }
+    let mut command = Command::new(start.executable);
+    command.args(start.args).envs(start.variables);
+    command.env("TMPDIR", profile.temporary());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    // Out of our group, so that Ctrl-C on a terminal reaches only us, who end it in order.
+    command.process_group(0);
+    prepare_child(&mut command, chrome_reads.as_raw_fd(), chrome_writes.as_raw_fd());
+    let mut child = command.spawn()?;
+    drop((chrome_reads, chrome_writes));
+
+    let pid = child
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .and_then(Pid::from_raw);
+    let Some(group) = pid else {
+        return Err(io::Error::other("the process ended before it had an id"));
+    };
+    let stderr = Stderr::default();
+    let (found, endpoint) = oneshot::channel();
+    let drained = child
+        .stderr
+        .take()
+        .map(|pipe| tokio::spawn(drain(pipe, stderr.clone(), found)));
+    let watcher = Watcher::start(group, profile.path())
+        .inspect_err(
+            |error| tracing::warn!(%error, "no watcher; a SIGKILL of this process may leave a profile"),
+        )
+        .ok();
+    let (kill, killed) = watch::channel(false);
+    let (report_end, ended) = watch::channel(None);
+    let (report_gone, gone) = watch::channel(false);
+    tokio::spawn(async move {
+        let status = wait(&mut child, group, killed).await;
+        end_group(group).await;
+        report_end.send_replace(Some(status));
+        if let Some(drained) = drained {
+            // A grandchild in a group of its own may hold the pipe.
+            drained.abort();
+        }
+        if let Some(watcher) = watcher {
+            watcher.dismiss();
+        }
+        profile.remove().await;
+        report_gone.send_replace(true);
+    });
+    let process = Process {
+        pid: group.as_raw_nonzero().get().unsigned_abs(),
+        stderr,
+        kill,
+        ended,
+        gone,
+    };
+    Ok(Started {
+        process,
+        receiver: receiver.into(),
+        sender: sender.into(),
+        endpoint,
+    })
+}
+
+impl Process {
+    /// Kills the process and its group.
+    pub fn kill(&self) {
+        self.kill.send_replace(true);
+    }
+
+    /// Waits until the process has ended, and its group with it.
+    pub async fn ended(&self) -> Option<ExitStatus> {
+        let mut ended = self.ended.clone();
+        ended
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|status| *status)
+    }
+
+    /// Waits until nothing is left of it, its profile included.
+    pub async fn gone(&self) {
+        // An error means that the supervisor is gone, and so is what it supervised.
+        let _ = self.gone.clone().wait_for(|gone| *gone).await;
+    }
+}
+
+/// How a process ended, for a message.
+pub(super) fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+async fn wait(child: &mut Child, group: Pid, mut killed: watch::Receiver<bool>) -> ExitStatus {
+    tokio::select! {
+        status = child.wait() => return status.unwrap_or_default(),
+        // Asked to, or nobody is left who could ask.
+        _ = killed.wait_for(|killed| *killed) => {}
+    }
+    // Not reaped yet, so the group is certainly ours.
+    let _ = kill_process_group(group, Signal::KILL);
+    child.wait().await.unwrap_or_default()
+}
+
+/// Kills what the process has left behind, such as the browser that a wrapper script started.
+async fn end_group(group: Pid) {
+    let step = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    while group_is_running(group) && waited < KILL_PATIENCE {
+        let _ = kill_process_group(group, Signal::KILL);
+        tokio::time::sleep(step).await;
+        waited += step;
+    }
+}
+
+/// Whether anything in the group still runs; zombies whose new parent does not reap them do not count.
+#[cfg(target_os = "linux")]
+fn group_is_running(group: Pid) -> bool {
+    if test_kill_process_group(group).is_err() {
+        return false;
+    }
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return true;
+    };
+    processes
+        .flatten()
+        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
+        .any(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // After the name in parentheses: state, parent, group.
+            let mut fields = stat
+                .rsplit_once(')')
+                .map_or("", |(_, rest)| rest)
+                .split_ascii_whitespace();
+            let state = fields.next();
+            fields.nth(1).and_then(|field| field.parse().ok()) == Some(group.as_raw_nonzero().get())
+                && !matches!(state, Some("Z" | "X"))
+        })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn group_is_running(group: Pid) -> bool {
+    test_kill_process_group(group).is_ok()
+}
+
+/// Reads stderr for life: a Chrome that cannot write there takes seconds over every crash of a renderer.
+async fn drain(pipe: impl AsyncRead + Unpin, kept: Stderr, found: oneshot::Sender<String>) {
+    let mut found = Some(found);
+    let mut lines = BufReader::new(pipe).split(b'\n');
+    loop {
+        match lines.next_segment().await {
+            Ok(Some(line)) => {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if let Some(endpoint) = line.strip_prefix("DevTools listening on ")
+                    && let Some(found) = found.take()
+                {
+                    // Nobody waits for it where no port was asked for.
+                    drop(found.send(endpoint.to_owned()));
+                }
+                tracing::debug!(target: "pagepool::chrome", "{line}");
+                kept.push(line);
+            }
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// A shell that waits for the end of a pipe that only we hold. When we die, however we die, it kills the group
+/// and removes the profile. A word on the pipe sends it home.
+struct Watcher(std::process::Child);
+
+const WATCH: &str = r#"
+if read -r _; then exit 0; fi
+n=0
+while kill -KILL -- "-$1" 2>/dev/null && [ "$n" -lt 100 ]; do n=$((n + 1)); sleep 0.02; done
+n=0
+while ! rm -rf -- "$2" && [ "$n" -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
+"#;
+
+impl Watcher {
+    fn start(group: Pid, profile: &Path) -> io::Result<Self> {
+        use std::os::unix::process::CommandExt;
+        std::process::Command::new("/bin/sh")
+            .args(["-c", WATCH, "pagepool-watcher"])
+            .arg(group.as_raw_nonzero().to_string())
+            .arg(profile)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map(Self)
+    }
+
+    fn dismiss(mut self) {
+        use std::io::Write;
+        if let Some(mut pipe) = self.0.stdin.take() {
+            // It is gone already where this fails.
+            let _ = pipe.write_all(b"done\n");
+        }
+        // It exits at once; reap it without stopping the I/O thread.
+        tokio::task::spawn_blocking(move || self.0.wait());
+    }
+}
+
+/// Gives the child the pipe as descriptors 3 and 4, and its death when ours comes.
+#[expect(
+    unsafe_code,
+    reason = "only between fork and exec can descriptors be placed and the death signal be set"
+)]
+fn prepare_child(command: &mut Command, reads: RawFd, writes: RawFd) {
+    #[cfg(target_os = "linux")]
+    let parent = std::process::id().cast_signed();
+    let place = move || {
+        // SAFETY: system calls on descriptors that the parent keeps open until the child runs; all are
+        // async-signal-safe, and nothing is allocated.
+        unsafe {
+            #[cfg(target_os = "linux")]
+            {
+                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
+                    return Err(io::Error::last_os_error());
+                }
+                if libc::getppid() != parent {
+                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
+                }
+            }
+            // Out of the way first: each may be the other's target.
+            let reads = libc::fcntl(reads, libc::F_DUPFD_CLOEXEC, 10);
+            let writes = libc::fcntl(writes, libc::F_DUPFD_CLOEXEC, 10);
+            if reads == -1 || writes == -1 || libc::dup2(reads, 3) == -1 || libc::dup2(writes, 4) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure does nothing that is forbidden between fork and exec.
+    unsafe { command.pre_exec(place) };
+}
+
+#[cfg(target_os = "linux")]
+fn enlarge(pipe: &OwnedFd) -> rustix::io::Result<usize> {
+    rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn enlarge(_pipe: &OwnedFd) -> rustix::io::Result<usize> {
+    Ok(0)
+}
