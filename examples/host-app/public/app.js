@@ -131,6 +131,8 @@ async function route(path) {
 globalThis.hostApp = {
   transitionTo(path) {
     history.pushState({}, '', path);
+    // What was there before must not pass for what is asked for now.
+    app.innerHTML = '';
     return route(path);
   },
 };
