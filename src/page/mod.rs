@@ -1,1 +1,58 @@
 //! The puppeteer-shaped page for Chrome, without N-API.
+//!
+//! [`Browser`] takes hold of every page of a running Chrome as it appears; a [`Page`] follows its frames, contexts
+//! and requests from Chrome's events, which arrive on the connection's reader in order; a [`Frame`] runs code.
+//! `src/node/page` makes the JavaScript classes of it and only converts.
+//!
+//! **To add a method**: one file per area (`navigation`, `wait`, `screenshot`, ...), with an `impl Page` or
+//! `impl Frame` in it. Make it an `async fn` that *sends before its first await* ([`send`](page::send) and
+//! `Session::call` send at once): the JavaScript side polls it once on the JavaScript thread, so that commands go
+//! out in the order of the calls. Its error is an enum with puppeteer's messages (`error`), converted in
+//! `src/node/page/error.rs`. State that Chrome's events change lives in `page::State`, behind one mutex that is
+//! never held across an await or a callback. A new event is an `EventKind` and an `Event`; a protocol domain that
+//! only it needs is enabled in [`Page::listen`]. Then the method goes into the table of its class in
+//! `src/node/page/`, into `page.d.ts` and into `docs/page-api.md`.
+
+mod browser;
+mod console;
+mod dialog;
+mod error;
+mod evaluate;
+mod events;
+mod exception;
+mod follow;
+mod frame;
+mod frame_tree;
+mod lifecycle;
+mod navigation;
+mod network;
+#[expect(clippy::module_inception, reason = "the page is what the module is about")]
+mod page;
+mod query;
+mod request;
+mod screenshot;
+mod scripts;
+mod text;
+mod value;
+mod viewport;
+mod wait;
+
+pub use browser::{Browser, BrowserContext};
+pub use console::ConsoleMessage;
+pub use dialog::Dialog;
+pub use error::{EvaluateError, NavigationError, SelectorError, WaitError};
+pub use evaluate::{Code, release};
+pub use events::{Event, EventKind, Subscription};
+pub use exception::{Exception, Rethrown, StackFrame};
+pub use frame::Frame;
+pub use frame_tree::FrameId;
+pub use lifecycle::Milestone;
+pub use navigation::NavigationOptions;
+pub use page::Page;
+pub use query::{all as query_all, first as query_first};
+pub use request::{BodyError, Headers, Request, Response};
+pub use screenshot::{Clip, ScreenshotError, ScreenshotOptions};
+pub use text::Text;
+pub use value::{Argument, RemoteObject, RemoteValue};
+pub use viewport::Viewport;
+pub use wait::{Polling, WaitOptions, Wanted};

@@ -1,6 +1,8 @@
 //! What the tests on a real Chrome have in common.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod server;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

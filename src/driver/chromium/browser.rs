@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::{CloseParams, GetVersionParams};
@@ -17,6 +17,7 @@ use super::options::{BrowserOptions, Environment};
 use super::process::{self, Process, Start, Started};
 use super::profile::{self, Profile};
 use crate::cdp::{CallError, ConnectError, Connection, Session, io as io_thread};
+use crate::page;
 
 /// How long Chrome may take to end by itself before it is killed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -100,6 +101,7 @@ pub struct Browser {
     endpoint: Option<String>,
     product: String,
     on_purpose: AtomicBool,
+    pages: OnceLock<page::Browser>,
     ended: watch::Sender<Option<Ended>>,
 }
 
@@ -189,6 +191,7 @@ impl Browser {
             endpoint,
             product,
             on_purpose: AtomicBool::new(false),
+            pages: OnceLock::new(),
             ended: watch::Sender::new(None),
         });
         let supervised = Arc::clone(&browser);
@@ -232,6 +235,11 @@ impl Browser {
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Its pages and contexts; followed from the first call on.
+    pub fn pages(self: &Arc<Self>) -> &page::Browser {
+        self.pages.get_or_init(|| page::Browser::attach(self))
     }
 
     /// Its name and version, such as `HeadlessChrome/140.0.0.0`.

@@ -1,0 +1,378 @@
+//! A browser's pages and contexts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use crate::cdp::{CallError, Connection, Listener, Session, io};
+use crate::driver::chromium;
+
+use super::events::Event;
+use super::page::{Page, SetUp, send};
+use super::viewport::Viewport;
+
+/// `Target.attachedToTarget`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Attached {
+    pub session_id: String,
+    pub target_info: TargetInfo,
+}
+
+/// `Target.TargetInfo`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TargetInfo {
+    pub target_id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub url: String,
+    pub opener_id: Option<String>,
+    pub browser_context_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    target_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContextCreated {
+    browser_context_id: String,
+}
+
+/// What an event of Chrome does.
+type Handle = fn(&Browser, &RawValue);
+
+/// The pages of a running Chrome. Clones are the same browser.
+#[derive(Clone)]
+pub struct Browser(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    process: Weak<chromium::Browser>,
+    state: Mutex<State>,
+    /// Signalled for each page that was attached.
+    attached: Notify,
+    viewport: Option<Viewport>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+#[derive(Default)]
+struct State {
+    pages: Vec<Page>,
+    /// Set-ups that whoever made the page will wait for.
+    set_ups: HashMap<String, SetUp>,
+    contexts: Vec<Arc<str>>,
+}
+
+impl Browser {
+    /// Takes hold of all pages of the browser, those that come later included.
+    pub(crate) fn attach(process: &Arc<chromium::Browser>) -> Self {
+        let connection = process.connection().clone();
+        let browser = Self(Arc::new(Inner {
+            connection: connection.clone(),
+            process: Arc::downgrade(process),
+            state: Mutex::default(),
+            attached: Notify::new(),
+            viewport: Some(Viewport::default()),
+            listeners: Mutex::default(),
+        }));
+        let events: [(&'static str, Handle); 2] = [
+            ("Target.attachedToTarget", Self::on_attached),
+            ("Target.detachedFromTarget", |browser, _| browser.sweep()),
+        ];
+        let mut listeners = Vec::new();
+        for (method, handle) in events {
+            let weak = Arc::downgrade(&browser.0);
+            listeners.push(connection.browser().on(method, move |params| {
+                if let Some(inner) = weak.upgrade() {
+                    handle(&Browser(inner), params);
+                }
+            }));
+        }
+        *browser.0.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+        let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true,
+            "filter": [{ "type": "page" }] });
+        connection
+            .browser()
+            .call("Target.setAutoAttach", auto_attach, None, |_| {});
+        // Ends with the connection.
+        let disconnected = browser.clone();
+        io::spawn(async move {
+            connection.closed().await;
+            disconnected.sweep();
+        });
+        browser
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_attached(&self, params: &RawValue) {
+        let Some(event) = parse::<Attached>(params) else {
+            return;
+        };
+        let Some(session) = self.0.connection.session(&event.session_id) else {
+            return;
+        };
+        let target = event.target_info;
+        // Sessions that somebody asked for by hand come here as well.
+        let known = self
+            .lock()
+            .pages
+            .iter()
+            .any(|page| page.target_id() == target.target_id);
+        if target.kind != "page" || known {
+            return;
+        }
+        let (page, set_up) = Page::attach(&session, &target, self, self.0.viewport);
+        let mut state = self.lock();
+        state.pages.push(page.clone());
+        let opener = target
+            .opener_id
+            .and_then(|id| state.pages.iter().find(|page| page.target_id() == id).cloned());
+        match opener {
+            Some(opener) => {
+                drop(state);
+                // Ends when the set-up has been answered, or its session is gone.
+                io::spawn(async move {
+                    if set_up.done().await.is_ok() {
+                        opener.emit(&Event::Popup(page));
+                    }
+                });
+            }
+            None => {
+                state.set_ups.insert(target.target_id, set_up);
+            }
+        }
+        self.0.attached.notify_waiters();
+    }
+
+    /// Takes pages out whose sessions have ended.
+    fn sweep(&self) {
+        let gone: Vec<Page> = {
+            let mut state = self.lock();
+            let gone: Vec<Page> = state
+                .pages
+                .extract_if(.., |page| page.session().close_reason().is_some())
+                .collect();
+            for page in &gone {
+                state.set_ups.remove(page.target_id());
+            }
+            gone
+        };
+        for page in gone {
+            page.on_closed();
+        }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    /// The browser's own session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        self.0.connection.browser()
+    }
+
+    /// The running Chrome, while somebody holds it.
+    #[must_use]
+    pub fn process(&self) -> Option<Arc<chromium::Browser>> {
+        self.0.process.upgrade()
+    }
+
+    /// Whether it can be used.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        !self.0.connection.is_closed()
+    }
+
+    /// Whether two are the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Its pages, of all contexts.
+    #[must_use]
+    pub fn pages(&self) -> Vec<Page> {
+        self.lock().pages.clone()
+    }
+
+    /// The page of this target.
+    #[must_use]
+    pub fn page(&self, target_id: &str) -> Option<Page> {
+        self.lock()
+            .pages
+            .iter()
+            .find(|page| page.target_id() == target_id)
+            .cloned()
+    }
+
+    /// The context that is there without being made.
+    #[must_use]
+    pub fn default_context(&self) -> BrowserContext {
+        BrowserContext::new(self.clone(), None)
+    }
+
+    /// The contexts that were made here and not closed.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<BrowserContext> {
+        let state = self.lock();
+        state
+            .contexts
+            .iter()
+            .map(|id| BrowserContext::new(self.clone(), Some(Arc::clone(id))))
+            .collect()
+    }
+
+    /// Makes a context: storage and cache of its own.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn create_context(&self) -> Result<BrowserContext, CallError> {
+        let method = "Target.createBrowserContext";
+        let answer = send(self.session(), method, json!({})).await?;
+        let created: ContextCreated = decode(method, &answer)?;
+        let id: Arc<str> = created.browser_context_id.into();
+        self.lock().contexts.push(Arc::clone(&id));
+        Ok(BrowserContext::new(self.clone(), Some(id)))
+    }
+
+    async fn new_page(&self, context: Option<&str>) -> Result<Page, CallError> {
+        let method = "Target.createTarget";
+        let mut params = json!({ "url": "about:blank" });
+        if let Some(context) = context {
+            params["browserContextId"] = context.into();
+        }
+        let answer = send(self.session(), method, params).await?;
+        let id = decode::<Created>(method, &answer)?.target_id;
+        loop {
+            let attached = self.0.attached.notified();
+            tokio::pin!(attached);
+            attached.as_mut().enable();
+            if let Some(page) = self.page(&id) {
+                let set_up = self.lock().set_ups.remove(&id);
+                if let Some(set_up) = set_up {
+                    set_up.done().await?;
+                }
+                return Ok(page);
+            }
+            tokio::select! {
+                () = attached => {}
+                () = self.0.connection.closed() => return Err(CallError::Disconnected { method: method.into() }),
+            }
+        }
+    }
+}
+
+/// A context of a browser: storage and cache of its own.
+#[derive(Clone)]
+pub struct BrowserContext {
+    browser: Browser,
+    /// The default one has none.
+    id: Option<Arc<str>>,
+}
+
+impl BrowserContext {
+    pub(super) fn new(browser: Browser, id: Option<Arc<str>>) -> Self {
+        Self { browser, id }
+    }
+
+    /// A context that somebody else made, by Chrome's id.
+    #[must_use]
+    pub fn from_id(browser: &Browser, id: &str) -> Self {
+        Self::new(browser.clone(), Some(id.into()))
+    }
+
+    /// Chrome's id; the default context has none.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The browser.
+    #[must_use]
+    pub fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
+    /// Whether it is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        match &self.id {
+            None => !self.browser.is_connected(),
+            Some(id) => !self.browser.lock().contexts.contains(id),
+        }
+    }
+
+    /// Its pages.
+    #[must_use]
+    pub fn pages(&self) -> Vec<Page> {
+        let pages = self.browser.pages();
+        let is_ours = |page: &Page| {
+            page.browser_context().id() == self.id() || self.id.is_none() && !page_is_made(page)
+        };
+        pages.into_iter().filter(is_ours).collect()
+    }
+
+    /// Makes a page in it.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn new_page(&self) -> Result<Page, CallError> {
+        self.browser.new_page(self.id()).await
+    }
+
+    /// Closes it with its pages. A context that is gone is closed.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn close(&self) -> Result<(), CallError> {
+        let Some(id) = &self.id else { return Ok(()) };
+        let params = json!({ "browserContextId": &**id });
+        let answer = send(self.browser.session(), "Target.disposeBrowserContext", params).await;
+        self.browser.lock().contexts.retain(|context| context != id);
+        match answer {
+            Ok(_) => Ok(()),
+            Err(CallError::Protocol { message, .. }) if message.starts_with("Failed to find context") => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the page lives in a context that was made; Chrome names the default one as well.
+fn page_is_made(page: &Page) -> bool {
+    let context = page.browser_context();
+    page.browser()
+        .contexts()
+        .iter()
+        .any(|made| made.id() == context.id())
+}
+
+fn decode<T: serde::de::DeserializeOwned>(method: &'static str, answer: &RawValue) -> Result<T, CallError> {
+    serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
+        method: method.into(),
+        source,
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
+    serde_json::from_str(params.get())
+        .inspect_err(|error| tracing::warn!(%error, "an event of a target was not understood"))
+        .ok()
+}

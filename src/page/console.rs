@@ -1,0 +1,175 @@
+//! Console messages.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::exception::{StackFrame, StackTrace};
+use super::frame_tree::FrameId;
+use super::text::lossy_json_string;
+use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
+
+/// Something that the page said on its console, or Chrome about the page.
+pub struct ConsoleMessage {
+    /// The call's name as V8 has it; for Chrome's own messages their level.
+    pub kind: String,
+    /// What it was called with.
+    pub arguments: Vec<RemoteObject>,
+    /// The text of a message of Chrome's own.
+    pub text: Option<String>,
+    /// Where it was called, innermost frame first.
+    pub stack: Vec<StackFrame>,
+    /// The place of a message of Chrome's own.
+    pub place: Option<(Option<String>, Option<i64>)>,
+    /// The frame that said it; its arguments belong there.
+    pub frame: Option<FrameId>,
+    /// The context that said it.
+    pub context: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiCalled<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(default, borrow)]
+    args: Vec<RawRemoteObject<'a>>,
+    #[serde(default)]
+    execution_context_id: i64,
+    stack_trace: Option<StackTrace>,
+}
+
+#[derive(Deserialize)]
+struct EntryAdded<'a> {
+    #[serde(borrow)]
+    entry: LogEntry<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogEntry<'a> {
+    level: &'a str,
+    source: &'a str,
+    #[serde(borrow)]
+    text: &'a RawValue,
+    url: Option<String>,
+    line_number: Option<i64>,
+    stack_trace: Option<StackTrace>,
+}
+
+impl ConsoleMessage {
+    /// Reads `Runtime.consoleAPICalled`.
+    pub(super) fn from_call(params: &RawValue) -> Option<Self> {
+        let event: ApiCalled<'_> = parse(params)?;
+        Some(Self {
+            kind: event.kind.to_owned(),
+            arguments: event.args.iter().map(RawRemoteObject::to_object).collect(),
+            text: None,
+            stack: event.stack_trace.unwrap_or_default().call_frames,
+            place: None,
+            frame: None,
+            context: event.execution_context_id,
+        })
+    }
+
+    /// Reads `Log.entryAdded`; messages of workers are left out.
+    pub(super) fn from_log(params: &RawValue) -> Option<Self> {
+        let EntryAdded { entry } = parse(params)?;
+        if entry.source == "worker" {
+            return None;
+        }
+        Some(Self {
+            kind: entry.level.to_owned(),
+            arguments: Vec::new(),
+            text: Some(lossy_json_string(entry.text.get())),
+            stack: entry.stack_trace.unwrap_or_default().call_frames,
+            place: Some((entry.url, entry.line_number)),
+            frame: None,
+            context: 0,
+        })
+    }
+
+    /// puppeteer's name for the kind.
+    #[must_use]
+    pub fn level(&self) -> &str {
+        match self.kind.as_str() {
+            "warning" => "warn",
+            kind => kind,
+        }
+    }
+
+    /// The arguments as text, joined by a space.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.text {
+            Some(text) => text.clone(),
+            None => self
+                .arguments
+                .iter()
+                .map(argument_text)
+                .collect::<Vec<_>>()
+                .join(" "),
+        }
+    }
+}
+
+fn argument_text(argument: &RemoteObject) -> String {
+    if argument.object_id.is_none() {
+        return value_text(&argument.value);
+    }
+    let description = argument.description.as_deref().unwrap_or_default();
+    if argument.subtype.as_deref() == Some("error") && !description.is_empty() {
+        return description.lines().next().unwrap_or_default().to_owned();
+    }
+    let kind = argument.subtype.as_deref().unwrap_or(&argument.kind);
+    let class = argument.class_name.as_deref().unwrap_or("undefined");
+    format!("[{kind} {class}]")
+}
+
+/// As JavaScript's `[value].join()` writes it: nothing for `null` and `undefined`.
+fn value_text(value: &RemoteValue) -> String {
+    match value {
+        RemoteValue::Undefined | RemoteValue::Null => String::new(),
+        RemoteValue::Bool(value) => value.to_string(),
+        RemoteValue::Number(number) => number_text(*number),
+        RemoteValue::BigInt(digits) => digits.to_string(),
+        RemoteValue::String(text) | RemoteValue::Json(text) => text.to_string_lossy(),
+    }
+}
+
+fn number_text(number: f64) -> String {
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    number.to_string()
+}
+
+fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
+    serde_json::from_str(params.get())
+        .inspect_err(|error| tracing::warn!(%error, "a console event was not understood"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_joins_what_each_argument_reads_as() {
+        let message = ConsoleMessage::from_call(
+            &RawValue::from_string(
+                r#"{"type":"warning","executionContextId":3,"args":[
+                {"type":"string","value":"a"},{"type":"number","value":2},
+                {"type":"object","className":"Object","objectId":"7","description":"Object"},
+                {"type":"object","subtype":"error","className":"Error","objectId":"8","description":"Error: x\n    at y"}]}"#
+                    .to_owned(),
+            )
+            .unwrap(),
+        )
+        .unwrap();
+        assert_eq!(message.level(), "warn");
+        assert_eq!(message.text(), "a 2 [object Object] Error: x");
+    }
+}

@@ -1,0 +1,103 @@
+//! What can become of a page's operations. Messages are puppeteer's, since callers match on them.
+
+use std::sync::Arc;
+
+use crate::cdp::CallError;
+
+use super::exception::Exception;
+
+/// Why an evaluation has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// The page's code threw, or its promise was rejected.
+    #[error("{}", .0.message())]
+    Exception(Box<Exception>),
+    /// The document went away under it.
+    #[error("Execution context was destroyed, most likely because of a navigation.")]
+    ContextDestroyed,
+    /// The frame was gone before the call.
+    #[error("Attempted to use detached Frame '{0}'.")]
+    Detached(Arc<str>),
+    /// The frame went away while the call waited for a document.
+    #[error("Execution context is not available in detached frame or worker.")]
+    NoContext,
+    /// The command failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl EvaluateError {
+    /// Whether the document was replaced, so that the same may work in the next one.
+    #[must_use]
+    pub fn is_navigation(&self) -> bool {
+        matches!(self, Self::ContextDestroyed)
+    }
+}
+
+/// Why a navigation did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum NavigationError {
+    /// Chrome could not load the document.
+    #[error("{text} at {url}")]
+    Failed {
+        /// Chrome's error, such as `net::ERR_CONNECTION_REFUSED`.
+        text: String,
+        /// Where it should have gone.
+        url: String,
+    },
+    /// It took too long.
+    #[error("Navigation timeout of {0} ms exceeded")]
+    TimedOut(u64),
+    /// The frame went away meanwhile.
+    #[error("Navigating frame was detached")]
+    FrameDetached,
+    /// The frame was gone before the call.
+    #[error("Attempted to use detached Frame '{0}'.")]
+    Detached(Arc<str>),
+    /// There is nothing to go back or forward to.
+    #[error("History entry to navigate to not found.")]
+    NoHistoryEntry,
+    /// The caller has given up.
+    #[error("aborted")]
+    Aborted,
+    /// The document could not be written.
+    #[error(transparent)]
+    Evaluate(EvaluateError),
+    /// The command failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl From<EvaluateError> for NavigationError {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Call(error) => Self::Call(error),
+            EvaluateError::Detached(frame) => Self::Detached(frame),
+            error => Self::Evaluate(error),
+        }
+    }
+}
+
+/// Why a wait ended without what was waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// It took too long.
+    #[error("Waiting failed: {0}ms exceeded")]
+    TimedOut(u64),
+    /// The function failed in the page.
+    #[error("Waiting failed")]
+    Evaluate(#[from] EvaluateError),
+    /// The caller has given up.
+    #[error("aborted")]
+    Aborted,
+}
+
+/// Why an element did not come.
+#[derive(Debug, thiserror::Error)]
+#[error("Waiting for selector `{selector}` failed")]
+pub struct SelectorError {
+    /// The selector.
+    pub selector: String,
+    /// Why.
+    pub source: WaitError,
+}

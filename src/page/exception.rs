@@ -1,0 +1,201 @@
+//! What was thrown in a page.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::text::lossy_json_string;
+use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
+
+/// An exception of the page.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// V8's own text, such as `Uncaught`.
+    pub text: String,
+    /// What was thrown, where V8 tells.
+    pub thrown: Option<RemoteObject>,
+    /// Where, innermost frame first.
+    pub frames: Vec<StackFrame>,
+}
+
+/// One frame of a stack in the page. Lines and columns count from 0.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackFrame {
+    /// The function's name, empty for an anonymous one.
+    #[serde(default)]
+    pub function_name: String,
+    /// The script.
+    #[serde(default)]
+    pub url: String,
+    /// The line.
+    #[serde(default)]
+    pub line_number: i64,
+    /// The column.
+    #[serde(default)]
+    pub column_number: i64,
+}
+
+/// `Runtime.StackTrace`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StackTrace {
+    #[serde(default)]
+    pub call_frames: Vec<StackFrame>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawDetails<'a> {
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    exception: Option<RawRemoteObject<'a>>,
+    stack_trace: Option<StackTrace>,
+}
+
+/// What an exception is for JavaScript callers.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Rethrown {
+    /// A primitive, thrown again as it is.
+    Primitive(RemoteValue),
+    /// An error.
+    Error {
+        /// Its class in the page.
+        name: String,
+        /// Its message.
+        message: String,
+        /// `name: message`, and the page's frames.
+        stack: String,
+    },
+}
+
+const FRAMES_SHOWN: usize = 10;
+
+impl Exception {
+    /// Reads `Runtime.ExceptionDetails`.
+    #[must_use]
+    pub fn parse(details: &RawValue) -> Self {
+        match serde_json::from_str::<RawDetails<'_>>(details.get()) {
+            Ok(details) => Self {
+                text: details
+                    .text
+                    .map_or_else(String::new, |raw| lossy_json_string(raw.get())),
+                thrown: details.exception.map(|raw| raw.to_object()),
+                frames: details.stack_trace.unwrap_or_default().call_frames,
+            },
+            Err(error) => Self {
+                text: format!("an exception that was not understood: {error}"),
+                thrown: None,
+                frames: Vec::new(),
+            },
+        }
+    }
+
+    /// The message, for a log or a Rust caller.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.rethrown() {
+            Rethrown::Error { message, .. } => message,
+            Rethrown::Primitive(RemoteValue::String(text) | RemoteValue::Json(text)) => {
+                text.to_string_lossy()
+            }
+            Rethrown::Primitive(RemoteValue::Number(number)) => number.to_string(),
+            Rethrown::Primitive(RemoteValue::Bool(value)) => value.to_string(),
+            Rethrown::Primitive(RemoteValue::BigInt(digits)) => digits.to_string(),
+            Rethrown::Primitive(RemoteValue::Null) => "null".to_owned(),
+            Rethrown::Primitive(RemoteValue::Undefined) => "undefined".to_owned(),
+        }
+    }
+
+    /// What a caller of an evaluation gets.
+    #[must_use]
+    pub fn rethrown(&self) -> Rethrown {
+        self.described(self.frames.iter().rev(), 0)
+    }
+
+    /// What a listener for uncaught exceptions gets: places count from 1, innermost frame first.
+    #[must_use]
+    pub fn uncaught(&self) -> Rethrown {
+        self.described(self.frames.iter(), 1)
+    }
+
+    fn described<'a>(&'a self, frames: impl Iterator<Item = &'a StackFrame>, origin: i64) -> Rethrown {
+        let (name, message) = match &self.thrown {
+            None => ("Error".to_owned(), self.text.clone()),
+            Some(thrown) if thrown.object_id.is_none() && thrown.subtype.as_deref() != Some("error") => {
+                return Rethrown::Primitive(thrown.value.clone());
+            }
+            Some(thrown) => self.name_and_message(thrown),
+        };
+        let mut stack = format!("{name}: {message}");
+        for frame in frames.take(FRAMES_SHOWN) {
+            let function = if frame.function_name.is_empty() {
+                "<anonymous>"
+            } else {
+                &frame.function_name
+            };
+            let (line, column) = (frame.line_number + origin, frame.column_number + origin);
+            // Writing to a string does not fail.
+            let _ = write!(stack, "\n    at {function} ({}:{line}:{column})", frame.url);
+        }
+        Rethrown::Error { name, message, stack }
+    }
+
+    /// The description carries the message, of any number of lines, and then the stack.
+    fn name_and_message(&self, thrown: &RemoteObject) -> (String, String) {
+        let mut lines: Vec<&str> = thrown
+            .description
+            .as_deref()
+            .unwrap_or_default()
+            .split("\n    at ")
+            .collect();
+        lines.truncate(lines.len() - self.frames.len().min(lines.len() - 1));
+        let message = lines.join("\n");
+        let name = thrown.class_name.as_deref().unwrap_or_default();
+        let message = match message
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(": "))
+        {
+            Some(rest) if !name.is_empty() => rest.to_owned(),
+            _ => message,
+        };
+        (name.to_owned(), message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Exception {
+        Exception::parse(serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn an_error_keeps_its_name_message_and_frames() {
+        let exception = parse(
+            r#"{"text":"Uncaught","exception":{"type":"object","subtype":"error","className":"TypeError",
+            "description":"TypeError: two\nlines\n    at f (a.js:1:2)","objectId":"1"},
+            "stackTrace":{"callFrames":[{"functionName":"f","url":"a.js","lineNumber":0,"columnNumber":1}]}}"#,
+        );
+        assert_eq!(
+            exception.rethrown(),
+            Rethrown::Error {
+                name: "TypeError".into(),
+                message: "two\nlines".into(),
+                stack: "TypeError: two\nlines\n    at f (a.js:0:1)".into()
+            }
+        );
+    }
+
+    #[test]
+    fn a_thrown_primitive_is_thrown_again() {
+        let exception = parse(r#"{"text":"Uncaught","exception":{"type":"number","value":7}}"#);
+        assert_eq!(
+            exception.rethrown(),
+            Rethrown::Primitive(RemoteValue::Number(7.0))
+        );
+    }
+}

@@ -1,0 +1,391 @@
+//! One page: its set-up, its state, and what Chrome's events do to it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Listener, Session};
+
+use super::browser::{Browser, BrowserContext, TargetInfo};
+use super::events::{Event, EventKind, Hub, Subscription};
+use super::frame::Frame;
+use super::frame_tree::{FrameId, FrameState, FrameTree};
+use super::lifecycle::{Milestone, Progress, Watcher};
+use super::network::Tracker;
+use super::viewport::Viewport;
+
+/// A page of Chrome. Clones are the same page.
+#[derive(Clone)]
+pub struct Page(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    id: u64,
+    target_id: Arc<str>,
+    context_id: Option<Arc<str>>,
+    pub(super) session: Session,
+    pub(super) browser: Browser,
+    state: Mutex<State>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) closed: AtomicBool,
+    pub(super) crashed: watch::Sender<bool>,
+    pub(super) network_enabled: AtomicBool,
+    log_enabled: AtomicBool,
+    pub(super) unheard_messages: AtomicU32,
+    timeout: Timeouts,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// In milliseconds; 0 means none.
+struct Timeouts {
+    default: AtomicU64,
+    /// [`UNSET`] where the default is used.
+    navigation: AtomicU64,
+}
+
+const UNSET: u64 = u64::MAX;
+const DEFAULT_TIMEOUT: u64 = 30_000;
+
+#[derive(Default)]
+pub(super) struct State {
+    pub tree: FrameTree,
+    pub watchers: Vec<Watcher>,
+    pub tracker: Tracker,
+    next_watcher: u64,
+}
+
+impl State {
+    pub(super) fn check_watchers(&self) {
+        for watcher in &self.watchers {
+            watcher.check(&self.tree);
+        }
+    }
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The answers to a new page's set-up, all sent together.
+pub(super) struct SetUp(Vec<Call<Box<RawValue>>>);
+
+impl SetUp {
+    /// Waits for them.
+    pub async fn done(self) -> Result<(), CallError> {
+        for call in self.0 {
+            call.await?;
+        }
+        Ok(())
+    }
+}
+
+impl Page {
+    /// Takes over a target that waits for its debugger, and lets it run.
+    pub(super) fn attach(
+        session: &Session,
+        target: &TargetInfo,
+        browser: &Browser,
+        viewport: Option<Viewport>,
+    ) -> (Self, SetUp) {
+        let main: FrameId = target.target_id.as_str().into();
+        let mut tree = FrameTree::default();
+        let mut frame = FrameState::new(Arc::clone(&main), None, session.clone());
+        frame.url.clone_from(&target.url);
+        tree.add(frame);
+        let page = Self(Arc::new(Inner {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            target_id: main,
+            context_id: target.browser_context_id.as_deref().map(Into::into),
+            session: session.clone(),
+            browser: browser.clone(),
+            state: Mutex::new(State {
+                tree,
+                ..State::default()
+            }),
+            hub: Arc::default(),
+            closed: AtomicBool::new(false),
+            crashed: watch::Sender::new(false),
+            network_enabled: AtomicBool::new(false),
+            log_enabled: AtomicBool::new(false),
+            unheard_messages: AtomicU32::new(0),
+            timeout: Timeouts {
+                default: AtomicU64::new(DEFAULT_TIMEOUT),
+                navigation: AtomicU64::new(UNSET),
+            },
+            listeners: Mutex::default(),
+        }));
+        page.observe(session);
+        let mut calls = page.set_up(session);
+        if let Some(viewport) = viewport {
+            calls.extend(viewport.apply(session));
+        }
+        calls.push(send(session, "Runtime.runIfWaitingForDebugger", json!({})));
+        (page, SetUp(calls))
+    }
+
+    /// What every session of a page or frame needs, in one go.
+    pub(super) fn set_up(&self, session: &Session) -> Vec<Call<Box<RawValue>>> {
+        let weak = Arc::downgrade(&self.0);
+        let tree_session = session.clone();
+        session.call("Page.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
+        session.call(
+            "Page.getFrameTree",
+            json!({}),
+            Some(DEFAULT_DEADLINE),
+            move |answer| {
+                if let (Some(inner), Ok(answer)) = (weak.upgrade(), answer) {
+                    Page(inner).on_frame_tree(&tree_session, answer);
+                }
+            },
+        );
+        let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true,
+            "filter": [{ "type": "iframe" }] });
+        vec![
+            send(session, "Runtime.enable", json!({})),
+            send(
+                session,
+                "Page.setLifecycleEventsEnabled",
+                json!({ "enabled": true }),
+            ),
+            send(session, "Target.setAutoAttach", auto_attach),
+        ]
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock_listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names the page within this process.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Chrome's id of the target.
+    #[must_use]
+    pub fn target_id(&self) -> &str {
+        &self.0.target_id
+    }
+
+    /// The page's own session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// The browser it lives in.
+    #[must_use]
+    pub fn browser(&self) -> &Browser {
+        &self.0.browser
+    }
+
+    /// The context it lives in.
+    #[must_use]
+    pub fn browser_context(&self) -> BrowserContext {
+        BrowserContext::new(self.0.browser.clone(), self.0.context_id.clone())
+    }
+
+    /// The main frame, which stays the same for the page's life.
+    #[must_use]
+    pub fn main_frame(&self) -> Frame {
+        Frame::new(self.clone(), Arc::clone(&self.0.target_id))
+    }
+
+    /// All frames, the main one first.
+    #[must_use]
+    pub fn frames(&self) -> Vec<Frame> {
+        let state = self.lock();
+        state
+            .tree
+            .all()
+            .map(|frame| Frame::new(self.clone(), Arc::clone(&frame.id)))
+            .collect()
+    }
+
+    /// The frame of this id, while it is in the page.
+    #[must_use]
+    pub fn frame(&self, id: &str) -> Option<Frame> {
+        let id = Arc::clone(&self.lock().tree.get(id)?.id);
+        Some(Frame::new(self.clone(), id))
+    }
+
+    /// Whether the page is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether the renderer has died under it.
+    #[must_use]
+    pub fn is_crashed(&self) -> bool {
+        *self.0.crashed.borrow()
+    }
+
+    /// Waits until the renderer dies; one that is dead already does not count.
+    pub(super) fn crash(&self) -> impl Future<Output = ()> + use<> {
+        let mut crashed = self.0.crashed.subscribe();
+        crashed.mark_unchanged();
+        async move {
+            while crashed.changed().await.is_ok() {
+                if *crashed.borrow() {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Calls the handler for each such event, on the connection's reader, until the subscription is dropped.
+    pub fn listen(&self, kind: EventKind, handler: impl Fn(&Event) + Send + Sync + 'static) -> Subscription {
+        if kind.is_network() {
+            self.enable_network();
+        }
+        if kind == EventKind::Console {
+            self.enable_log();
+        }
+        self.0.hub.listen(kind, Arc::new(handler))
+    }
+
+    /// Whether anybody listens to such events.
+    #[must_use]
+    pub fn has_listeners(&self, kind: EventKind) -> bool {
+        self.0.hub.wants(kind)
+    }
+
+    pub(super) fn emit(&self, event: &Event) {
+        self.0.hub.emit(event);
+    }
+
+    /// How long a wait may take, in milliseconds; 0 means as long as it takes.
+    #[must_use]
+    pub fn default_timeout(&self) -> u64 {
+        self.0.timeout.default.load(Ordering::Relaxed)
+    }
+
+    /// How long a navigation may take, in milliseconds; 0 means as long as it takes.
+    #[must_use]
+    pub fn default_navigation_timeout(&self) -> u64 {
+        match self.0.timeout.navigation.load(Ordering::Relaxed) {
+            UNSET => self.default_timeout(),
+            timeout => timeout,
+        }
+    }
+
+    /// Sets the default of all waits, and of navigations that have none of their own.
+    pub fn set_default_timeout(&self, millis: u64) {
+        self.0.timeout.default.store(millis, Ordering::Relaxed);
+    }
+
+    /// Sets the default of navigations.
+    pub fn set_default_navigation_timeout(&self, millis: u64) {
+        self.0.timeout.navigation.store(millis, Ordering::Relaxed);
+    }
+
+    /// Closes the page and waits until it is gone.
+    ///
+    /// # Errors
+    /// Where Chrome refuses.
+    pub async fn close(&self, run_before_unload: bool) -> Result<(), CallError> {
+        if self.is_closed() {
+            return Ok(());
+        }
+        if run_before_unload {
+            return send(self.session(), "Page.close", json!({})).await.map(drop);
+        }
+        let target = json!({ "targetId": self.target_id() });
+        match send(self.0.browser.session(), "Target.closeTarget", target).await {
+            Ok(_) => drop(self.session().closed().await),
+            Err(CallError::Protocol { message, .. }) if message.contains("No target with given id") => {}
+            Err(CallError::TargetClosed { .. } | CallError::Disconnected { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Makes the page the one in front of its window.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn bring_to_front(&self) -> Result<(), CallError> {
+        send(self.session(), "Page.bringToFront", json!({}))
+            .await
+            .map(drop)
+    }
+
+    /// Turns the network domain on, once; navigations need it for their response.
+    pub(super) fn enable_network(&self) {
+        if self.0.network_enabled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let sessions = self.sessions();
+        for session in &sessions {
+            self.observe_network(session);
+        }
+    }
+
+    /// Chrome's own messages about the page. What it said before is not told again.
+    fn enable_log(&self) {
+        if !self.0.log_enabled.swap(true, Ordering::AcqRel) {
+            self.session().call("Log.clear", json!({}), None, |_| {});
+            self.session().call("Log.enable", json!({}), None, |_| {});
+        }
+    }
+
+    /// The page's session, and those of its out-of-process frames.
+    pub(super) fn sessions(&self) -> Vec<Session> {
+        let state = self.lock();
+        let mut sessions = vec![self.session().clone()];
+        for frame in state.tree.all() {
+            if !sessions.iter().any(|known| known.id() == frame.session.id()) {
+                sessions.push(frame.session.clone());
+            }
+        }
+        sessions
+    }
+
+    /// Begins to watch a frame for the end of a navigation.
+    pub(super) fn watch(&self, frame: &FrameId, milestones: &[Milestone]) -> Option<Watch> {
+        let mut state = self.lock();
+        state.tree.get(frame)?;
+        state.next_watcher += 1;
+        let id = state.next_watcher;
+        let (watcher, progress) = Watcher::new(id, &state.tree, frame, milestones);
+        state.watchers.push(watcher);
+        Some(Watch {
+            page: Arc::downgrade(&self.0),
+            id,
+            progress,
+        })
+    }
+}
+
+/// A watched navigation, until it is dropped.
+pub(super) struct Watch {
+    page: Weak<Inner>,
+    id: u64,
+    pub progress: watch::Receiver<Progress>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(inner) = self.page.upgrade() {
+            Page(inner)
+                .lock()
+                .watchers
+                .retain(|watcher| watcher.id != self.id);
+        }
+    }
+}
+
+/// Sends a command at once, with the usual deadline.
+pub(super) fn send(
+    session: &Session,
+    method: &'static str,
+    params: serde_json::Value,
+) -> Call<Box<RawValue>> {
+    session.send_raw(method, params, Some(DEFAULT_DEADLINE))
+}

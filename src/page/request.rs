@@ -1,0 +1,504 @@
+//! Requests of a page and their answers.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
+
+use super::frame_tree::FrameId;
+
+/// Header names in lower case, in the order of their first mention.
+pub type Headers = Vec<(String, String)>;
+
+/// One request, up to a redirect: what follows that is another one.
+pub struct Request {
+    pub(super) session: Session,
+    id: String,
+    url: String,
+    method: String,
+    resource_type: String,
+    navigation: bool,
+    post_data: Option<String>,
+    has_post_data: bool,
+    frame: Option<FrameId>,
+    initiator: Option<Box<RawValue>>,
+    redirects: Vec<Arc<Request>>,
+    interception: Option<Box<str>>,
+    headers: Mutex<Headers>,
+    answer: OnceLock<Answer>,
+    failure: OnceLock<String>,
+    from_memory_cache: OnceLock<()>,
+}
+
+/// `Network.requestWillBeSent`, of which `Network.requestServedFromCache` and interception are variations.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RequestWillBeSent<'a> {
+    #[serde(borrow)]
+    pub request_id: Cow<'a, str>,
+    #[serde(default, borrow)]
+    pub loader_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub request: RawRequest<'a>,
+    #[serde(rename = "type", borrow)]
+    pub kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub frame_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub initiator: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub redirect_response: Option<RawResponse<'a>>,
+    #[serde(default)]
+    pub redirect_has_extra_info: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RawRequest<'a> {
+    #[serde(borrow)]
+    pub url: Cow<'a, str>,
+    #[serde(borrow)]
+    pub url_fragment: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub method: Cow<'a, str>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    pub post_data: Option<String>,
+    #[serde(default)]
+    pub has_post_data: bool,
+    #[serde(default)]
+    pub post_data_entries: Vec<PostDataEntry>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PostDataEntry {
+    bytes: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RawResponse<'a> {
+    #[serde(default)]
+    pub status: i64,
+    #[serde(default, borrow)]
+    pub status_text: Cow<'a, str>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    #[serde(rename = "remoteIPAddress", borrow)]
+    pub remote_ip: Option<Cow<'a, str>>,
+    pub remote_port: Option<i64>,
+    #[serde(default)]
+    pub from_disk_cache: bool,
+    #[serde(default)]
+    pub from_service_worker: bool,
+    #[serde(borrow)]
+    pub timing: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub security_details: Option<&'a RawValue>,
+}
+
+/// `Network.responseReceivedExtraInfo`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResponseExtraInfo {
+    #[serde(default)]
+    pub status_code: i64,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    pub headers_text: Option<String>,
+}
+
+impl ResponseExtraInfo {
+    fn status_text(&self) -> Option<String> {
+        let first = self.headers_text.as_deref()?.split('\r').next()?;
+        let text = first.splitn(3, ' ').nth(2)?;
+        (!text.is_empty() && first.len() <= 1000).then(|| text.to_owned())
+    }
+}
+
+impl Request {
+    pub(super) fn new(
+        session: &Session,
+        event: &RequestWillBeSent<'_>,
+        redirects: Vec<Arc<Request>>,
+        interception: Option<&str>,
+    ) -> Self {
+        let request = &event.request;
+        let entries: Vec<u8> = request
+            .post_data_entries
+            .iter()
+            .filter_map(|entry| BASE64.decode(entry.bytes.as_deref()?).ok())
+            .flatten()
+            .collect();
+        let post_data = if request.post_data_entries.is_empty() {
+            request.post_data.clone()
+        } else {
+            Some(String::from_utf8_lossy(&entries).into_owned())
+        };
+        let made = Self {
+            session: session.clone(),
+            id: event.request_id.to_string(),
+            url: format!(
+                "{}{}",
+                request.url,
+                request.url_fragment.as_deref().unwrap_or_default()
+            ),
+            method: request.method.to_string(),
+            resource_type: event.kind.as_deref().unwrap_or("other").to_lowercase(),
+            navigation: event.request_id == event.loader_id && event.kind.as_deref() == Some("Document"),
+            post_data,
+            has_post_data: request.has_post_data,
+            frame: event.frame_id.as_deref().map(Into::into),
+            initiator: event.initiator.map(ToOwned::to_owned),
+            redirects,
+            interception: interception.map(Into::into),
+            headers: Mutex::default(),
+            answer: OnceLock::new(),
+            failure: OnceLock::new(),
+            from_memory_cache: OnceLock::new(),
+        };
+        made.update_headers(request.headers.iter());
+        made
+    }
+
+    pub(super) fn update_headers<'a>(&self, more: impl Iterator<Item = (&'a String, &'a String)>) {
+        let mut headers = self.lock_headers();
+        for (name, value) in more {
+            let name = name.to_lowercase();
+            match headers.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => known.clone_from(value),
+                None => headers.push((name, value.clone())),
+            }
+        }
+    }
+
+    fn lock_headers(&self) -> MutexGuard<'_, Headers> {
+        self.headers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the answer. A second one does not happen; the first would stay.
+    pub(super) fn answered(
+        self: &Arc<Self>,
+        raw: &RawResponse<'_>,
+        extra: Option<&ResponseExtraInfo>,
+    ) -> Response {
+        self.answer.get_or_init(|| Answer::new(raw, extra));
+        Response(Arc::clone(self))
+    }
+
+    pub(super) fn set_body(&self, body: Body) {
+        if let Some(answer) = self.answer.get() {
+            answer.body.send_replace(body);
+        }
+    }
+
+    pub(super) fn set_failure(&self, text: String) {
+        drop(self.failure.set(text));
+    }
+
+    pub(super) fn set_from_memory_cache(&self) {
+        let _ = self.from_memory_cache.set(());
+    }
+
+    /// Chrome's id; redirects share it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The URL with its fragment.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Chrome's resource type in lower case.
+    #[must_use]
+    pub fn resource_type(&self) -> &str {
+        &self.resource_type
+    }
+
+    /// Whether it loads a frame's document.
+    #[must_use]
+    pub fn is_navigation(&self) -> bool {
+        self.navigation
+    }
+
+    /// The body, as text.
+    #[must_use]
+    pub fn post_data(&self) -> Option<&str> {
+        self.post_data.as_deref()
+    }
+
+    /// Whether there is a body, which may be too large to be told with the request.
+    #[must_use]
+    pub fn has_post_data(&self) -> bool {
+        self.has_post_data
+    }
+
+    /// The frame it belongs to.
+    #[must_use]
+    pub fn frame_id(&self) -> Option<&str> {
+        self.frame.as_deref()
+    }
+
+    /// Chrome's account of who asked for it, as JSON.
+    #[must_use]
+    pub fn initiator(&self) -> Option<&RawValue> {
+        self.initiator.as_deref()
+    }
+
+    /// The requests that were redirected to this one, oldest first.
+    #[must_use]
+    pub fn redirects(&self) -> &[Arc<Request>] {
+        &self.redirects
+    }
+
+    /// Chrome's id of the interception, where the request waits for a verdict.
+    #[must_use]
+    pub fn interception(&self) -> Option<&str> {
+        self.interception.as_deref()
+    }
+
+    /// The headers, as far as Chrome has told them.
+    #[must_use]
+    pub fn headers(&self) -> Headers {
+        self.lock_headers().clone()
+    }
+
+    /// The answer, once there is one.
+    #[must_use]
+    pub fn response(self: &Arc<Self>) -> Option<Response> {
+        self.answer.get().map(|_| Response(Arc::clone(self)))
+    }
+
+    /// Why it failed, once it has.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Whether the page's memory cache answered.
+    #[must_use]
+    pub fn is_from_memory_cache(&self) -> bool {
+        self.from_memory_cache.get().is_some()
+    }
+
+    /// Asks Chrome for the body.
+    ///
+    /// # Errors
+    /// Where Chrome has none.
+    pub async fn fetch_post_data(&self) -> Result<String, CallError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct PostData {
+            post_data: String,
+        }
+        let method = "Network.getRequestPostData";
+        let params = serde_json::json!({ "requestId": self.id });
+        let answer = self
+            .session
+            .send_raw(method, params, Some(DEFAULT_DEADLINE))
+            .await?;
+        let answer: PostData = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
+            method: method.into(),
+            source,
+        })?;
+        Ok(answer.post_data)
+    }
+}
+
+/// Whether a body can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Body {
+    Loading,
+    Loaded,
+    Redirected,
+}
+
+/// Why there is no body.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// Redirects have none.
+    #[error("Response body is unavailable for redirect responses")]
+    Redirected,
+    /// Chrome keeps none, as of a preflight request.
+    #[error(
+        "Could not load response body for this request. This might happen if the request is a preflight request."
+    )]
+    NotKept,
+    /// It is not the base64 that it should be.
+    #[error("the response body is not valid base64")]
+    Encoding,
+    /// The command failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+struct Answer {
+    status: i64,
+    status_text: String,
+    headers: Headers,
+    remote_ip: Option<String>,
+    remote_port: Option<i64>,
+    from_disk_cache: bool,
+    from_service_worker: bool,
+    timing: Option<Box<RawValue>>,
+    security_details: Option<Box<RawValue>>,
+    body: watch::Sender<Body>,
+}
+
+impl Answer {
+    fn new(raw: &RawResponse<'_>, extra: Option<&ResponseExtraInfo>) -> Self {
+        let headers = extra.map_or(&raw.headers, |extra| &extra.headers);
+        Self {
+            status: extra.map_or(raw.status, |extra| extra.status_code),
+            status_text: extra
+                .and_then(ResponseExtraInfo::status_text)
+                .unwrap_or_else(|| raw.status_text.to_string()),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.to_lowercase(), value.clone()))
+                .collect(),
+            remote_ip: raw.remote_ip.as_deref().map(ToOwned::to_owned),
+            remote_port: raw.remote_port,
+            from_disk_cache: raw.from_disk_cache,
+            from_service_worker: raw.from_service_worker,
+            timing: raw.timing.map(ToOwned::to_owned),
+            security_details: raw.security_details.map(ToOwned::to_owned),
+            body: watch::Sender::new(Body::Loading),
+        }
+    }
+}
+
+/// The answer to one request: the request, with its answer known to be there.
+#[derive(Clone)]
+pub struct Response(Arc<Request>);
+
+impl Response {
+    #[expect(
+        clippy::expect_used,
+        reason = "a response is made of an answered request only"
+    )]
+    fn answer(&self) -> &Answer {
+        self.0.answer.get().expect("an answered request")
+    }
+
+    /// What it answers.
+    #[must_use]
+    pub fn request(&self) -> &Arc<Request> {
+        &self.0
+    }
+
+    /// The status code.
+    #[must_use]
+    pub fn status(&self) -> i64 {
+        self.answer().status
+    }
+
+    /// `status` is 0 (of a file) or a success.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.answer().status == 0 || (200..=299).contains(&self.answer().status)
+    }
+
+    /// The text beside the status.
+    #[must_use]
+    pub fn status_text(&self) -> &str {
+        &self.answer().status_text
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.answer().headers
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn remote_address(&self) -> (Option<&str>, Option<i64>) {
+        (self.answer().remote_ip.as_deref(), self.answer().remote_port)
+    }
+
+    /// Whether a cache answered.
+    #[must_use]
+    pub fn is_from_cache(&self) -> bool {
+        self.answer().from_disk_cache || self.0.is_from_memory_cache()
+    }
+
+    /// Whether a service worker answered.
+    #[must_use]
+    pub fn is_from_service_worker(&self) -> bool {
+        self.answer().from_service_worker
+    }
+
+    /// Chrome's `ResourceTiming`, as JSON.
+    #[must_use]
+    pub fn timing(&self) -> Option<&RawValue> {
+        self.answer().timing.as_deref()
+    }
+
+    /// Chrome's `SecurityDetails`, as JSON.
+    #[must_use]
+    pub fn security_details(&self) -> Option<&RawValue> {
+        self.answer().security_details.as_deref()
+    }
+
+    /// The body, once it has been loaded.
+    ///
+    /// # Errors
+    /// Where Chrome keeps none.
+    pub async fn body(&self) -> Result<Vec<u8>, BodyError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Loaded {
+            body: String,
+            base64_encoded: bool,
+        }
+        let mut body = self.answer().body.subscribe();
+        let state = body
+            .wait_for(|body| *body != Body::Loading)
+            .await
+            .map_or(Body::Loaded, |body| *body);
+        if state == Body::Redirected {
+            return Err(BodyError::Redirected);
+        }
+        let method = "Network.getResponseBody";
+        let params = serde_json::json!({ "requestId": self.0.id });
+        let answer = self
+            .0
+            .session
+            .send_raw(method, params, Some(DEFAULT_DEADLINE))
+            .await
+            .map_err(|error| match error {
+                CallError::Protocol { message, .. }
+                    if message == "No resource with given identifier found" =>
+                {
+                    BodyError::NotKept
+                }
+                error => BodyError::Call(error),
+            })?;
+        let answer: Loaded = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
+            method: method.into(),
+            source,
+        })?;
+        if answer.base64_encoded {
+            BASE64.decode(answer.body).map_err(|_| BodyError::Encoding)
+        } else {
+            Ok(answer.body.into_bytes())
+        }
+    }
+}
