@@ -14,4 +14,4 @@ mod websocket;
 
 pub use connection::Connection;
 pub use error::{CallError, CloseReason, ConnectError};
-pub use session::{Call, DEFAULT_DEADLINE, Listener, Session};
+pub use session::{Call, DEFAULT_DEADLINE, Health, Listener, Session};

@@ -37,8 +37,19 @@ struct Inner {
     target: Option<(Box<str>, Box<str>)>,
     listeners: Mutex<HashMap<Cow<'static, str>, Vec<Arc<Registration>>>>,
     next_listener: AtomicU64,
-    closed: watch::Sender<Option<CloseReason>>,
-    crashed: AtomicBool,
+    health: watch::Sender<Health>,
+}
+
+/// What has become of a session's target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Health {
+    /// It can be spoken to.
+    #[default]
+    Alive,
+    /// Its renderer died and has not been replaced; only a new document can be asked for.
+    Crashed,
+    /// It takes no more calls.
+    Closed(CloseReason),
 }
 
 type Handler = Box<dyn FnMut(&RawValue) + Send>;
@@ -88,8 +99,7 @@ impl Session {
             target,
             listeners: Mutex::default(),
             next_listener: AtomicU64::new(0),
-            closed: watch::Sender::new(None),
-            crashed: AtomicBool::new(false),
+            health: watch::Sender::default(),
         }))
     }
 
@@ -225,25 +235,47 @@ impl Session {
             .ok_or(CallError::TargetClosed { method })
     }
 
+    /// What has become of the target.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        *self.0.health.borrow()
+    }
+
     /// Why the session takes no more calls, once it does not.
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
-        *self.0.closed.borrow()
+        match self.health() {
+            Health::Closed(reason) => Some(reason),
+            Health::Alive | Health::Crashed => None,
+        }
     }
 
     /// Whether the renderer died and has not been replaced.
     #[must_use]
     pub fn is_crashed(&self) -> bool {
-        self.0.crashed.load(Ordering::Acquire)
+        self.health() == Health::Crashed
     }
 
     /// Waits until the session takes no more calls.
     pub async fn closed(&self) -> CloseReason {
-        let mut closed = self.0.closed.subscribe();
-        match closed.wait_for(Option::is_some).await {
-            Ok(reason) => reason.unwrap_or(CloseReason::Disconnected),
-            Err(_) => CloseReason::Disconnected,
+        match self.wait(|health| matches!(health, Health::Closed(_))).await {
+            Health::Closed(reason) => reason,
+            Health::Alive | Health::Crashed => CloseReason::Disconnected,
         }
+    }
+
+    /// Waits until the renderer has died, or the session takes no more calls.
+    pub async fn unhealthy(&self) -> Health {
+        self.wait(|health| *health != Health::Alive).await
+    }
+
+    async fn wait(&self, wanted: impl FnMut(&Health) -> bool) -> Health {
+        let mut health = self.0.health.subscribe();
+        // This session holds the sender.
+        health
+            .wait_for(wanted)
+            .await
+            .map_or(Health::Closed(CloseReason::Disconnected), |health| *health)
     }
 
     pub(super) fn key(&self) -> SessionKey {
@@ -255,13 +287,28 @@ impl Session {
     }
 
     pub(super) fn set_closed(&self, reason: CloseReason) {
-        self.0
-            .closed
-            .send_if_modified(|closed| closed.is_none() && closed.replace(reason).is_none());
+        self.0.health.send_if_modified(|health| {
+            let open = !matches!(health, Health::Closed(_));
+            if open {
+                *health = Health::Closed(reason);
+            }
+            open
+        });
     }
 
     pub(super) fn set_crashed(&self, crashed: bool) {
-        self.0.crashed.store(crashed, Ordering::Release);
+        let (from, to) = if crashed {
+            (Health::Alive, Health::Crashed)
+        } else {
+            (Health::Crashed, Health::Alive)
+        };
+        self.0.health.send_if_modified(|health| {
+            let changes = *health == from;
+            if changes {
+                *health = to;
+            }
+            changes
+        });
     }
 
     /// Why this command cannot be sent. Only a new document brings a crashed page back, so that much is let

@@ -1,0 +1,98 @@
+//! One thing that a page said.
+
+/// A console error, a failed assertion or an uncaught exception.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsoleErrorEntry {
+    /// `error` or `assert`, as the browser named it.
+    pub kind: String,
+    /// What was said.
+    pub text: String,
+    /// Where.
+    pub location: Option<ConsoleErrorLocation>,
+    /// Who called whom, innermost first.
+    pub stack_frames: Vec<ConsoleErrorLocation>,
+    /// Which of the two it is.
+    pub source: Option<Source>,
+    /// An exception that V8 took back later.
+    pub revoked: bool,
+}
+
+impl ConsoleErrorEntry {
+    /// The place it is told apart by: where there is none, the first stack frame's.
+    #[must_use]
+    pub fn place(&self) -> Option<&ConsoleErrorLocation> {
+        self.location.as_ref().or_else(|| self.stack_frames.first())
+    }
+}
+
+/// A place in a script, counted from 0.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct ConsoleErrorLocation {
+    /// The script.
+    pub url: Option<String>,
+    /// Its line.
+    pub line_number: Option<f64>,
+    /// Its column.
+    pub column_number: Option<f64>,
+}
+
+impl ConsoleErrorLocation {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.url.as_deref().is_none_or(str::is_empty)
+            && self.line_number.is_none()
+            && self.column_number.is_none()
+    }
+
+    /// `url:line:column`, counted from 1.
+    #[must_use]
+    pub fn for_people(&self) -> String {
+        let mut text = self.url.clone().unwrap_or_default();
+        for number in [self.line_number, self.column_number].into_iter().map_while(|number| number) {
+            text.push_str(&format!(":{}", number + 1.0));
+        }
+        text
+    }
+}
+
+/// Where an entry came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `console.error()` or `console.assert()`.
+    Console,
+    /// An uncaught exception.
+    Exception,
+}
+
+/// The level at which a console message is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsoleLevel {
+    /// `console.debug()`.
+    Debug,
+    /// `console.log()` and all that has no level.
+    Info,
+    /// `console.warn()`.
+    Warn,
+    /// `console.error()` and failed assertions.
+    Error,
+}
+
+impl ConsoleLevel {
+    /// The level of a message of this type, as Chrome or puppeteer name it.
+    #[must_use]
+    pub fn of(kind: &str) -> Self {
+        match kind {
+            "error" | "assert" => Self::Error,
+            "warning" | "warn" => Self::Warn,
+            "debug" | "verbose" => Self::Debug,
+            _ => Self::Info,
+        }
+    }
+
+    /// Whether such a message is kept among the console errors.
+    #[must_use]
+    pub fn is_error(self) -> bool {
+        self == Self::Error
+    }
+}

@@ -1,0 +1,147 @@
+//! What `Runtime.exceptionThrown` says, as an entry.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ConsoleErrorEntry, ConsoleErrorLocation, Source};
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Details {
+    exception_id: Option<i64>,
+    text: Option<String>,
+    url: Option<String>,
+    line_number: Option<f64>,
+    column_number: Option<f64>,
+    stack_trace: Option<Stack>,
+    exception: Option<Remote>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Stack {
+    call_frames: Vec<Frame>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Frame {
+    url: Option<String>,
+    line_number: Option<f64>,
+    column_number: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Remote {
+    #[serde(deserialize_with = "present")]
+    value: Option<Value>,
+    unserializable_value: Option<String>,
+    description: Option<String>,
+}
+
+/// `null` is a value that can be thrown; a missing one is none.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl From<Frame> for ConsoleErrorLocation {
+    fn from(frame: Frame) -> Self {
+        Self {
+            url: frame.url.filter(|url| !url.is_empty()),
+            line_number: frame.line_number,
+            column_number: frame.column_number,
+        }
+    }
+}
+
+/// The entry of an event's `exceptionDetails`, given as JSON, and V8's id of the exception.
+#[must_use]
+pub fn exception_entry(exception_details: &str) -> Option<(i64, ConsoleErrorEntry)> {
+    let details: Details = serde_json::from_str(exception_details).ok()?;
+    let stack_frames: Vec<ConsoleErrorLocation> = details
+        .stack_trace
+        .map(|stack| stack.call_frames.into_iter().map(Into::into).collect())
+        .unwrap_or_default();
+    let text = text(details.exception, details.text, !stack_frames.is_empty());
+    let place = Frame {
+        url: details.url,
+        line_number: details.line_number,
+        column_number: details.column_number,
+    };
+    let location = Some(ConsoleErrorLocation::from(place)).filter(|location| !location.is_empty());
+    let entry = ConsoleErrorEntry {
+        kind: "error".to_owned(),
+        text,
+        location: location.or_else(|| stack_frames.first().cloned()),
+        stack_frames,
+        source: Some(Source::Exception),
+        revoked: false,
+    };
+    Some((details.exception_id?, entry))
+}
+
+fn text(exception: Option<Remote>, text: Option<String>, has_frames: bool) -> String {
+    let exception = exception.unwrap_or_default();
+    let description = exception.description.filter(|description| !description.is_empty()).map(|description| {
+        if has_frames {
+            // The rest of it is the stack, which the frames carry.
+            description.lines().next().unwrap_or_default().to_owned()
+        } else {
+            description
+        }
+    });
+    let value = || match exception.value? {
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    };
+    description
+        .or_else(value)
+        .or(exception.unserializable_value)
+        .or(text.filter(|text| !text.is_empty()))
+        .unwrap_or_else(|| "Uncaught exception".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_of(details: &str) -> String {
+        exception_entry(details).map(|(_, entry)| entry.text).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_error_is_its_first_line_where_frames_carry_the_rest() {
+        let description = r#""exception":{"description":"Error: no\n    at f (x.js:1:2)"}"#;
+        assert_eq!(
+            text_of(&format!(r#"{{"exceptionId":1,{description},"stackTrace":{{"callFrames":[{{}}]}}}}"#)),
+            "Error: no"
+        );
+        assert_eq!(
+            text_of(&format!(r#"{{"exceptionId":1,{description}}}"#)),
+            "Error: no\n    at f (x.js:1:2)"
+        );
+    }
+
+    #[test]
+    fn without_a_description_it_is_the_value_then_the_text_then_a_phrase() {
+        let cases = [
+            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":"boo"}}"#, "boo"),
+            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":{"a":1}}}"#, r#"{"a":1}"#),
+            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":null}}"#, "null"),
+            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"type":"undefined"}}"#, "Uncaught"),
+            (r#"{"exceptionId":1}"#, "Uncaught exception"),
+        ];
+        for (details, expected) in cases {
+            assert_eq!(text_of(details), expected, "of {details}");
+        }
+    }
+
+    #[test]
+    fn the_place_falls_back_to_the_first_frame() {
+        let frames = r#""stackTrace":{"callFrames":[{"url":"a.js","lineNumber":3,"columnNumber":4}]}"#;
+        let (id, entry) = exception_entry(&format!(r#"{{"exceptionId":7,{frames}}}"#)).expect("an entry");
+        assert_eq!(id, 7);
+        assert_eq!(entry.location.map(|place| place.for_people()).as_deref(), Some("a.js:4:5"));
+    }
+}

@@ -1,0 +1,297 @@
+//! What Chrome says on behalf of a page, as entries and lines of the log.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::capture::{ConsoleErrorLocation, ConsoleLevel};
+
+/// One message of a page's console, or of Chrome about the page.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ConsoleLine {
+    /// At which level it is logged.
+    pub level: ConsoleLevel,
+    /// The kind, as puppeteer names it.
+    pub kind: String,
+    /// Its arguments as text, joined by a space.
+    pub text: String,
+    /// Where it came from, counted from 0.
+    pub location: Option<ConsoleErrorLocation>,
+    /// Who called whom, innermost first.
+    pub stack_frames: Vec<ConsoleErrorLocation>,
+}
+
+/// A message whose text may still lack what only the page knows.
+#[derive(PartialEq, Debug)]
+pub(super) struct Message {
+    line: ConsoleLine,
+    parts: Vec<Part>,
+}
+
+/// One argument's text.
+#[derive(PartialEq, Debug)]
+enum Part {
+    Known(String),
+    /// An object: its JSON must be asked for; where it cannot be had, this stands for it.
+    Object {
+        id: String,
+        fallback: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiCalled {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    args: Vec<RemoteObject>,
+    stack_trace: Option<StackTrace>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RemoteObject {
+    #[serde(rename = "type")]
+    kind: String,
+    subtype: Option<String>,
+    value: Option<Box<RawValue>>,
+    unserializable_value: Option<String>,
+    object_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StackTrace {
+    call_frames: Vec<CallFrame>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallFrame {
+    url: String,
+    line_number: f64,
+    column_number: f64,
+}
+
+#[derive(Deserialize)]
+struct EntryAdded {
+    entry: LogEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogEntry {
+    source: String,
+    level: String,
+    text: String,
+    url: Option<String>,
+    line_number: Option<f64>,
+    stack_trace: Option<StackTrace>,
+}
+
+impl StackTrace {
+    fn locations(self) -> Vec<ConsoleErrorLocation> {
+        let location = |frame: CallFrame| ConsoleErrorLocation {
+            url: Some(frame.url).filter(|url| !url.is_empty()),
+            line_number: Some(frame.line_number),
+            column_number: Some(frame.column_number),
+        };
+        self.call_frames.into_iter().map(location).collect()
+    }
+}
+
+impl Message {
+    /// Reads `Runtime.consoleAPICalled`.
+    pub fn from_call(params: &RawValue) -> Option<Self> {
+        let call: ApiCalled = parse(params)?;
+        let stack_frames = call.stack_trace.map(StackTrace::locations).unwrap_or_default();
+        let kind = if call.kind == "warning" {
+            "warn".to_owned()
+        } else {
+            call.kind
+        };
+        let line = ConsoleLine {
+            level: ConsoleLevel::of(&kind),
+            kind,
+            text: String::new(),
+            location: stack_frames.first().cloned(),
+            stack_frames,
+        };
+        Some(Self {
+            line,
+            parts: call.args.into_iter().map(Part::of).collect(),
+        })
+    }
+
+    /// Reads `Log.entryAdded`, which tells of failed requests and the like.
+    pub fn from_log(params: &RawValue) -> Option<Self> {
+        let EntryAdded { entry } = parse(params)?;
+        if entry.source == "worker" {
+            return None;
+        }
+        let location = ConsoleErrorLocation {
+            url: entry.url,
+            line_number: entry.line_number,
+            column_number: None,
+        };
+        let line = ConsoleLine {
+            level: ConsoleLevel::of(&entry.level),
+            kind: entry.level,
+            text: entry.text,
+            location: Some(location).filter(|location| !location.is_empty()),
+            stack_frames: entry.stack_trace.map(StackTrace::locations).unwrap_or_default(),
+        };
+        Some(Self {
+            line,
+            parts: Vec::new(),
+        })
+    }
+
+    /// The objects whose JSON is to be asked for, in order.
+    pub fn objects(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Known(_) => None,
+            Part::Object { id, .. } => Some(id.as_str()),
+        })
+    }
+
+    /// The finished line, with the JSON of each object of [`Self::objects`] where it could be had.
+    pub fn finish(self, mut json: impl Iterator<Item = Option<String>>) -> ConsoleLine {
+        let Self { mut line, parts } = self;
+        if !parts.is_empty() {
+            let texts: Vec<String> = parts
+                .into_iter()
+                .map(|part| match part {
+                    Part::Known(text) => text,
+                    Part::Object { fallback, .. } => json.next().flatten().unwrap_or(fallback),
+                })
+                .collect();
+            line.text = texts.join(" ");
+        }
+        line
+    }
+
+    /// The finished line, without asking for objects.
+    pub fn finish_without_objects(self) -> ConsoleLine {
+        self.finish(std::iter::empty())
+    }
+
+    /// Whether it tells of a `/_standby` that the host app's proxy could not serve yet.
+    pub fn is_standby_not_ready(&self) -> bool {
+        let unavailable = ["status of 502", "status of 503"]
+            .iter()
+            .any(|status| self.line.text.contains(status));
+        let url = self
+            .line
+            .location
+            .as_ref()
+            .and_then(|location| location.url.as_deref())
+            .unwrap_or_default();
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        unavailable && path.ends_with("/_standby")
+    }
+}
+
+impl Part {
+    fn of(object: RemoteObject) -> Self {
+        if let Some(value) = &object.value
+            && let Some(text) = value_text(value)
+        {
+            return Self::Known(text);
+        }
+        match object.unserializable_value.as_deref() {
+            Some("-0") => return Self::Known("0".to_owned()),
+            Some(bigint) if object.kind == "bigint" => {
+                return Self::Known(format!("JSHandle:{}", bigint.trim_end_matches('n')));
+            }
+            // JSON has no NaN and no infinities.
+            Some(_) => return Self::Known("null".to_owned()),
+            None => {}
+        }
+        match object.object_id {
+            Some(id) => {
+                let fallback = format!("JSHandle@{}", object.subtype.as_deref().unwrap_or(&object.kind));
+                Self::Object { id, fallback }
+            }
+            None => Self::Known(format!("JSHandle:{}", object.kind)),
+        }
+    }
+}
+
+/// A string as it is, anything else as JSON.
+pub(super) fn value_text(value: &RawValue) -> Option<String> {
+    match serde_json::from_str::<Value>(value.get()) {
+        Ok(Value::String(text)) => Some(text),
+        // Chrome's own text keeps the order of keys; it escapes like JSON.stringify does, but for what is not
+        // ASCII.
+        Ok(_) => Some(value.get().to_owned()),
+        Err(_) => None,
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
+    serde_json::from_str(params.get())
+        .inspect_err(|error| tracing::debug!(%error, "a console message was not understood"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).expect("JSON")
+    }
+
+    fn call(kind: &str, args: &str) -> Message {
+        let frame = r#"{"url":"http://x/a.js","lineNumber":4,"columnNumber":2,"functionName":"f"}"#;
+        let event = format!(r#"{{"type":"{kind}","args":[{args}],"stackTrace":{{"callFrames":[{frame}]}}}}"#);
+        Message::from_call(&raw(&event)).expect("a message")
+    }
+
+    #[test]
+    fn arguments_are_joined_as_json_and_strings_as_they_are() {
+        let args = r#"{"type":"string","value":"a b"},{"type":"number","value":1.5},{"type":"object","subtype":"null","value":null},
+            {"type":"undefined"},{"type":"number","unserializableValue":"NaN"},{"type":"number","unserializableValue":"-0"},
+            {"type":"bigint","unserializableValue":"10n"}"#;
+        let line = call("log", args).finish_without_objects();
+        assert_eq!(line.text, "a b 1.5 null JSHandle:undefined null 0 JSHandle:10");
+    }
+
+    #[test]
+    fn objects_are_asked_for_and_stand_for_themselves_where_they_cannot_be_had() {
+        let args = r#"{"type":"object","objectId":"1"},{"type":"string","value":"and"},{"type":"object","subtype":"node","objectId":"2"}"#;
+        let message = call("error", args);
+        assert_eq!(message.objects().collect::<Vec<_>>(), ["1", "2"]);
+        let line = message.finish([Some(r#"{"b":1,"a":2}"#.to_owned()), None].into_iter());
+        assert_eq!(line.text, r#"{"b":1,"a":2} and JSHandle@node"#);
+    }
+
+    #[test]
+    fn a_call_has_puppeteers_kind_and_the_place_of_its_first_frame() {
+        let line = call("warning", "").finish_without_objects();
+        assert_eq!((line.kind.as_str(), line.level), ("warn", ConsoleLevel::Warn));
+        let place = line.location.expect("a place");
+        assert_eq!(
+            (place.url.as_deref(), place.line_number),
+            (Some("http://x/a.js"), Some(4.0))
+        );
+    }
+
+    #[test]
+    fn a_503_of_the_standby_route_is_recognised() {
+        let entry = |url: &str, status: u16| {
+            let text = format!("Failed to load resource: the server responded with a status of {status} (x)");
+            let event = format!(
+                r#"{{"entry":{{"source":"network","level":"error","text":"{text}","url":"{url}"}}}}"#
+            );
+            Message::from_log(&raw(&event))
+                .expect("a message")
+                .is_standby_not_ready()
+        };
+        assert!(entry("http://host/_standby", 503), "503 of /_standby");
+        assert!(!entry("http://host/_standby", 404), "404 of /_standby");
+        assert!(!entry("http://host/other", 503), "503 of another page");
+    }
+}

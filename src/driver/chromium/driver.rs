@@ -1,0 +1,443 @@
+//! Performs the pool's browser actions on Chrome.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
+use chromiumoxide::cdp::browser_protocol::target::CreateBrowserContextParams;
+use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::task::AbortHandle;
+
+use super::browser::{Browser, LaunchError};
+use super::close;
+use super::load::{self, Load, LoadError};
+use super::manager::BrowserManager;
+use super::tab::{Capture, ConsoleSink, Tab};
+use crate::capture::ConsoleErrors;
+use crate::cdp::{CallError, Health, io};
+use crate::driver::{Driver, Outcomes};
+use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
+
+/// What a pool asks of its browser.
+#[derive(Clone, Debug)]
+pub struct DriverOptions {
+    /// Origin of the host app.
+    pub host_url: String,
+    /// Budget of a standby's navigation, and again of its readiness.
+    pub standby_timeout: Duration,
+    /// How long a page or context may take to close before the next, harder step.
+    pub close_timeout: Duration,
+}
+
+/// Why a context could not be made.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error("{0}")]
+    Launch(Arc<LaunchError>),
+    #[error(transparent)]
+    Call(#[from] Arc<CallError>),
+}
+
+impl Clone for OpenError {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Launch(error) => Self::Launch(Arc::clone(error)),
+            Self::Call(error) => Self::Call(Arc::clone(error)),
+        }
+    }
+}
+
+/// A context of Chrome.
+#[derive(Clone)]
+struct Context {
+    browser: Arc<Browser>,
+    id: BrowserContextId,
+}
+
+/// One that is there, or is being made: it is closed even when it comes after its maker gave up.
+type Opening = Shared<BoxFuture<'static, Result<Context, OpenError>>>;
+
+#[derive(Default)]
+struct Registry {
+    contexts: HashMap<ContextId, Opening>,
+    tabs: HashMap<TabId, Entry>,
+    /// Watches over the browser that was used last.
+    watched: Option<(Weak<Browser>, AbortHandle)>,
+}
+
+struct Entry {
+    context: ContextId,
+    page_id: String,
+    tab: Option<Arc<Tab>>,
+}
+
+/// The pool's hands on Chrome. Its work is done on the I/O thread.
+pub struct ChromiumDriver {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    manager: Arc<BrowserManager>,
+    options: DriverOptions,
+    outcomes: Arc<dyn Outcomes>,
+    capture: Capture,
+    registry: Mutex<Registry>,
+}
+
+impl ChromiumDriver {
+    /// A driver that has asked for no browser yet. Console errors are kept in `errors` by page id.
+    pub fn new(
+        manager: Arc<BrowserManager>,
+        options: DriverOptions,
+        outcomes: Arc<dyn Outcomes>,
+        errors: Arc<Mutex<ConsoleErrors>>,
+        sink: Arc<dyn ConsoleSink>,
+    ) -> Self {
+        let capture = Capture { errors, sink };
+        Self {
+            inner: Arc::new(Inner {
+                manager,
+                options,
+                outcomes,
+                capture,
+                registry: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The page of the tab, from its creation until it is forgotten.
+    #[must_use]
+    pub fn tab(&self, tab: TabId) -> Option<Arc<Tab>> {
+        self.inner.lock().tabs.get(&tab)?.tab.clone()
+    }
+
+    /// The UUID of the tab's page.
+    #[must_use]
+    pub fn page_id(&self, tab: TabId) -> Option<String> {
+        Some(self.inner.lock().tabs.get(&tab)?.page_id.clone())
+    }
+
+    /// Forgets a tab that is gone for good.
+    pub fn forget(&self, tab: TabId) {
+        self.inner.lock().tabs.remove(&tab);
+    }
+}
+
+impl Driver for ChromiumDriver {
+    fn perform(&self, action: BrowserAction) {
+        let inner = Arc::clone(&self.inner);
+        match action {
+            BrowserAction::CreateStandby {
+                operation,
+                context,
+                tab,
+            } => {
+                let opening = inner.open_context();
+                inner.lock().contexts.insert(context, opening.clone());
+                inner.register(context, tab);
+                // So that it comes, or fails, whether or not the attempt waits for it.
+                io::spawn(opening);
+                io::spawn(async move {
+                    let event = match inner.load(context, tab).await {
+                        Ok(()) => Event::StandbyReady { operation },
+                        Err(failure) => Event::StandbyFailed { operation, failure },
+                    };
+                    inner.outcomes.report(event);
+                });
+            }
+            BrowserAction::OpenPage {
+                operation,
+                context,
+                tab,
+            } => {
+                inner.register(context, tab);
+                io::spawn(async move {
+                    let event = match inner.load(context, tab).await {
+                        Ok(()) => Event::PageOpened { operation },
+                        Err(failure) => Event::PageOpenFailed { operation, failure },
+                    };
+                    inner.outcomes.report(event);
+                });
+            }
+            BrowserAction::Probe {
+                operation,
+                tab,
+                budget_ms,
+            } => inner.probe(operation, tab, budget_ms),
+            BrowserAction::ClosePage {
+                operation,
+                tab,
+                context_follows,
+            } => {
+                inner.close_page(operation, tab, context_follows);
+            }
+            BrowserAction::CloseContext { operation, context } => {
+                io::spawn(async move {
+                    let failure = inner.close_context(context).await;
+                    inner.outcomes.report(Event::ContextClosed { operation, failure });
+                });
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self, context: ContextId, tab: TabId) {
+        let page_id = uuid::Uuid::new_v4().to_string();
+        self.lock().tabs.insert(
+            tab,
+            Entry {
+                context,
+                page_id,
+                tab: None,
+            },
+        );
+    }
+
+    fn open_context(self: &Arc<Self>) -> Opening {
+        let inner = Arc::clone(self);
+        let opening = async move {
+            let browser = inner.manager.browser().await.map_err(OpenError::Launch)?;
+            inner.watch(&browser);
+            // Ours end with us also in a browser that goes on.
+            let create = CreateBrowserContextParams {
+                dispose_on_detach: Some(true),
+                ..Default::default()
+            };
+            let id = browser
+                .session()
+                .send(create)
+                .await
+                .map_err(Arc::new)?
+                .browser_context_id;
+            Ok(Context { browser, id })
+        };
+        opening.boxed().shared()
+    }
+
+    /// Reports the end of the browser, once.
+    fn watch(self: &Arc<Self>, browser: &Arc<Browser>) {
+        let mut registry = self.lock();
+        if let Some((watched, _)) = &registry.watched
+            && watched.ptr_eq(&Arc::downgrade(browser))
+        {
+            return;
+        }
+        let (inner, watched) = (Arc::downgrade(self), Arc::clone(browser));
+        let task = io::spawn(async move {
+            watched.ended().await;
+            if let Some(inner) = inner.upgrade() {
+                inner
+                    .lock()
+                    .contexts
+                    .retain(|_, opening| !is_in(opening, &watched));
+                inner.outcomes.report(Event::BrowserDisconnected);
+            }
+        });
+        registry.watched = Some((Arc::downgrade(browser), task.abort_handle()));
+    }
+
+    async fn load(self: &Arc<Self>, context: ContextId, tab: TabId) -> Result<(), Failure> {
+        let (opening, page_id) = {
+            let registry = self.lock();
+            let page_id = registry.tabs.get(&tab).map(|entry| entry.page_id.clone());
+            (registry.contexts.get(&context).cloned(), page_id)
+        };
+        let (Some(opening), Some(page_id)) = (opening, page_id) else {
+            return Err(Failure::new(FailureKind::Other, "the context is closed"));
+        };
+        let budget = self.options.standby_timeout;
+        // The launch has a timeout of its own.
+        self.manager
+            .browser()
+            .await
+            .map_err(|error| launch_failure(&error))?;
+        let late = || {
+            failure(LoadError::TimedOut {
+                page_id: page_id.clone(),
+                budget,
+            })
+        };
+        let opened = tokio::time::timeout(budget, opening).await.map_err(|_| late())?;
+        let Context { browser, id } = opened.map_err(|error| open_failure(&error))?;
+        let load = Load {
+            url: standby_url(&self.options.host_url),
+            budget,
+        };
+        let opened = |page: &Arc<Tab>| self.adopt(tab, page);
+        load::open(&browser, &id, tab, &page_id, &self.capture, &load, opened)
+            .await
+            .map_err(failure)
+    }
+
+    /// Keeps the page, and tells of its renderer's end.
+    fn adopt(self: &Arc<Self>, id: TabId, page: &Arc<Tab>) {
+        if let Some(entry) = self.lock().tabs.get_mut(&id) {
+            entry.tab = Some(Arc::clone(page));
+        }
+        let (inner, tab, session) = (Arc::downgrade(self), Arc::downgrade(page), page.session.clone());
+        // Ends with the session.
+        io::spawn(async move {
+            let health = session.unhealthy().await;
+            let (Some(inner), Some(tab)) = (inner.upgrade(), tab.upgrade()) else {
+                return;
+            };
+            let expected = tab.closing.load(Ordering::Acquire) || !tab.browser.is_connected();
+            if !expected {
+                tracing::warn!(
+                    page_id = tab.page_id(),
+                    "{}",
+                    if health == Health::Crashed {
+                        "the renderer of a page died"
+                    } else {
+                        "a page was closed by somebody else"
+                    }
+                );
+                inner.outcomes.report(Event::TabCrashed { tab: id });
+            }
+        });
+    }
+
+    fn probe(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
+        let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
+        let Some(page) = page else {
+            let failure = Failure::new(FailureKind::Other, "the page is gone");
+            self.outcomes.report(Event::ProbeFailed { operation, failure });
+            return;
+        };
+        let budget = Duration::from_millis(budget_ms);
+        page.session.call(
+            "Runtime.evaluate",
+            EvaluateParams::new("1"),
+            Some(budget),
+            move |answer| {
+                self.outcomes.report(match answer {
+                    Ok(_) => Event::ProbeAnswered { operation },
+                    Err(error) => Event::ProbeFailed {
+                        operation,
+                        failure: call_failure(error),
+                    },
+                });
+            },
+        );
+    }
+
+    fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {
+        let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
+        let Some(page) = page else {
+            self.outcomes.report(Event::PageClosed {
+                operation,
+                failure: None,
+            });
+            return;
+        };
+        if context_follows {
+            page.closing.store(true, Ordering::Release);
+            self.outcomes.report(Event::PageClosed {
+                operation,
+                failure: None,
+            });
+            return;
+        }
+        io::spawn(async move {
+            let outcome = close::page(&page, self.options.close_timeout).await;
+            self.outcomes.report(Event::PageClosed {
+                operation,
+                failure: outcome.err().map(close_failure),
+            });
+        });
+    }
+
+    async fn close_context(&self, id: ContextId) -> Option<Failure> {
+        let opening = self.lock().contexts.get(&id).cloned()?;
+        let outcome = match opening.await {
+            // It never came.
+            Err(_) => Ok(()),
+            Ok(Context { browser, id: context }) => {
+                let tabs = self.tabs_in(id);
+                close::context(&browser, &context, &tabs, self.options.close_timeout).await
+            }
+        };
+        self.lock().contexts.remove(&id);
+        outcome.err().map(close_failure)
+    }
+
+    fn tabs_in(&self, context: ContextId) -> Vec<Arc<Tab>> {
+        let registry = self.lock();
+        registry
+            .tabs
+            .values()
+            .filter(|entry| entry.context == context)
+            .filter_map(|entry| entry.tab.clone())
+            .collect()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let registry = self.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, task)) = registry.watched.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Whether the context is there, and in this browser.
+fn is_in(opening: &Opening, browser: &Arc<Browser>) -> bool {
+    matches!(opening.peek(), Some(Ok(context)) if Arc::ptr_eq(&context.browser, browser))
+}
+
+fn standby_url(host_url: &str) -> String {
+    format!("{}/_standby", host_url.trim_end_matches('/'))
+}
+
+fn with_cause(kind: FailureKind, message: String, cause: Arc<dyn Any + Send + Sync>) -> Failure {
+    Failure {
+        kind,
+        message,
+        cause: Some(cause),
+    }
+}
+
+fn failure(error: LoadError) -> Failure {
+    with_cause(error.kind(), error.to_string(), Arc::new(error))
+}
+
+fn call_failure(error: CallError) -> Failure {
+    failure(LoadError::Call(error))
+}
+
+fn close_failure(error: close::CloseError) -> Failure {
+    with_cause(FailureKind::Other, error.to_string(), Arc::new(error))
+}
+
+fn launch_failure(error: &Arc<LaunchError>) -> Failure {
+    with_cause(
+        FailureKind::Browser,
+        error.to_string(),
+        Arc::<LaunchError>::clone(error),
+    )
+}
+
+fn open_failure(error: &OpenError) -> Failure {
+    match error {
+        OpenError::Launch(error) => launch_failure(error),
+        OpenError::Call(error) => {
+            let kind = if error.is_gone() {
+                FailureKind::Browser
+            } else {
+                FailureKind::Other
+            };
+            with_cause(kind, error.to_string(), Arc::<CallError>::clone(error))
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Making a page and loading `/_standby` in it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
+use chromiumoxide::cdp::browser_protocol::log;
+use chromiumoxide::cdp::browser_protocol::network;
+use chromiumoxide::cdp::browser_protocol::page::{
+    self, AddScriptToEvaluateOnNewDocumentParams, NavigateParams, SetLifecycleEventsEnabledParams,
+};
+use chromiumoxide::cdp::browser_protocol::target::CreateTargetParams;
+use chromiumoxide::cdp::js_protocol::runtime::{self, EvaluateParams};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::browser::Browser;
+use super::tab::{Capture, Tab};
+use crate::cdp::{Call, CallError, Listener, Session};
+use crate::pool::{FailureKind, TabId};
+
+/// Set in every document before its own scripts run.
+const MARK: &str = "globalThis.__boxelDuringPrerender = true; globalThis.__boxelRenderContext = true;";
+
+/// Resolves once the app says that it stands by. Mutations tell at once; the interval is for documents that are
+/// replaced from under the observer.
+const READY: &str = "new Promise(resolve => {
+  let observer, interval;
+  const check = () => {
+    if (document.readyState === 'loading' || !document.querySelector('#standby-ready')) return;
+    observer?.disconnect();
+    clearInterval(interval);
+    resolve(true);
+    return true;
+  };
+  if (check()) return;
+  observer = new MutationObserver(check);
+  observer.observe(document, { subtree: true, childList: true, attributes: true });
+  document.addEventListener('readystatechange', check);
+  interval = setInterval(check, 100);
+})";
+
+/// Before readiness is asked for again after the document was replaced.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// Why there is no loaded page.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The host app is not there yet (`STANDBY_NOT_READY`).
+    #[error("Standby target {url} is not ready: {reason}")]
+    NotReady {
+        /// What was gone to.
+        url: String,
+        /// What came instead.
+        reason: String,
+    },
+    /// The navigation failed otherwise.
+    #[error("{reason} at {url}")]
+    Navigation {
+        /// What was gone to.
+        url: String,
+        /// Chrome's name of the error.
+        reason: String,
+    },
+    /// The budget ran out (`STANDBY_TIMEOUT`).
+    #[error("Standby page {page_id} timed out after {}ms", .budget.as_millis())]
+    TimedOut {
+        /// The page.
+        page_id: String,
+        /// The budget.
+        budget: Duration,
+    },
+    /// The page threw while it was asked whether it is ready.
+    #[error("the standby page threw: {0}")]
+    Threw(String),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl LoadError {
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Self::NotReady { .. } => FailureKind::TargetNotReady,
+            Self::TimedOut { .. } | Self::Call(CallError::TimedOut { .. }) => FailureKind::TimedOut,
+            Self::Call(CallError::Disconnected { .. }) => FailureKind::Browser,
+            Self::Navigation { .. } | Self::Threw(_) | Self::Call(_) => FailureKind::Other,
+        }
+    }
+}
+
+/// What is to be loaded.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    pub url: String,
+    pub budget: Duration,
+}
+
+/// Makes a page in the context, captured from its first moment on, and sends it to the host app.
+pub(super) async fn open(
+    browser: &Arc<Browser>,
+    context: &BrowserContextId,
+    tab: TabId,
+    page_id: &str,
+    capture: &Capture,
+    load: &Load,
+    opened: impl FnOnce(&Arc<Tab>),
+) -> Result<(), LoadError> {
+    let start = Instant::now();
+    let late = || LoadError::TimedOut {
+        page_id: page_id.to_owned(),
+        budget: load.budget,
+    };
+    let create = async {
+        let mut target = CreateTargetParams::new("about:blank");
+        target.browser_context_id = Some(context.clone());
+        let target = browser.session().send(target).await?;
+        browser.session().attach(target.target_id).await
+    };
+    let session = timeout(load.budget, create).await.map_err(|_| late())??;
+    let tab = Tab::new(
+        tab,
+        page_id.to_owned(),
+        session.clone(),
+        Arc::clone(browser),
+        capture,
+    );
+    opened(&tab);
+    let signals = Signals::listen(&session);
+    let begun = begin(&session, &load.url);
+    let mut broken = signals.broken.subscribe();
+    let deadline = start + load.budget;
+    let loading = async {
+        let navigation = timeout_at(deadline, begun).await.map_err(|_| late())??;
+        arrive(&session, navigation, &signals, load, deadline, &late).await
+    };
+    tokio::select! {
+        outcome = loading => outcome?,
+        reason = broken.wait_for(Option::is_some) => {
+            let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
+            return Err(LoadError::NotReady { url: load.url.clone(), reason });
+        }
+    }
+    tab.loaded();
+    Ok(())
+}
+
+/// Sends all that a new page needs, and then the page on its way. The renderer takes the one and the browser the
+/// other, in no order: so the first is waited for.
+async fn begin(session: &Session, url: &str) -> Result<Call<page::NavigateReturns>, CallError> {
+    let enabled = (
+        session.send(page::EnableParams::default()),
+        session.send(SetLifecycleEventsEnabledParams::new(true)),
+        session.send(runtime::EnableParams::default()),
+        session.send(network::EnableParams::default()),
+        session.send(log::EnableParams::default()),
+        session.send(AddScriptToEvaluateOnNewDocumentParams::new(MARK)),
+    );
+    enabled.0.await?;
+    enabled.1.await?;
+    enabled.2.await?;
+    enabled.3.await?;
+    enabled.4.await?;
+    enabled.5.await?;
+    // Its deadline is the budget's.
+    Ok(session.send_within(NavigateParams::new(url), None))
+}
+
+/// Waits for the document and then for the app.
+async fn arrive(
+    session: &Session,
+    navigation: Call<page::NavigateReturns>,
+    signals: &Signals,
+    load: &Load,
+    deadline: Instant,
+    late: &impl Fn() -> LoadError,
+) -> Result<(), LoadError> {
+    let answer = timeout_at(deadline, navigation).await.map_err(|_| late())??;
+    let loader = answer
+        .loader_id
+        .map(|loader| loader.inner().clone())
+        .unwrap_or_default();
+    if let Some(status @ (502 | 503)) = signals.status_of(&loader) {
+        return Err(LoadError::NotReady {
+            url: load.url.clone(),
+            reason: format!("HTTP {status}"),
+        });
+    }
+    if let Some(reason) = answer.error_text.filter(|text| !text.is_empty()) {
+        // An error status without a body is shown as an error, but is an answer.
+        if signals.status_of(&loader).is_none() {
+            return Err(failed(&load.url, reason));
+        }
+    }
+    let mut seen = signals.content_loaded.subscribe();
+    let content_loaded = seen.wait_for(|loaders| loaders.contains(&loader));
+    let ready = ready(session);
+    tokio::pin!(ready);
+    tokio::select! {
+        // Readiness implies that the content is loaded.
+        outcome = &mut ready => return outcome,
+        seen_in_time = timeout_at(deadline, content_loaded) => drop(seen_in_time.map_err(|_| late())?),
+    }
+    timeout(load.budget, ready).await.map_err(|_| late())?
+}
+
+fn failed(url: &str, reason: String) -> LoadError {
+    let url = url.to_owned();
+    let expected = [
+        "ERR_CONNECTION_REFUSED",
+        "ERR_CONNECTION_RESET",
+        "ERR_CONNECTION_CLOSED",
+        CERTIFICATE,
+    ];
+    if expected.iter().any(|error| reason.contains(error)) {
+        LoadError::NotReady { url, reason }
+    } else {
+        LoadError::Navigation { url, reason }
+    }
+}
+
+/// Waits until the app stands by, in whichever document.
+async fn ready(session: &Session) -> Result<(), LoadError> {
+    loop {
+        let mut check = EvaluateParams::new(READY);
+        check.await_promise = Some(true);
+        match session.send_within(check, None).await {
+            Ok(answer) => match answer.exception_details {
+                None => return Ok(()),
+                Some(details) => return Err(LoadError::Threw(details.text)),
+            },
+            // The document was replaced.
+            Err(CallError::Protocol { message, .. }) if is_replaced(&message) => {
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_replaced(message: &str) -> bool {
+    [
+        "context was destroyed",
+        "Cannot find context",
+        "Inspected target navigated",
+        "Promise was collected",
+    ]
+    .iter()
+    .any(|known| message.contains(known))
+}
+
+const CERTIFICATE: &str = "ERR_CERT_VERIFIER_CHANGED";
+
+/// What is heard of a load while it lasts.
+struct Signals {
+    statuses: Arc<Mutex<HashMap<String, i64>>>,
+    content_loaded: Arc<watch::Sender<Vec<String>>>,
+    /// Why it is of no use to go on.
+    broken: Arc<watch::Sender<Option<String>>>,
+    _listeners: [Listener; 3],
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseReceived<'a> {
+    #[serde(borrow)]
+    request_id: Cow<'a, str>,
+    #[serde(rename = "type", borrow)]
+    resource_type: Cow<'a, str>,
+    response: Status,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    status: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LifecycleEvent<'a> {
+    #[serde(borrow)]
+    loader_id: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoadingFailed<'a> {
+    #[serde(rename = "type", borrow)]
+    resource_type: Cow<'a, str>,
+    #[serde(borrow)]
+    error_text: Cow<'a, str>,
+}
+
+impl Signals {
+    fn listen(session: &Session) -> Self {
+        let statuses = Arc::<Mutex<HashMap<String, i64>>>::default();
+        let content_loaded = Arc::new(watch::Sender::new(Vec::new()));
+        let broken = Arc::new(watch::Sender::new(None));
+        let (heard, loaders, breaks) = (
+            Arc::clone(&statuses),
+            Arc::clone(&content_loaded),
+            Arc::clone(&broken),
+        );
+        let listeners = [
+            session.on("Network.responseReceived", move |params| {
+                if let Ok(event) = serde_json::from_str::<ResponseReceived<'_>>(params.get())
+                    && event.resource_type == "Document"
+                {
+                    let mut statuses = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                    statuses.insert(event.request_id.into_owned(), event.response.status);
+                }
+            }),
+            session.on("Page.lifecycleEvent", move |params| {
+                if let Ok(event) = serde_json::from_str::<LifecycleEvent<'_>>(params.get())
+                    && event.name == "DOMContentLoaded"
+                {
+                    loaders.send_modify(|loaders| loaders.push(event.loader_id.into_owned()));
+                }
+            }),
+            session.on("Network.loadingFailed", move |params| {
+                if let Ok(event) = serde_json::from_str::<LoadingFailed<'_>>(params.get())
+                    && event.error_text.contains(CERTIFICATE)
+                    && matches!(&*event.resource_type, "Document" | "Script" | "Stylesheet")
+                {
+                    breaks.send_replace(Some(event.error_text.into_owned()));
+                }
+            }),
+        ];
+        Self {
+            statuses,
+            content_loaded,
+            broken,
+            _listeners: listeners,
+        }
+    }
+
+    fn status_of(&self, loader: &str) -> Option<i64> {
+        self.statuses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(loader)
+            .copied()
+    }
+}

@@ -1,0 +1,316 @@
+//! One page of the pool: its session, and what is captured from it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::browser::Browser;
+use super::console::{ConsoleLine, Message, value_text};
+use crate::capture::{
+    ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Source, exception_entry,
+};
+use crate::cdp::{Listener, Session, io};
+use crate::pool::TabId;
+
+/// How long a page may take to give an object's JSON.
+const JSON_PATIENCE: Duration = Duration::from_secs(5);
+/// Messages of one page whose objects are being asked for; beyond it, objects stand for themselves.
+const MOST_ASKED: usize = 64;
+
+/// Where what pages say goes. Called on the I/O thread.
+pub trait ConsoleSink: Send + Sync {
+    /// A console message, for the log.
+    fn said(&self, tab: TabId, page_id: &str, line: &ConsoleLine);
+}
+
+/// What all tabs of a driver report to.
+#[derive(Clone)]
+pub(super) struct Capture {
+    pub errors: Arc<Mutex<ConsoleErrors>>,
+    pub sink: Arc<dyn ConsoleSink>,
+}
+
+/// One page and what it is captured by.
+pub struct Tab {
+    page_id: String,
+    pub(super) session: Session,
+    pub(super) browser: Arc<Browser>,
+    /// Set before we close it: its end is no news then.
+    pub(super) closing: AtomicBool,
+    standing_by: Arc<AtomicBool>,
+    requests: Arc<Mutex<PendingRequests>>,
+    _listeners: Vec<Listener>,
+}
+
+impl Tab {
+    /// Listens before the page can say anything: before its domains are enabled.
+    pub(super) fn new(
+        id: TabId,
+        page_id: String,
+        session: Session,
+        browser: Arc<Browser>,
+        capture: &Capture,
+    ) -> Arc<Self> {
+        let requests = Arc::<Mutex<PendingRequests>>::default();
+        let standing_by = Arc::new(AtomicBool::new(true));
+        let mut listeners = Recorder {
+            tab: id,
+            page_id: page_id.clone(),
+            session: session.clone(),
+            capture: capture.clone(),
+            standing_by: Arc::clone(&standing_by),
+            asked: Arc::default(),
+        }
+        .listen();
+        listeners.extend(watch_requests(&session, &requests));
+        let closing = AtomicBool::new(false);
+        Arc::new(Self {
+            page_id,
+            session,
+            browser,
+            closing,
+            standing_by,
+            requests,
+            _listeners: listeners,
+        })
+    }
+
+    /// The UUID that stays with the page for life.
+    #[must_use]
+    pub fn page_id(&self) -> &str {
+        &self.page_id
+    }
+
+    /// The page's session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The browser it is in.
+    #[must_use]
+    pub fn browser(&self) -> &Arc<Browser> {
+        &self.browser
+    }
+
+    /// The requests that have not ended, oldest first.
+    #[must_use]
+    pub fn pending_requests(&self) -> Vec<PendingRequest> {
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The standby is ready: from here on a failing `/_standby` is news.
+    pub(super) fn loaded(&self) {
+        self.standing_by.store(false, Ordering::Release);
+    }
+}
+
+/// Puts what a page says where it belongs, on the reader as far as possible: what was said before an answer is
+/// there when the answer is.
+#[derive(Clone)]
+struct Recorder {
+    tab: TabId,
+    page_id: String,
+    session: Session,
+    capture: Capture,
+    standing_by: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExceptionThrown<'a> {
+    #[serde(borrow)]
+    exception_details: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExceptionRevoked {
+    exception_id: i64,
+}
+
+impl Recorder {
+    fn listen(self) -> Vec<Listener> {
+        let session = self.session.clone();
+        let (calls, entries, thrown, revoked) = (self.clone(), self.clone(), self.clone(), self);
+        vec![
+            session.on("Runtime.consoleAPICalled", move |params| {
+                if let Some(message) = Message::from_call(params) {
+                    calls.said(message);
+                }
+            }),
+            session.on("Log.entryAdded", move |params| {
+                if let Some(message) = Message::from_log(params) {
+                    entries.said(message);
+                }
+            }),
+            session.on("Runtime.exceptionThrown", move |params| {
+                let details = serde_json::from_str::<ExceptionThrown<'_>>(params.get());
+                let entry = details
+                    .ok()
+                    .and_then(|thrown| exception_entry(thrown.exception_details.get()));
+                if let Some((id, entry)) = entry {
+                    thrown.errors(|errors| errors.push_exception(&thrown.page_id, id, entry));
+                }
+            }),
+            session.on("Runtime.exceptionRevoked", move |params| {
+                if let Ok(event) = serde_json::from_str::<ExceptionRevoked>(params.get()) {
+                    revoked.errors(|errors| errors.revoke(&revoked.page_id, event.exception_id));
+                }
+            }),
+        ]
+    }
+
+    fn errors<T>(&self, work: impl FnOnce(&mut ConsoleErrors) -> T) -> T {
+        work(&mut self.capture.errors.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn said(&self, message: Message) {
+        if self.standing_by.load(Ordering::Acquire) && message.is_standby_not_ready() {
+            return;
+        }
+        let epoch = self.errors(|errors| errors.epoch(&self.page_id));
+        if message.objects().next().is_none() || self.asked.load(Ordering::Relaxed) >= MOST_ASKED {
+            self.keep(message.finish_without_objects(), epoch);
+            return;
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let calls: Vec<_> = message
+            .objects()
+            .map(|object| {
+                let params = json!({
+                    "functionDeclaration": "object => object",
+                    "objectId": object,
+                    "arguments": [{ "objectId": object }],
+                    "returnByValue": true,
+                });
+                self.session
+                    .send_raw("Runtime.callFunctionOn", params, Some(JSON_PATIENCE))
+            })
+            .collect();
+        let recorder = self.clone();
+        // Ends with the calls, which have a deadline.
+        io::spawn(async move {
+            let mut texts = Vec::with_capacity(calls.len());
+            for call in calls {
+                texts.push(call.await.ok().and_then(|answer| returned(&answer)));
+            }
+            recorder.asked.fetch_sub(1, Ordering::Relaxed);
+            recorder.keep(message.finish(texts.into_iter()), epoch);
+        });
+    }
+
+    fn keep(&self, line: ConsoleLine, epoch: u64) {
+        self.capture.sink.said(self.tab, &self.page_id, &line);
+        if !line.level.is_error() {
+            return;
+        }
+        let entry = ConsoleErrorEntry {
+            kind: line.kind,
+            text: line.text,
+            location: line.location,
+            stack_frames: line.stack_frames,
+            source: Some(Source::Console),
+            revoked: false,
+        };
+        self.errors(|errors| {
+            // A message of before a reset does not show after it.
+            if errors.epoch(&self.page_id) == epoch {
+                errors.push_console(&self.page_id, entry);
+            }
+        });
+    }
+}
+
+/// The value that a call returned, as text.
+fn returned(answer: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        result: Returned<'a>,
+        #[serde(borrow)]
+        exception_details: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Returned<'a> {
+        #[serde(borrow)]
+        value: Option<&'a RawValue>,
+    }
+    let answer: Answer<'_> = serde_json::from_str(answer.get()).ok()?;
+    if answer.exception_details.is_some() {
+        None
+    } else {
+        value_text(answer.result.value?)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestWillBeSent<'a> {
+    #[serde(borrow)]
+    request_id: &'a str,
+    request: Request,
+    #[serde(rename = "type")]
+    resource_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    url: String,
+    method: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestEnded<'a> {
+    #[serde(borrow)]
+    request_id: &'a str,
+}
+
+fn watch_requests(session: &Session, requests: &Arc<Mutex<PendingRequests>>) -> Vec<Listener> {
+    let started = Arc::clone(requests);
+    let mut listeners = vec![session.on("Network.requestWillBeSent", move |params| {
+        if let Ok(event) = serde_json::from_str::<RequestWillBeSent<'_>>(params.get()) {
+            let request = PendingRequest {
+                url: event.request.url,
+                method: event.request.method,
+                resource_type: event.resource_type,
+                started_at: date_now(),
+            };
+            started
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .started(event.request_id, request);
+        }
+    })];
+    for end in ["Network.loadingFinished", "Network.loadingFailed"] {
+        let ended = Arc::clone(requests);
+        listeners.push(session.on(end, move |params| {
+            if let Ok(event) = serde_json::from_str::<RequestEnded<'_>>(params.get()) {
+                ended
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .ended(event.request_id);
+            }
+        }));
+    }
+    listeners
+}
+
+/// `Date.now()`, up to a fraction of a millisecond.
+fn date_now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| (since.as_secs_f64() * 1000.0).floor())
+}
