@@ -49,7 +49,10 @@ impl ConsoleErrorLocation {
     #[must_use]
     pub fn for_people(&self) -> String {
         let mut text = self.url.clone().unwrap_or_default();
-        for number in [self.line_number, self.column_number].into_iter().map_while(|number| number) {
+        for number in [self.line_number, self.column_number]
+            .into_iter()
+            .map_while(|number| number)
+        {
             text.push_str(&format!(":{}", number + 1.0));
         }
         text

@@ -83,14 +83,17 @@ pub fn exception_entry(exception_details: &str) -> Option<(i64, ConsoleErrorEntr
 
 fn text(exception: Option<Remote>, text: Option<String>, has_frames: bool) -> String {
     let exception = exception.unwrap_or_default();
-    let description = exception.description.filter(|description| !description.is_empty()).map(|description| {
-        if has_frames {
-            // The rest of it is the stack, which the frames carry.
-            description.lines().next().unwrap_or_default().to_owned()
-        } else {
-            description
-        }
-    });
+    let description = exception
+        .description
+        .filter(|description| !description.is_empty())
+        .map(|description| {
+            if has_frames {
+                // The rest of it is the stack, which the frames carry.
+                description.lines().next().unwrap_or_default().to_owned()
+            } else {
+                description
+            }
+        });
     let value = || match exception.value? {
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
@@ -107,14 +110,18 @@ mod tests {
     use super::*;
 
     fn text_of(details: &str) -> String {
-        exception_entry(details).map(|(_, entry)| entry.text).unwrap_or_default()
+        exception_entry(details)
+            .map(|(_, entry)| entry.text)
+            .unwrap_or_default()
     }
 
     #[test]
     fn an_error_is_its_first_line_where_frames_carry_the_rest() {
         let description = r#""exception":{"description":"Error: no\n    at f (x.js:1:2)"}"#;
         assert_eq!(
-            text_of(&format!(r#"{{"exceptionId":1,{description},"stackTrace":{{"callFrames":[{{}}]}}}}"#)),
+            text_of(&format!(
+                r#"{{"exceptionId":1,{description},"stackTrace":{{"callFrames":[{{}}]}}}}"#
+            )),
             "Error: no"
         );
         assert_eq!(
@@ -126,10 +133,22 @@ mod tests {
     #[test]
     fn without_a_description_it_is_the_value_then_the_text_then_a_phrase() {
         let cases = [
-            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":"boo"}}"#, "boo"),
-            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":{"a":1}}}"#, r#"{"a":1}"#),
-            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":null}}"#, "null"),
-            (r#"{"exceptionId":1,"text":"Uncaught","exception":{"type":"undefined"}}"#, "Uncaught"),
+            (
+                r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":"boo"}}"#,
+                "boo",
+            ),
+            (
+                r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":{"a":1}}}"#,
+                r#"{"a":1}"#,
+            ),
+            (
+                r#"{"exceptionId":1,"text":"Uncaught","exception":{"value":null}}"#,
+                "null",
+            ),
+            (
+                r#"{"exceptionId":1,"text":"Uncaught","exception":{"type":"undefined"}}"#,
+                "Uncaught",
+            ),
             (r#"{"exceptionId":1}"#, "Uncaught exception"),
         ];
         for (details, expected) in cases {
@@ -142,6 +161,9 @@ mod tests {
         let frames = r#""stackTrace":{"callFrames":[{"url":"a.js","lineNumber":3,"columnNumber":4}]}"#;
         let (id, entry) = exception_entry(&format!(r#"{{"exceptionId":7,{frames}}}"#)).expect("an entry");
         assert_eq!(id, 7);
-        assert_eq!(entry.location.map(|place| place.for_people()).as_deref(), Some("a.js:4:5"));
+        assert_eq!(
+            entry.location.map(|place| place.for_people()).as_deref(),
+            Some("a.js:4:5")
+        );
     }
 }

@@ -52,7 +52,12 @@ mod tests {
     use super::*;
 
     fn request(url: &str) -> PendingRequest {
-        PendingRequest { url: url.into(), method: "GET".into(), resource_type: None, started_at: 0.0 }
+        PendingRequest {
+            url: url.into(),
+            method: "GET".into(),
+            resource_type: None,
+            started_at: 0.0,
+        }
     }
 
     #[test]

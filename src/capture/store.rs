@@ -57,7 +57,10 @@ impl ConsoleErrors {
         let Some(page) = self.pages.get_mut(page_id) else {
             return;
         };
-        let entry = page.exceptions.get(&exception_id).and_then(|&position| page.entries.get_mut(position));
+        let entry = page
+            .exceptions
+            .get(&exception_id)
+            .and_then(|&position| page.entries.get_mut(position));
         if let Some(entry) = entry {
             entry.revoked = true;
         }
@@ -66,7 +69,13 @@ impl ConsoleErrors {
     /// Forgets what the page said so far.
     pub fn reset(&mut self, page_id: &str) {
         let epoch = self.epoch(page_id) + 1;
-        self.pages.insert(page_id.to_owned(), PageErrors { epoch, ..PageErrors::default() });
+        self.pages.insert(
+            page_id.to_owned(),
+            PageErrors {
+                epoch,
+                ..PageErrors::default()
+            },
+        );
     }
 
     /// What the page said since its reset. It is gone from here then.
@@ -110,11 +119,17 @@ mod tests {
     }
 
     fn thrown(text: &str) -> ConsoleErrorEntry {
-        ConsoleErrorEntry { source: Some(Source::Exception), ..said(text) }
+        ConsoleErrorEntry {
+            source: Some(Source::Exception),
+            ..said(text)
+        }
     }
 
     fn at(url: &str) -> ConsoleErrorLocation {
-        ConsoleErrorLocation { url: Some(url.into()), ..ConsoleErrorLocation::default() }
+        ConsoleErrorLocation {
+            url: Some(url.into()),
+            ..ConsoleErrorLocation::default()
+        }
     }
 
     #[test]
@@ -122,9 +137,27 @@ mod tests {
         let mut errors = ConsoleErrors::default();
         errors.push_console("p", said("a"));
         errors.push_console("p", said("a"));
-        errors.push_console("p", ConsoleErrorEntry { location: Some(at("x.js")), ..said("a") });
-        errors.push_console("p", ConsoleErrorEntry { stack_frames: vec![at("x.js")], ..said("a") });
-        errors.push_console("p", ConsoleErrorEntry { kind: "assert".into(), ..said("a") });
+        errors.push_console(
+            "p",
+            ConsoleErrorEntry {
+                location: Some(at("x.js")),
+                ..said("a")
+            },
+        );
+        errors.push_console(
+            "p",
+            ConsoleErrorEntry {
+                stack_frames: vec![at("x.js")],
+                ..said("a")
+            },
+        );
+        errors.push_console(
+            "p",
+            ConsoleErrorEntry {
+                kind: "assert".into(),
+                ..said("a")
+            },
+        );
         assert_eq!(errors.take("p").len(), 3, "no place, x.js, and another type");
         assert!(errors.take("p").is_empty(), "taken is gone");
     }

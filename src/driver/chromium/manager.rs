@@ -1,7 +1,7 @@
 //! Who has the browser: one launch for all who ask, a new one after a death.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -98,17 +98,19 @@ impl BrowserManager {
         }
     }
 
+    /// Where profiles are made.
+    #[must_use]
+    pub fn profile_parent(&self) -> PathBuf {
+        profile::parent(self.options.profile_parent.as_deref())
+    }
+
     /// Removes what owners that died have left behind, see [`profile::clean`].
     ///
     /// # Errors
     /// Where something stale cannot be removed.
     pub async fn clean_user_data_dirs(&self) -> Result<Cleaned, CleanError> {
-        self.clean_older_than(profile::MAX_AGE).await
-    }
-
-    pub(super) async fn clean_older_than(&self, max_age: Duration) -> Result<Cleaned, CleanError> {
-        let parent = profile::parent(self.options.profile_parent.as_deref());
-        let cleaning = io::handle().spawn_blocking(move || profile::clean(&parent, max_age));
+        let parent = self.profile_parent();
+        let cleaning = io::handle().spawn_blocking(move || profile::clean(&parent, profile::MAX_AGE));
         // It ends early only with the process.
         cleaning.await.unwrap_or_else(|_| Ok(Cleaned::default()))
     }

@@ -18,7 +18,7 @@ pub use browser::{Browser, Ended, LaunchError};
 pub use close::CloseError;
 pub use console::ConsoleLine;
 pub use driver::{ChromiumDriver, DriverOptions};
-pub use find::{Executable, FindError, Flavour};
+pub use find::{Executable, FindError, Flavour, find};
 pub use load::LoadError;
 pub use manager::BrowserManager;
 pub use options::{BrowserOptions, Environment, Headless};
