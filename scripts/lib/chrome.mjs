@@ -7,16 +7,25 @@ import { delimiter, join } from 'node:path';
 
 import { run, say, SetupError, step, tail, warn } from './steps.mjs';
 
-/** Names Chrome goes by, the light headless builds first. */
+/** Names Chrome goes by on PATH, in the order in which the addon looks for them: the light headless builds first. */
 const NAMES = [
   'chromium-headless-shell',
   'chrome-headless-shell',
+  'headless-shell',
   'headless_shell',
-  'chromium',
-  'chromium-browser',
   'google-chrome-stable',
   'google-chrome',
   'chrome',
+  'chromium',
+  'chromium-browser',
+  'chrome-browser',
+];
+/** Where installers put a Chrome without a name on PATH. */
+const PLACES = [
+  '/opt/google/chrome/chrome',
+  '/opt/chromium.org/chromium/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ];
 const DEBIAN_PACKAGE = 'chromium-headless-shell';
 const CHECK_TIMEOUT_MS = 60_000;
@@ -123,7 +132,7 @@ export async function bringChrome(root) {
     return;
   }
 
-  let broken = await tryThose(onPath(NAMES));
+  let broken = await tryThose([...onPath(NAMES), ...PLACES.filter(isProgram)]);
   if (broken === null) return;
 
   if (mayInstall()) {
