@@ -243,8 +243,20 @@ impl Browser {
     /// # Errors
     /// As any command.
     pub async fn create_context(&self) -> Result<BrowserContext, CallError> {
+        self.create(json!({})).await
+    }
+
+    /// Makes a context that ends with the connection, also in a browser that goes on.
+    ///
+    /// # Errors
+    /// As any command.
+    pub(crate) async fn create_bound_context(&self) -> Result<BrowserContext, CallError> {
+        self.create(json!({ "disposeOnDetach": true })).await
+    }
+
+    async fn create(&self, params: serde_json::Value) -> Result<BrowserContext, CallError> {
         let method = "Target.createBrowserContext";
-        let answer = send(self.session(), method, json!({})).await?;
+        let answer = send(self.session(), method, params).await?;
         let created: ContextCreated = decode(method, &answer)?;
         let id: Arc<str> = created.browser_context_id.into();
         self.lock().contexts.push(Arc::clone(&id));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{CallError, CloseReason, DEFAULT_DEADLINE, Session};
+use crate::cdp::{CallError, CloseReason, DEFAULT_DEADLINE, Session, io};
 
 use super::browser::Attached;
 use super::console::ConsoleMessage;
@@ -329,7 +329,9 @@ impl Page {
                 self.0.unheard_messages.store(0, Ordering::Relaxed);
                 // V8 keeps the arguments of all console calls in this group.
                 let group = json!({ "objectGroup": "console" });
-                session.call("Runtime.releaseObjectGroup", group, None, |_| {});
+                let session = session.clone();
+                // After whoever else hears this message has asked for its objects.
+                io::spawn(async move { session.call("Runtime.releaseObjectGroup", group, None, |_| {}) });
             }
             return;
         }

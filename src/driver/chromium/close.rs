@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::browser::{BrowserContextId, GetVersionParams};
+use chromiumoxide::cdp::browser_protocol::browser::GetVersionParams;
 use chromiumoxide::cdp::browser_protocol::page::CrashParams;
-use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, DisposeBrowserContextParams};
+use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use chromiumoxide::cdp::js_protocol::runtime::TerminateExecutionParams;
 use tokio::time::timeout;
 
 use super::browser::Browser;
 use super::tab::Tab;
 use crate::cdp::CallError;
+use crate::page::BrowserContext;
 
 /// How long each step after the first may take.
 const STEP: Duration = Duration::from_secs(2);
@@ -38,12 +39,9 @@ pub enum CloseError {
 }
 
 /// Closes a page: terminate what it runs and close it; kill its renderer; restart a browser that answers nothing.
-pub(super) async fn page(tab: &Tab, patience: Duration) -> Result<(), CloseError> {
+pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Result<(), CloseError> {
     tab.closing.store(true, Ordering::Release);
-    let browser = &tab.browser;
-    let Some(target_id) = tab.session.target_id() else {
-        return Ok(());
-    };
+    let target_id = tab.page().target_id();
     let close = || {
         drop(
             browser
@@ -53,11 +51,11 @@ pub(super) async fn page(tab: &Tab, patience: Duration) -> Result<(), CloseError
     };
     // A page in a loop is let go ten times faster when the loop is ended first.
     drop(
-        tab.session
+        tab.session()
             .send_within(TerminateExecutionParams::default(), Some(STEP)),
     );
     close();
-    if timeout(patience, tab.session.closed()).await.is_ok() {
+    if timeout(patience, tab.session().closed()).await.is_ok() {
         return Ok(());
     }
     tracing::warn!(
@@ -66,7 +64,7 @@ pub(super) async fn page(tab: &Tab, patience: Duration) -> Result<(), CloseError
     );
     crash(tab);
     close();
-    if timeout(STEP, tab.session.closed()).await.is_ok() {
+    if timeout(STEP, tab.session().closed()).await.is_ok() {
         return Ok(());
     }
     if !browser.is_foreign() && !answers(browser).await {
@@ -78,25 +76,25 @@ pub(super) async fn page(tab: &Tab, patience: Duration) -> Result<(), CloseError
 
 /// Closes a context and its pages: dispose it; kill the renderers; restart the browser.
 pub(super) async fn context(
-    browser: &Arc<Browser>,
-    id: &BrowserContextId,
+    browser: &Browser,
+    context: &BrowserContext,
     tabs: &[Arc<Tab>],
     patience: Duration,
 ) -> Result<(), CloseError> {
     for tab in tabs {
         tab.closing.store(true, Ordering::Release);
     }
-    if dispose(browser, id, tabs, patience).await? {
+    if dispose(context, tabs, patience).await? {
         return Ok(());
     }
     tracing::warn!(
-        context = id.inner(),
+        context = context.id(),
         "a context did not close; its renderers are killed"
     );
     for tab in tabs {
         crash(tab);
     }
-    if dispose(browser, id, tabs, STEP).await? {
+    if dispose(context, tabs, STEP).await? {
         return Ok(());
     }
     if browser.is_foreign() {
@@ -107,23 +105,15 @@ pub(super) async fn context(
 }
 
 /// Whether the context and its pages went away in time.
-async fn dispose(
-    browser: &Browser,
-    id: &BrowserContextId,
-    tabs: &[Arc<Tab>],
-    patience: Duration,
-) -> Result<bool, CallError> {
+async fn dispose(context: &BrowserContext, tabs: &[Arc<Tab>], patience: Duration) -> Result<bool, CallError> {
     let disposed = async {
-        let command = DisposeBrowserContextParams::new(id.clone());
-        match browser.session().send_within(command, None).await {
-            // A context that Chrome does not know, or that went with its browser, is closed.
-            Ok(_) => {}
-            Err(error) if error.is_gone() => {}
-            Err(CallError::Protocol { message, .. }) if message.contains("Failed to find context") => {}
-            Err(error) => return Err(error),
+        match context.close().await {
+            // What went with its browser is closed.
+            Err(error) if !error.is_gone() => return Err(error),
+            Ok(()) | Err(_) => {}
         }
         for tab in tabs {
-            tab.session.closed().await;
+            tab.session().closed().await;
         }
         Ok(())
     };
@@ -135,7 +125,7 @@ async fn dispose(
 
 /// Chrome does not answer this one.
 fn crash(tab: &Tab) {
-    drop(tab.session.send_within(CrashParams::default(), Some(STEP)));
+    drop(tab.session().send_within(CrashParams::default(), Some(STEP)));
 }
 
 async fn answers(browser: &Browser) -> bool {

@@ -6,8 +6,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
-use chromiumoxide::cdp::browser_protocol::target::CreateBrowserContextParams;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -21,6 +19,7 @@ use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
 use crate::cdp::{CallError, Health, io};
 use crate::driver::{Driver, Outcomes};
+use crate::page::BrowserContext;
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
 /// What a pool asks of its browser.
@@ -56,7 +55,7 @@ impl Clone for OpenError {
 #[derive(Clone)]
 struct Context {
     browser: Arc<Browser>,
-    id: BrowserContextId,
+    context: BrowserContext,
 }
 
 /// One that is there, or is being made: it is closed even when it comes after its maker gave up.
@@ -73,7 +72,7 @@ struct Registry {
 struct Entry {
     context: ContextId,
     page_id: String,
-    tab: Option<Arc<Tab>>,
+    tab: Option<(Arc<Tab>, Arc<Browser>)>,
 }
 
 /// The pool's hands on Chrome. Its work is done on the I/O thread.
@@ -113,7 +112,13 @@ impl ChromiumDriver {
     /// The page of the tab, from its creation until it is forgotten.
     #[must_use]
     pub fn tab(&self, tab: TabId) -> Option<Arc<Tab>> {
-        self.inner.lock().tabs.get(&tab)?.tab.clone()
+        self.inner
+            .lock()
+            .tabs
+            .get(&tab)?
+            .tab
+            .as_ref()
+            .map(|(tab, _)| Arc::clone(tab))
     }
 
     /// The UUID of the tab's page.
@@ -208,18 +213,8 @@ impl Inner {
         let opening = async move {
             let browser = inner.manager.browser().await.map_err(OpenError::Launch)?;
             inner.watch(&browser);
-            // Ours end with us also in a browser that goes on.
-            let create = CreateBrowserContextParams {
-                dispose_on_detach: Some(true),
-                ..Default::default()
-            };
-            let id = browser
-                .session()
-                .send(create)
-                .await
-                .map_err(Arc::new)?
-                .browser_context_id;
-            Ok(Context { browser, id })
+            let context = browser.pages().create_bound_context().await.map_err(Arc::new)?;
+            Ok(Context { browser, context })
         };
         opening.boxed().shared()
     }
@@ -268,30 +263,30 @@ impl Inner {
             })
         };
         let opened = tokio::time::timeout(budget, opening).await.map_err(|_| late())?;
-        let Context { browser, id } = opened.map_err(|error| open_failure(&error))?;
+        let Context { browser, context } = opened.map_err(|error| open_failure(&error))?;
         let load = Load {
             url: standby_url(&self.options.host_url),
             budget,
         };
-        let opened = |page: &Arc<Tab>| self.adopt(tab, page);
-        load::open(&browser, &id, tab, &page_id, &self.capture, &load, opened)
+        let opened = |page: &Arc<Tab>| self.adopt(tab, page, browser);
+        load::open(&context, tab, &page_id, &self.capture, &load, opened)
             .await
             .map_err(failure)
     }
 
     /// Keeps the page, and tells of its renderer's end.
-    fn adopt(self: &Arc<Self>, id: TabId, page: &Arc<Tab>) {
+    fn adopt(self: &Arc<Self>, id: TabId, page: &Arc<Tab>, browser: Arc<Browser>) {
         if let Some(entry) = self.lock().tabs.get_mut(&id) {
-            entry.tab = Some(Arc::clone(page));
+            entry.tab = Some((Arc::clone(page), Arc::clone(&browser)));
         }
-        let (inner, tab, session) = (Arc::downgrade(self), Arc::downgrade(page), page.session.clone());
+        let (inner, tab, session) = (Arc::downgrade(self), Arc::downgrade(page), page.session().clone());
         // Ends with the session.
         io::spawn(async move {
             let health = session.unhealthy().await;
             let (Some(inner), Some(tab)) = (inner.upgrade(), tab.upgrade()) else {
                 return;
             };
-            let expected = tab.closing.load(Ordering::Acquire) || !tab.browser.is_connected();
+            let expected = tab.closing.load(Ordering::Acquire) || !browser.is_connected();
             if !expected {
                 tracing::warn!(
                     page_id = tab.page_id(),
@@ -309,13 +304,13 @@ impl Inner {
 
     fn probe(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
         let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
-        let Some(page) = page else {
+        let Some((page, _)) = page else {
             let failure = Failure::new(FailureKind::Other, "the page is gone");
             self.outcomes.report(Event::ProbeFailed { operation, failure });
             return;
         };
         let budget = Duration::from_millis(budget_ms);
-        page.session.call(
+        page.session().call(
             "Runtime.evaluate",
             EvaluateParams::new("1"),
             Some(budget),
@@ -333,7 +328,7 @@ impl Inner {
 
     fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {
         let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
-        let Some(page) = page else {
+        let Some((page, browser)) = page else {
             self.outcomes.report(Event::PageClosed {
                 operation,
                 failure: None,
@@ -349,7 +344,7 @@ impl Inner {
             return;
         }
         io::spawn(async move {
-            let outcome = close::page(&page, self.options.close_timeout).await;
+            let outcome = close::page(&browser, &page, self.options.close_timeout).await;
             self.outcomes.report(Event::PageClosed {
                 operation,
                 failure: outcome.err().map(close_failure),
@@ -362,7 +357,7 @@ impl Inner {
         let outcome = match opening.await {
             // It never came.
             Err(_) => Ok(()),
-            Ok(Context { browser, id: context }) => {
+            Ok(Context { browser, context }) => {
                 let tabs = self.tabs_in(id);
                 close::context(&browser, &context, &tabs, self.options.close_timeout).await
             }
@@ -377,7 +372,7 @@ impl Inner {
             .tabs
             .values()
             .filter(|entry| entry.context == context)
-            .filter_map(|entry| entry.tab.clone())
+            .filter_map(|entry| entry.tab.as_ref().map(|(tab, _)| Arc::clone(tab)))
             .collect()
     }
 }

@@ -5,21 +5,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::browser::BrowserContextId;
 use chromiumoxide::cdp::browser_protocol::log;
 use chromiumoxide::cdp::browser_protocol::network;
 use chromiumoxide::cdp::browser_protocol::page::{
-    self, AddScriptToEvaluateOnNewDocumentParams, NavigateParams, SetLifecycleEventsEnabledParams,
+    AddScriptToEvaluateOnNewDocumentParams, NavigateParams, NavigateReturns,
 };
-use chromiumoxide::cdp::browser_protocol::target::CreateTargetParams;
-use chromiumoxide::cdp::js_protocol::runtime::{self, EvaluateParams};
+use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::browser::Browser;
 use super::tab::{Capture, Tab};
 use crate::cdp::{Call, CallError, Listener, Session};
+use crate::page::BrowserContext;
 use crate::pool::{FailureKind, TabId};
 
 /// Set in every document before its own scripts run.
@@ -99,10 +97,9 @@ pub(super) struct Load {
     pub budget: Duration,
 }
 
-/// Makes a page in the context, captured from its first moment on, and sends it to the host app.
+/// Makes a page in the context, captured before it goes anywhere, and sends it to the host app.
 pub(super) async fn open(
-    browser: &Arc<Browser>,
-    context: &BrowserContextId,
+    context: &BrowserContext,
     tab: TabId,
     page_id: &str,
     capture: &Capture,
@@ -114,20 +111,11 @@ pub(super) async fn open(
         page_id: page_id.to_owned(),
         budget: load.budget,
     };
-    let create = async {
-        let mut target = CreateTargetParams::new("about:blank");
-        target.browser_context_id = Some(context.clone());
-        let target = browser.session().send(target).await?;
-        browser.session().attach(target.target_id).await
-    };
-    let session = timeout(load.budget, create).await.map_err(|_| late())??;
-    let tab = Tab::new(
-        tab,
-        page_id.to_owned(),
-        session.clone(),
-        Arc::clone(browser),
-        capture,
-    );
+    let page = timeout(load.budget, context.new_page())
+        .await
+        .map_err(|_| late())??;
+    let session = page.session().clone();
+    let tab = Tab::new(tab, page_id.to_owned(), page, capture);
     opened(&tab);
     let signals = Signals::listen(&session);
     let begun = begin(&session, &load.url);
@@ -148,23 +136,17 @@ pub(super) async fn open(
     Ok(())
 }
 
-/// Sends all that a new page needs, and then the page on its way. The renderer takes the one and the browser the
-/// other, in no order: so the first is waited for.
-async fn begin(session: &Session, url: &str) -> Result<Call<page::NavigateReturns>, CallError> {
-    let enabled = (
-        session.send(page::EnableParams::default()),
-        session.send(SetLifecycleEventsEnabledParams::new(true)),
-        session.send(runtime::EnableParams::default()),
+/// Sends all that the capture and the marks need, and then the page on its way. The renderer takes the one and the
+/// browser the other, in no order: so the first is waited for.
+async fn begin(session: &Session, url: &str) -> Result<Call<NavigateReturns>, CallError> {
+    let (network, log, mark) = (
         session.send(network::EnableParams::default()),
         session.send(log::EnableParams::default()),
         session.send(AddScriptToEvaluateOnNewDocumentParams::new(MARK)),
     );
-    enabled.0.await?;
-    enabled.1.await?;
-    enabled.2.await?;
-    enabled.3.await?;
-    enabled.4.await?;
-    enabled.5.await?;
+    network.await?;
+    log.await?;
+    mark.await?;
     // Its deadline is the budget's.
     Ok(session.send_within(NavigateParams::new(url), None))
 }
@@ -172,7 +154,7 @@ async fn begin(session: &Session, url: &str) -> Result<Call<page::NavigateReturn
 /// Waits for the document and then for the app.
 async fn arrive(
     session: &Session,
-    navigation: Call<page::NavigateReturns>,
+    navigation: Call<NavigateReturns>,
     signals: &Signals,
     load: &Load,
     deadline: Instant,

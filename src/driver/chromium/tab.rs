@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::browser::Browser;
 use super::console::{ConsoleLine, Message, value_text};
 use crate::capture::{
     ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Source, exception_entry,
 };
 use crate::cdp::{Listener, Session, io};
+use crate::page::Page;
 use crate::pool::TabId;
 
 /// How long a page may take to give an object's JSON.
@@ -37,8 +37,7 @@ pub(super) struct Capture {
 /// One page and what it is captured by.
 pub struct Tab {
     page_id: String,
-    pub(super) session: Session,
-    pub(super) browser: Arc<Browser>,
+    page: Page,
     /// Set before we close it: its end is no news then.
     pub(super) closing: AtomicBool,
     standing_by: Arc<AtomicBool>,
@@ -47,31 +46,24 @@ pub struct Tab {
 }
 
 impl Tab {
-    /// Listens before the page can say anything: before its domains are enabled.
-    pub(super) fn new(
-        id: TabId,
-        page_id: String,
-        session: Session,
-        browser: Arc<Browser>,
-        capture: &Capture,
-    ) -> Arc<Self> {
+    /// Listens to a page that has not been sent anywhere yet.
+    pub(super) fn new(id: TabId, page_id: String, page: Page, capture: &Capture) -> Arc<Self> {
         let requests = Arc::<Mutex<PendingRequests>>::default();
         let standing_by = Arc::new(AtomicBool::new(true));
         let mut listeners = Recorder {
             tab: id,
             page_id: page_id.clone(),
-            session: session.clone(),
+            session: page.session().clone(),
             capture: capture.clone(),
             standing_by: Arc::clone(&standing_by),
             asked: Arc::default(),
         }
         .listen();
-        listeners.extend(watch_requests(&session, &requests));
+        listeners.extend(watch_requests(page.session(), &requests));
         let closing = AtomicBool::new(false);
         Arc::new(Self {
             page_id,
-            session,
-            browser,
+            page,
             closing,
             standing_by,
             requests,
@@ -88,13 +80,13 @@ impl Tab {
     /// The page's session.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.session
+        self.page.session()
     }
 
-    /// The browser it is in.
+    /// The page itself.
     #[must_use]
-    pub fn browser(&self) -> &Arc<Browser> {
-        &self.browser
+    pub fn page(&self) -> &Page {
+        &self.page
     }
 
     /// The requests that have not ended, oldest first.
