@@ -1,0 +1,252 @@
+'use strict';
+
+const { differential, scenario } = require('./harness.js');
+
+const media = (query) => `matchMedia('${query}').matches`;
+const headers = async (response) => (await response.json()).headers;
+
+differential('emulation', [
+  scenario('viewport of a new page', async ({ page }) => [page.viewport(), await page.evaluate('[innerWidth, innerHeight, devicePixelRatio]')]),
+  scenario('setViewport', async ({ page }) => {
+    const answer = await page.setViewport({ width: 321, height: 123 });
+    return [answer, page.viewport(), await page.evaluate('[innerWidth, innerHeight, screen.width]')];
+  }),
+  scenario('setViewport with a device scale factor', async ({ page }) => {
+    await page.setViewport({ width: 100, height: 100, deviceScaleFactor: 3 });
+    return [page.viewport(), await page.evaluate('devicePixelRatio')];
+  }),
+  scenario('setViewport of a mobile with touch', async ({ page, server }) => {
+    await page.setViewport({ width: 375, height: 667, isMobile: true, hasTouch: true });
+    await page.goto(server.html('<meta name="viewport" content="width=device-width">'));
+    return page.evaluate(() => [innerWidth, 'ontouchstart' in window, navigator.maxTouchPoints]);
+  }),
+  scenario('setViewport in landscape', async ({ page }) => {
+    await page.setViewport({ width: 400, height: 300, isLandscape: true });
+    return page.evaluate('[screen.orientation.type, screen.orientation.angle]');
+  }),
+  scenario('setViewport survives a navigation', async ({ page, server }) => {
+    await page.setViewport({ width: 222, height: 111 });
+    await page.goto(server.url('/'));
+    await page.goto(server.url('/', {}, server.crossOrigin));
+    return page.evaluate('[innerWidth, innerHeight]');
+  }),
+  scenario('setViewport null', async ({ page }) => {
+    await page.setViewport(null);
+    return page.viewport();
+  }),
+  scenario('setViewport that is no number', ({ page }) => page.setViewport({ width: 'wide', height: 1 })),
+  scenario('setViewport fires resize', async ({ page }) => {
+    await page.evaluate(() => {
+      globalThis.resized = new Promise((resolve) => addEventListener('resize', () => resolve([innerWidth, innerHeight]), { once: true }));
+    });
+    await page.setViewport({ width: 500, height: 400 });
+    return page.evaluate('resized');
+  }),
+  scenario('emulateMediaType print', async ({ page }) => {
+    await page.emulateMediaType('print');
+    const print = await page.evaluate(media('print'));
+    await page.emulateMediaType('screen');
+    const screen = await page.evaluate(media('screen'));
+    await page.emulateMediaType(null);
+    return [print, screen, await page.evaluate(media('screen'))];
+  }),
+  scenario('emulateMediaType undefined', ({ page }) => page.emulateMediaType()),
+  scenario('emulateMediaType refuses another', ({ page }) => page.emulateMediaType('paper')),
+  scenario('emulateMediaFeatures', async ({ page }) => {
+    await page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: 'dark' },
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ]);
+    const set = [await page.evaluate(media('(prefers-color-scheme: dark)')), await page.evaluate(media('(prefers-reduced-motion: reduce)'))];
+    await page.emulateMediaFeatures(null);
+    return [set, await page.evaluate(media('(prefers-color-scheme: dark)'))];
+  }),
+  scenario('emulateMediaFeatures refuses an unknown feature', ({ page }) => page.emulateMediaFeatures([{ name: 'taste', value: 'good' }])),
+  scenario('emulateTimezone', async ({ page }) => {
+    await page.emulateTimezone('America/Jamaica');
+    return page.evaluate(() => new Date(1479579154987).toString());
+  }),
+  scenario('emulateTimezone refuses an unknown zone', ({ page }) => page.emulateTimezone('Foo/Bar')),
+  scenario('emulateCPUThrottling', async ({ page }) => [await page.emulateCPUThrottling(2), await page.emulateCPUThrottling(null)]),
+  scenario('emulateCPUThrottling refuses less than 1', ({ page }) => page.emulateCPUThrottling(0.5)),
+  scenario('emulateVisionDeficiency', ({ page }) => page.emulateVisionDeficiency('achromatopsia')),
+  scenario('emulateVisionDeficiency refuses an unknown one', ({ page }) => page.emulateVisionDeficiency('blurry')),
+  scenario('emulateIdleState', ({ page }) => page.emulateIdleState({ isUserActive: true, isScreenUnlocked: false })),
+  scenario('setGeolocation', async ({ page, server, context }) => {
+    await context.overridePermissions(server.origin, ['geolocation']);
+    await page.goto(server.url('/'));
+    await page.setGeolocation({ longitude: 10, latitude: 20 });
+    return page.evaluate(
+      () => new Promise((resolve) => navigator.geolocation.getCurrentPosition(({ coords }) => resolve([coords.latitude, coords.longitude]))),
+    );
+  }, { ownContext: true }),
+  scenario('setGeolocation refuses a wrong longitude', ({ page }) => page.setGeolocation({ longitude: 200, latitude: 10 })),
+  scenario('emulate a device', async ({ page, server }) => {
+    await page.emulate({ viewport: { width: 360, height: 640, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }, userAgent: 'Phone' });
+    await page.goto(server.html('<meta name="viewport" content="width=device-width">'));
+    return page.evaluate('[innerWidth, devicePixelRatio, navigator.userAgent]');
+  }),
+
+  scenario('setUserAgent', async ({ page, server }) => {
+    const answer = await page.setUserAgent('Agent/1.0');
+    const response = await page.goto(server.url('/echo'));
+    return [answer, (await headers(response))['user-agent'], await page.evaluate('navigator.userAgent')];
+  }),
+  scenario('setUserAgent with options', async ({ page, server }) => {
+    await page.setUserAgent({ userAgent: 'Agent/2.0', platform: 'Plan9' });
+    const response = await page.goto(server.url('/echo'));
+    return [(await headers(response))['user-agent'], await page.evaluate('navigator.platform')];
+  }),
+  scenario('setUserAgent for fetches too', async ({ page, server }) => {
+    await page.setUserAgent('Agent/3.0');
+    await page.goto(server.url('/'));
+    return page.evaluate(async () => (await (await fetch('/echo')).json()).headers['user-agent']);
+  }),
+  scenario('setExtraHTTPHeaders', async ({ page, server }) => {
+    const answer = await page.setExtraHTTPHeaders({ 'X-One': '1', 'x-two': 'two' });
+    const sent = await headers(await page.goto(server.url('/echo')));
+    return [answer, sent['x-one'], sent['x-two']];
+  }),
+  scenario('setExtraHTTPHeaders shows in the request', async ({ page, server }) => {
+    await page.setExtraHTTPHeaders({ 'X-One': '1' });
+    return (await page.goto(server.url('/'))).request().headers()['x-one'];
+  }),
+  scenario('setExtraHTTPHeaders refuses what is no string', ({ page }) => page.setExtraHTTPHeaders({ foo: 1 })),
+  scenario('setExtraHTTPHeaders survives a redirect', async ({ page, server }) => {
+    await page.setExtraHTTPHeaders({ 'X-One': '1' });
+    return (await headers(await page.goto(server.url('/redirect', { to: '/echo' }))))['x-one'];
+  }),
+  scenario('setJavaScriptEnabled', async ({ page, server }) => {
+    await page.setJavaScriptEnabled(false);
+    const off = page.isJavaScriptEnabled();
+    await page.goto(server.html('<script>document.title = "ran"</script>', { title: 'still' }));
+    const without = await page.title();
+    await page.setJavaScriptEnabled(true);
+    await page.reload();
+    return [off, without, await page.title(), page.isJavaScriptEnabled()];
+  }),
+  scenario('setBypassCSP', async ({ page, server }) => {
+    const strict = server.html('', { csp: "script-src 'self'" });
+    await page.goto(strict);
+    const blocked = await page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'globalThis.injected = 1';
+      document.head.append(script);
+      return globalThis.injected;
+    });
+    await page.setBypassCSP(true);
+    await page.goto(strict);
+    await page.addScriptTag({ content: 'globalThis.injected = 2' });
+    return [blocked, await page.evaluate('injected')];
+  }),
+  scenario('setCacheEnabled', async ({ page, server }) => {
+    const fetched = () => server.requests.filter((request) => request === 'GET /cached').length;
+    await page.goto(server.url('/'));
+    const get = () => page.evaluate(async () => (await fetch('/cached')).text());
+    await get();
+    await get();
+    const cached = fetched();
+    await page.setCacheEnabled(false);
+    await get();
+    const off = fetched();
+    await page.setCacheEnabled(true);
+    await get();
+    return [cached, off, fetched()];
+  }, { ownContext: true }),
+  scenario('a response from the cache says so', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.evaluate(async () => (await fetch('/cached')).text());
+    const [response] = await Promise.all([
+      page.waitForResponse((candidate) => candidate.url().includes('cached')),
+      page.evaluate(async () => (await fetch('/cached')).text()),
+    ]);
+    return [response.fromCache(), response.status()];
+  }, { ownContext: true }),
+  scenario('setOfflineMode', async ({ page, server, attempt }) => {
+    await page.setOfflineMode(true);
+    const off = await attempt(page.goto(server.url('/')));
+    await page.setOfflineMode(false);
+    return [off, (await page.goto(server.url('/'))).status()];
+  }),
+  scenario('emulateNetworkConditions', async ({ page, server }) => {
+    await page.emulateNetworkConditions({ download: 1e6, upload: 1e6, latency: 1 });
+    const status = (await page.goto(server.url('/'))).status();
+    await page.emulateNetworkConditions(null);
+    return status;
+  }),
+
+  scenario('cookies of a page without any', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    return page.cookies();
+  }, { ownContext: true }),
+  scenario('cookies set by the server', async ({ page, server }) => {
+    await page.goto(server.url('/cookies/set', { a: '1' }));
+    return page.cookies();
+  }, { ownContext: true }),
+  scenario('setCookie and cookies', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    const answer = await page.setCookie({ name: 'one', value: '1' }, { name: 'two', value: 'zwei', httpOnly: true });
+    const found = (await page.cookies()).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [answer, found, await page.evaluate('document.cookie')];
+  }, { ownContext: true }),
+  scenario('setCookie is sent', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.setCookie({ name: 'sent', value: 'yes' });
+    return (await page.goto(server.url('/cookies'))).json();
+  }, { ownContext: true }),
+  scenario('setCookie for another address', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.setCookie({ name: 'far', value: '1', url: server.crossOrigin });
+    return [await page.cookies(), (await page.cookies(server.crossOrigin)).map(({ name, domain }) => [name, domain])];
+  }, { ownContext: true }),
+  scenario('setCookie with an expiry, a path and sameSite', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.setCookie({ name: 'c', value: 'v', expires: 4000000000, path: '/deep', sameSite: 'Lax' });
+    const [here] = await page.cookies(server.url('/deep/er'));
+    return [here.path, here.sameSite, here.session, here.expires > 1e9];
+  }, { ownContext: true }),
+  scenario('setCookie on about:blank', ({ page }) => page.setCookie({ name: 'c', value: 'v' })),
+  scenario('setCookie on a data page', async ({ page }) => {
+    await page.goto('data:text/html,x');
+    return page.setCookie({ name: 'c', value: 'v' });
+  }),
+  scenario('setCookie without a name', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    return page.setCookie({ name: '', value: '' }, { name: 'x' });
+  }),
+  scenario('deleteCookies', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.setCookie({ name: 'a', value: '1' }, { name: 'b', value: '2' });
+    const answer = await page.deleteCookies({ name: 'a' });
+    return [answer, (await page.cookies()).map(({ name }) => name)];
+  }, { ownContext: true }),
+  scenario('deleteCookies of another address', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.setCookie({ name: 'a', value: '1' }, { name: 'a', value: '2', url: server.crossOrigin });
+    await page.deleteCookies({ name: 'a', url: server.crossOrigin });
+    return [(await page.cookies()).length, (await page.cookies(server.crossOrigin)).length];
+  }, { ownContext: true }),
+  scenario('cookies of a context', async ({ context, page, server }) => {
+    await context.setCookie({ name: 'c', value: '1', domain: '127.0.0.1' });
+    const sent = await (await page.goto(server.url('/cookies'))).json();
+    const [cookie] = await context.cookies();
+    await context.deleteCookie(cookie);
+    return [sent, cookie.name, (await context.cookies()).length];
+  }, { ownContext: true }),
+  scenario('contexts do not share cookies', async ({ page, server, newContext }) => {
+    await page.goto(server.url('/cookies/set', { mine: '1' }));
+    const other = await (await newContext()).newPage();
+    return (await other.goto(server.url('/cookies'))).json();
+  }, { ownContext: true }),
+  scenario('metrics', async ({ page }) => {
+    const metrics = await page.metrics();
+    return [Object.keys(metrics).sort(), Object.values(metrics).every((value) => typeof value === 'number')];
+  }),
+  scenario('a metrics event by console.timeStamp', async ({ page }) => {
+    const [{ title, metrics }] = await Promise.all([
+      new Promise((resolve) => page.once('metrics', resolve)),
+      page.evaluate(() => console.timeStamp('mark')),
+    ]);
+    return [title, typeof metrics.Nodes];
+  }),
+]);

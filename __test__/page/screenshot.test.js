@@ -1,0 +1,140 @@
+'use strict';
+
+const { mkdtemp, readFile, rm } = require('node:fs/promises');
+const os = require('node:os');
+const path = require('node:path');
+const { differential, scenario } = require('./harness.js');
+const { formatOf, readPdf, readPng } = require('./image.js');
+
+const RED = '<style>body { margin: 0; background: rgb(255, 0, 0) }</style>';
+const BOX = `${RED}<div style="position:absolute;left:20px;top:10px;width:50px;height:40px;background:rgb(0,0,255)"></div>`;
+const TALL = '<style>body { margin: 0; background: rgb(0, 255, 0) }</style><div style="height:1500px"></div>';
+
+const png = (bytes, ...points) => {
+  const image = readPng(bytes);
+  return [image.width, image.height, ...points.map(([x, y]) => image.pixel(x, y))];
+};
+
+const shot = (name, options, body, read) =>
+  scenario(`screenshot: ${name}`, async ({ page }) => read(await page.screenshot(options)), { body });
+
+const refused = (name, options) => scenario(`screenshot refuses ${name}`, ({ page }) => page.screenshot(options), { body: RED });
+
+const inDirectory = async (use) => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'page-suite-'));
+  try {
+    return await use(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+};
+
+differential('screenshot', [
+  shot('of the viewport', undefined, RED, (bytes) => [bytes.constructor.name, formatOf(bytes), png(bytes, [0, 0], [799, 599])]),
+  shot('as jpeg', { type: 'jpeg' }, RED, formatOf),
+  shot('as jpeg with a quality', { type: 'jpeg', quality: 30 }, RED, formatOf),
+  shot('as webp', { type: 'webp' }, RED, formatOf),
+  shot('as base64', { encoding: 'base64' }, RED, (text) => [typeof text, formatOf(Buffer.from(text, 'base64'))]),
+  shot('as binary', { encoding: 'binary' }, RED, (bytes) => [bytes instanceof Uint8Array, formatOf(bytes)]),
+  shot('with a clip', { clip: { x: 20, y: 10, width: 50, height: 40 } }, BOX, (bytes) => png(bytes, [0, 0], [49, 39])),
+  shot('with a clip of fractions', { clip: { x: 19.5, y: 9.5, width: 50.2, height: 40.2 } }, BOX, (bytes) => png(bytes)),
+  shot('with a scaled clip', { clip: { x: 20, y: 10, width: 50, height: 40, scale: 2 } }, BOX, (bytes) => png(bytes, [0, 0])),
+  shot('with a clip beyond the viewport', { clip: { x: 0, y: 1000, width: 50, height: 400 } }, TALL, (bytes) => png(bytes, [0, 0])),
+  shot('of the full page', { fullPage: true }, TALL, (bytes) => png(bytes, [0, 1499])),
+  shot('of a full page that fits', { fullPage: true }, RED, (bytes) => png(bytes)),
+  shot('with captureBeyondViewport off', { captureBeyondViewport: false }, TALL, (bytes) => png(bytes)),
+  shot('of the full page with captureBeyondViewport off', { fullPage: true, captureBeyondViewport: false }, TALL, (bytes) => png(bytes)),
+  shot('without background', { omitBackground: true }, '<style>body{margin:0}</style>', (bytes) => png(bytes, [5, 5])),
+  shot('with the white default', {}, '<style>body{margin:0}</style>', (bytes) => png(bytes, [5, 5])),
+  shot('optimized for speed', { optimizeForSpeed: true }, RED, (bytes) => png(bytes, [0, 0])),
+  shot('from the surface off', { fromSurface: true }, RED, (bytes) => png(bytes)),
+  refused('an unknown type', { type: 'gif' }),
+  refused('a quality for png', { type: 'png', quality: 50 }),
+  refused('a quality out of range', { type: 'jpeg', quality: 500 }),
+  refused('a negative quality', { type: 'jpeg', quality: -1 }),
+  refused('clip together with fullPage', { fullPage: true, clip: { x: 0, y: 0, width: 5, height: 5 } }),
+  refused('a clip without width', { clip: { x: 0, y: 0, width: 0, height: 5 } }),
+  refused('a clip without height', { clip: { x: 0, y: 0, width: 5, height: 0 } }),
+  refused('a clip of negative width', { clip: { x: 10, y: 0, width: -5, height: 5 } }),
+  refused('a path with an unknown extension', { path: '/nowhere/file.txt' }),
+  scenario('screenshot: to a file', ({ page }) =>
+    inDirectory(async (directory) => {
+      const file = path.join(directory, 'shot.jpeg');
+      const bytes = await page.screenshot({ path: file, type: 'jpeg' });
+      const written = await readFile(file);
+      return [formatOf(written), Buffer.compare(written, Buffer.from(bytes))];
+    }), { body: RED }),
+  scenario('screenshot: follows the viewport', async ({ page }) => {
+    await page.setViewport({ width: 320, height: 200 });
+    return png(await page.screenshot());
+  }, { body: RED }),
+  scenario('screenshot: with a device scale factor', async ({ page }) => {
+    await page.setViewport({ width: 100, height: 50, deviceScaleFactor: 2 });
+    return png(await page.screenshot(), [0, 0]);
+  }, { body: RED }),
+  scenario('screenshot: leaves the viewport as it was', async ({ page }) => {
+    await page.screenshot({ fullPage: true });
+    return [await page.evaluate('[innerWidth, innerHeight]'), page.viewport()];
+  }, { body: TALL }),
+  scenario('screenshot: several at once', async ({ page }) => {
+    const shots = await Promise.all([10, 20, 30].map((width) => page.screenshot({ clip: { x: 0, y: 0, width, height: 5 } })));
+    return shots.map((bytes) => png(bytes));
+  }, { body: RED }),
+  scenario('screenshot: of two pages at once', async ({ page, newPage, server }) => {
+    const other = await newPage();
+    await other.goto(server.html(TALL));
+    const [a, b] = await Promise.all([page.screenshot(), other.screenshot()]);
+    return [png(a, [0, 0]), png(b, [0, 0])];
+  }, { body: RED }),
+  scenario('screenshot: of an element', async ({ page }) => png(await (await page.$('div')).screenshot(), [0, 0], [49, 39]), { body: BOX }),
+  scenario('screenshot: of an element out of view', async ({ page }) => png(await (await page.$('p')).screenshot()), {
+    body: `${TALL}<p style="position:absolute;left:0;top:1200px;margin:0;width:40px;height:30px">x</p>`,
+  }),
+  scenario('screenshot: of an element without size', async ({ page }) => (await page.$('p')).screenshot(), {
+    body: '<p style="width:0;height:0;margin:0"></p>',
+  }),
+  scenario('screenshot: of a hidden element', async ({ page }) => (await page.$('p')).screenshot(), {
+    body: '<p style="display:none">x</p>',
+  }),
+
+  scenario('pdf: of a page', async ({ page }) => {
+    const bytes = await page.pdf();
+    return [bytes.constructor.name, formatOf(bytes), readPdf(bytes)];
+  }, { body: RED }),
+  ...[['letter', {}], ['A4', { format: 'A4' }], ['a5 in small letters', { format: 'a5' }], ['landscape', { landscape: true }],
+    ['width and height', { width: '200px', height: 300 }], ['inches', { width: '5in', height: '4in' }],
+    ['centimetres', { width: '10cm', height: '100mm' }]].map(([name, options]) =>
+    scenario(`pdf: ${name}`, async ({ page }) => readPdf(await page.pdf(options)), { body: RED }),
+  ),
+  scenario('pdf: page ranges', async ({ page }) => readPdf(await page.pdf({ pageRanges: '2' })).pages, {
+    body: '<div style="break-after:page">1</div><div style="break-after:page">2</div>3',
+  }),
+  scenario('pdf: all pages', async ({ page }) => readPdf(await page.pdf()).pages, {
+    body: '<div style="break-after:page">1</div><div style="break-after:page">2</div>3',
+  }),
+  scenario('pdf: with header, footer and margins', async ({ page }) =>
+    formatOf(await page.pdf({
+      displayHeaderFooter: true, headerTemplate: '<i>h</i>', footerTemplate: '<i>f</i>', printBackground: true,
+      margin: { top: '1in', bottom: 20, left: '5px', right: '1cm' }, scale: 0.8, preferCSSPageSize: true, outline: false, tagged: false,
+    })), { body: RED }),
+  scenario('pdf: refuses an unknown format', ({ page }) => page.pdf({ format: 'foolscap' }), { body: RED }),
+  scenario('pdf: refuses an unknown unit', ({ page }) => page.pdf({ width: '10parsec' }), { body: RED }),
+  scenario('pdf: refuses a wrong page range', ({ page }) => page.pdf({ pageRanges: '9-1' }), { body: RED }),
+  scenario('pdf: to a file', ({ page }) =>
+    inDirectory(async (directory) => {
+      const file = path.join(directory, 'page.pdf');
+      await page.pdf({ path: file });
+      return formatOf(await readFile(file));
+    }), { body: RED }),
+  scenario('pdf: as a stream', async ({ page }) => {
+    const stream = await page.createPDFStream();
+    const reader = stream.getReader();
+    const parts = [];
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(value);
+    }
+    return formatOf(Buffer.concat(parts));
+  }, { body: RED }),
+]);

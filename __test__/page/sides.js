@@ -1,0 +1,93 @@
+'use strict';
+// The two browsers under comparison: puppeteer's and ours, each with its own server and its own Chrome.
+
+const { accessSync, constants, readFileSync } = require('node:fs');
+const path = require('node:path');
+const puppeteer = require('puppeteer-core');
+const { Server } = require('./server.js');
+
+const ARGS = [
+  '--no-sandbox',
+  '--disable-setuid-sandbox',
+  '--disable-background-networking',
+  '--no-first-run',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-quic',
+];
+
+function onPath(name) {
+  for (const directory of (process.env.PATH ?? '').split(path.delimiter)) {
+    const candidate = path.join(directory, name);
+    try {
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch {
+      // Not here; the next directory.
+    }
+  }
+  return undefined;
+}
+
+/** The one binary both sides run. */
+function executablePath() {
+  const found =
+    process.env.PUPPETEER_EXECUTABLE_PATH ??
+    ['chromium-headless-shell', 'chrome-headless-shell', 'chromium', 'google-chrome', 'chromium-browser']
+      .map(onPath)
+      .find(Boolean);
+  if (!found) throw new Error('no Chrome on PATH: set PUPPETEER_EXECUTABLE_PATH');
+  return unwrapped(found);
+}
+
+/** Distributions start Chrome from a shell script that stays its parent: what it runs, so that a kill reaches Chrome. */
+function unwrapped(file) {
+  const head = readFileSync(file).subarray(0, 4096).toString('latin1');
+  const target = head.startsWith('#!') ? /^(?:exec )?(\/\S*chrom\S*) "\$@"/m.exec(head)?.[1] : undefined;
+  return target ?? file;
+}
+
+const isShell = () => /headless.shell/.test(executablePath());
+
+async function openPuppeteer() {
+  const browser = await puppeteer.launch({
+    executablePath: executablePath(),
+    headless: isShell() ? 'shell' : true,
+    args: ARGS,
+    protocolTimeout: 20_000,
+  });
+  return { browser, close: () => browser.close() };
+}
+
+async function openOurs() {
+  const { BrowserManager } = require('../../index.js');
+  const manager = new BrowserManager({ executablePath: executablePath(), args: ARGS });
+  const browser = await manager.getBrowser();
+  return { browser, manager, close: () => manager.stop() };
+}
+
+/** Whether the addon has a browser of its own to compare. */
+const oursExists = () => {
+  try {
+    return typeof require('../../index.js').BrowserManager === 'function';
+  } catch {
+    return false;
+  }
+};
+
+const OPENERS = { puppeteer: openPuppeteer, ours: openOurs };
+
+/** `puppeteer,ours`; `puppeteer,puppeteer` shows whether the scenarios themselves are deterministic. */
+const names = () => (process.env.PAGE_SUITE_SIDES ?? 'puppeteer,ours').split(',');
+
+async function openSide(name) {
+  const server = await Server.start();
+  try {
+    return { name, server, ...(await OPENERS[name]()) };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+module.exports = { ARGS, executablePath, isShell, names, openSide, oursExists };
