@@ -2,18 +2,397 @@
 //!
 //! Feed it with [`Pool::handle`], perform what [`Pool::poll_action`] returns, and call
 //! [`Pool::handle_timeout`] when [`Pool::poll_timeout`] has come.
+//!
+//! A request that is served is served inside the call that made it possible: `handle` changes the state, then
+//! runs one step that hands out what is free in the order of the waiters' places, sees to it that something
+//! comes for everybody else, and begins the standbys that are wanted.
 
 mod action;
+mod affinity;
+mod capacity;
+mod close;
 pub mod config;
+mod context;
+mod dispose;
 mod event;
+mod health;
 mod ids;
+mod invariants;
+mod refill;
 mod report;
+mod request;
+mod select;
+mod shutdown;
+mod snapshot;
+mod tab;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod waiters;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 pub use action::{Action, BrowserAction, Grant, LogLevel, PoolError, Waits};
 pub use config::{Config, Notice, PoolOptions};
 pub use event::{DisposeOptions, Event, Failure, FailureKind, Inputs, Now};
 pub use ids::{AffinityKey, ContextId, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
+pub use invariants::Violation;
 pub use report::{
     AdmissionDepth, AffinityQueueDepth, ByQueue, QueueDepthSnapshot, SharedContextEntry,
     SharedContextSnapshot, Vacancy,
 };
+
+use affinity::{Affinity, AffinityId};
+use capacity::Contraction;
+use context::{Context, Counts};
+use dispose::Sweep;
+use refill::{JobId, Refill};
+use request::Request;
+use shutdown::Shutdown;
+use tab::{LastUsed, Tab};
+use waiters::Waiters;
+
+/// The state machine of one pool.
+#[derive(Debug)]
+pub struct Pool {
+    config: Config,
+    /// Pages now.
+    current: u32,
+    now: Now,
+    semaphore_full: bool,
+    semaphore_busy: bool,
+    /// Requests that wait for a permit of the semaphore.
+    semaphore_waiting: usize,
+    actions: VecDeque<Action>,
+    next_id: u64,
+    operations: BTreeMap<OperationId, Operation>,
+    deadlines: BTreeSet<(u64, Deadline)>,
+    close_due: BTreeMap<OperationId, u64>,
+
+    requests: BTreeMap<RequestId, Request>,
+    tabs: BTreeMap<TabId, Tab>,
+    contexts: BTreeMap<ContextId, Context>,
+    affinities: BTreeMap<AffinityId, Affinity>,
+    affinity_ids: HashMap<AffinityKey, AffinityId>,
+
+    /// The pool's own queue: who waits for a standby, or for whichever slot frees first.
+    waiting: Waiters,
+    /// Standbys that are ready, oldest first.
+    standbys: BTreeSet<TabId>,
+    /// How many tabs are offered.
+    live_tabs: usize,
+    idle_tabs: BTreeSet<(LastUsed, TabId)>,
+    idle_affinities: BTreeSet<(LastUsed, AffinityId)>,
+    /// Tabs that may be promised to another affinity, by load.
+    donors: BTreeSet<(usize, LastUsed, TabId)>,
+    orphans: BTreeSet<(LastUsed, ContextId)>,
+    counts: Counts,
+
+    refill: Refill,
+    contraction: Contraction,
+    shutdown: Option<Shutdown>,
+    sweeps: BTreeMap<TicketId, Sweep>,
+    swaps: BTreeMap<AffinityKey, u32>,
+    told_of_stuck: bool,
+    /// Something changed that may let a waiter go on.
+    dirty: bool,
+}
+
+/// An action under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Operation {
+    CreateStandby {
+        job: JobId,
+        context: ContextId,
+        tab: TabId,
+    },
+    OpenPage {
+        tab: TabId,
+    },
+    Probe {
+        request: RequestId,
+    },
+    ClosePage {
+        tab: TabId,
+        context: ContextId,
+    },
+    CloseContext {
+        context: ContextId,
+    },
+    /// With the affinity whose teardown waits for it, if one does.
+    NotifyManager {
+        affinity: Option<AffinityId>,
+    },
+    CleanUserDataDirs,
+}
+
+/// What happens when its time has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Deadline {
+    Close(OperationId),
+    Retry(JobId),
+    Shutdown,
+}
+
+impl Pool {
+    /// A pool without any page. A dynamic one has its contraction timer running from `now` on.
+    #[must_use]
+    pub fn new(config: Config, now: Now) -> Self {
+        let tick = config.is_dynamic().then_some(config.contraction_tick_ms);
+        Self {
+            current: config.initial_pages,
+            config,
+            now,
+            semaphore_full: false,
+            semaphore_busy: false,
+            semaphore_waiting: 0,
+            actions: VecDeque::new(),
+            next_id: 0,
+            operations: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            close_due: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            tabs: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            affinities: BTreeMap::new(),
+            affinity_ids: HashMap::new(),
+            waiting: Waiters::default(),
+            standbys: BTreeSet::new(),
+            live_tabs: 0,
+            idle_tabs: BTreeSet::new(),
+            idle_affinities: BTreeSet::new(),
+            donors: BTreeSet::new(),
+            orphans: BTreeSet::new(),
+            counts: Counts::default(),
+            refill: Refill::default(),
+            contraction: Contraction::new(tick, now),
+            shutdown: None,
+            sweeps: BTreeMap::new(),
+            swaps: BTreeMap::new(),
+            told_of_stuck: false,
+            dirty: false,
+        }
+    }
+
+    /// Takes in what happened and decides everything that follows from it.
+    pub fn handle(&mut self, event: Event, inputs: &Inputs) {
+        self.observe(inputs);
+        match event {
+            Event::GetPage {
+                request,
+                affinity,
+                queue,
+                priority,
+            } => {
+                self.arm_contraction();
+                self.get_page(request, &affinity, queue, priority);
+            }
+            Event::Cancel { request } => self.cancel(request),
+            Event::Release { request } => self.release(request),
+            Event::Dispose {
+                ticket,
+                affinity,
+                options,
+            } => self.dispose(ticket, &affinity, options),
+            Event::EvictIdle { ticket, max_idle_ms } => self.evict_idle(ticket, max_idle_ms),
+            Event::WarmStandbys { ticket } => {
+                self.arm_contraction();
+                self.warm_standbys(ticket);
+            }
+            Event::CloseAll { ticket } => self.close_all(ticket),
+            Event::SemaphoreAcquired { request, waited } => self.semaphore_acquired(request, waited),
+            Event::SemaphoreFailed { request, failure } => self.semaphore_failed(request, failure),
+            Event::TabCrashed { tab } => self.tab_crashed(tab),
+            Event::BrowserDisconnected => self.browser_disconnected(),
+            Event::StandbyReady { operation }
+            | Event::PageOpened { operation }
+            | Event::ProbeAnswered { operation }
+            | Event::ManagerNotified { operation } => self.ended(operation, None),
+            Event::StandbyFailed { operation, failure }
+            | Event::PageOpenFailed { operation, failure }
+            | Event::ProbeFailed { operation, failure } => self.failed(operation, &failure),
+            Event::PageClosed { operation, failure }
+            | Event::ContextClosed { operation, failure }
+            | Event::UserDataDirsCleaned { operation, failure } => self.ended(operation, failure.as_ref()),
+        }
+        self.advance();
+    }
+
+    /// Does what has become due.
+    pub fn handle_timeout(&mut self, inputs: &Inputs) {
+        self.observe(inputs);
+        self.contraction_tick();
+        while let Some(&(due, deadline)) = self.deadlines.first()
+            && due <= self.now.monotonic_ms
+        {
+            self.deadlines.pop_first();
+            match deadline {
+                Deadline::Close(operation) => self.close_overdue(operation),
+                Deadline::Retry(job) => self.retry_due(job),
+                Deadline::Shutdown => self.end_grace(),
+            }
+        }
+        self.advance();
+    }
+
+    /// The next thing to be done, in order.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is to be called, on the monotonic clock.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        let deadline = self.deadlines.first().map(|at| at.0);
+        [deadline, self.contraction.next_tick()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// `currentMaxPages`.
+    #[must_use]
+    pub fn current_max_pages(&self) -> u32 {
+        self.current
+    }
+
+    /// `minPages`.
+    #[must_use]
+    pub fn min_pages(&self) -> u32 {
+        self.config.min_pages
+    }
+
+    /// `maxBurstPages`.
+    #[must_use]
+    pub fn max_burst_pages(&self) -> u32 {
+        self.config.burst_pages
+    }
+
+    /// `highPriorityMaxPages`.
+    #[must_use]
+    pub fn high_priority_max_pages(&self) -> u32 {
+        self.config.high_priority_max_pages
+    }
+
+    /// `highPriorityThreshold`.
+    #[must_use]
+    pub fn high_priority_threshold(&self) -> f64 {
+        self.config.high_priority_threshold
+    }
+
+    /// Whether nothing is left of anything: no context, page, request or timer.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+            && self.tabs.is_empty()
+            && self.contexts.is_empty()
+            && self.affinities.is_empty()
+            && self.operations.is_empty()
+            && self.poll_timeout().is_none()
+    }
+
+    fn observe(&mut self, inputs: &Inputs) {
+        // The machine's own deadlines must never see time going back.
+        let monotonic_ms = self.now.monotonic_ms.max(inputs.now.monotonic_ms);
+        self.now = Now {
+            monotonic_ms,
+            wall_ms: inputs.now.wall_ms,
+        };
+        self.semaphore_full = inputs.semaphore_full;
+        self.semaphore_busy = inputs.semaphore_busy;
+    }
+
+    /// An action ended, well or without consequence.
+    fn ended(&mut self, id: OperationId, failure: Option<&Failure>) {
+        let Some(operation) = self.forget(id) else { return };
+        match operation {
+            Operation::CreateStandby { job, tab, .. } => self.standby_ready(job, tab),
+            Operation::OpenPage { tab } => self.page_opened(tab),
+            Operation::Probe { request } => self.probe_answered(request),
+            Operation::ClosePage { tab, context } => self.page_closed(tab, context, failure),
+            Operation::CloseContext { context } => self.context_closed(context, failure),
+            Operation::NotifyManager {
+                affinity: Some(affinity),
+            } => self.manager_notified(affinity, id),
+            Operation::NotifyManager { affinity: None } => {}
+            Operation::CleanUserDataDirs => {
+                if let Some(failure) = failure {
+                    let message = format!("stale user-data dirs could not be removed: {}", failure.message);
+                    self.log(LogLevel::Warn, message);
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, id: OperationId, failure: &Failure) {
+        let Some(operation) = self.forget(id) else { return };
+        match operation {
+            Operation::CreateStandby { job, context, .. } => self.standby_failed(job, context, failure),
+            Operation::OpenPage { tab } => self.page_open_failed(tab, failure),
+            Operation::Probe { request } => self.probe_failed(request, failure),
+            Operation::ClosePage { tab, context } => self.page_closed(tab, context, Some(failure)),
+            Operation::CloseContext { context } => self.context_closed(context, Some(failure)),
+            Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}
+        }
+    }
+
+    /// Hands out what is free and begins what is wanted, until nothing changes any more.
+    fn advance(&mut self) {
+        loop {
+            self.dirty = false;
+            self.serve_waiters();
+            self.make_room_for_waiters();
+            self.serve_waiters();
+            self.run_refill();
+            self.finish_contraction();
+            self.finish_shutdown();
+            if self.counts.stuck == 0 || self.waiting.is_empty() {
+                self.told_of_stuck = false;
+            }
+            if !self.dirty {
+                break;
+            }
+        }
+        #[cfg(debug_assertions)]
+        if let Err(violation) = self.check_invariants() {
+            debug_assert!(false, "{violation}\n{self:#?}");
+        }
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn start(&mut self, operation: Operation) -> OperationId {
+        let id = OperationId(self.fresh());
+        self.operations.insert(id, operation);
+        id
+    }
+
+    fn forget(&mut self, id: OperationId) -> Option<Operation> {
+        if let Some(due) = self.close_due.remove(&id) {
+            self.deadlines.remove(&(due, Deadline::Close(id)));
+        }
+        self.operations.remove(&id)
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    fn browse(&mut self, action: BrowserAction) {
+        self.actions.push_back(Action::Browser(action));
+    }
+
+    fn log(&mut self, level: LogLevel, message: String) {
+        self.actions.push_back(Action::Log { level, message });
+    }
+}

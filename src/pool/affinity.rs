@@ -1,0 +1,157 @@
+//! What the pool knows of one tenant.
+
+use std::collections::BTreeSet;
+
+use super::dispose::Teardown;
+use super::tab::LastUsed;
+use super::waiters::Waiters;
+use super::{Action, AffinityKey, ContextId, Pool, TabId};
+
+/// An affinity inside the machine, numbered in the order in which affinities came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct AffinityId(pub(super) u64);
+
+/// One tenant.
+#[derive(Debug)]
+pub(super) struct Affinity {
+    pub(super) key: AffinityKey,
+    /// Tabs offered to its callers, by load, then least recently used, then age.
+    pub(super) offered: BTreeSet<(usize, LastUsed, TabId)>,
+    /// Its other tabs: leaving or closing.
+    pub(super) departing: BTreeSet<TabId>,
+    /// Its row of the ledger: the context is its primary, or was until a disposal marked it closing.
+    pub(super) primary: Option<ContextId>,
+    pub(super) last_used: LastUsed,
+    pub(super) admission: Admission,
+    /// Its requests in the pool's own queue.
+    pub(super) waiting: Waiters,
+    /// Its requests that have not ended, leases included.
+    pub(super) requests: usize,
+    pub(super) teardown: Option<Teardown>,
+    /// It lost its last tab, and the manager has not been told because a request is still there.
+    pub(super) untold: bool,
+    idle_as: Option<LastUsed>,
+}
+
+/// Permits for `file` leases.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    pub(super) holders: u32,
+    pub(super) waiters: Waiters,
+}
+
+impl Affinity {
+    fn new(key: AffinityKey) -> Self {
+        Self {
+            key,
+            offered: BTreeSet::new(),
+            departing: BTreeSet::new(),
+            primary: None,
+            last_used: LastUsed::default(),
+            admission: Admission::default(),
+            waiting: Waiters::default(),
+            requests: 0,
+            teardown: None,
+            untold: false,
+            idle_as: None,
+        }
+    }
+
+    /// The least recently used tab that nobody holds or waits for.
+    pub(super) fn idle_tab(&self) -> Option<TabId> {
+        self.offered.first().filter(|at| at.0 == 0).map(|at| at.2)
+    }
+
+    /// The tab with the fewest pending, then least recently used.
+    pub(super) fn least_loaded(&self) -> Option<TabId> {
+        self.offered.first().map(|at| at.2)
+    }
+
+    /// Whether it has tabs that are offered, and all of them are idle.
+    pub(super) fn all_idle(&self) -> bool {
+        self.offered.last().is_some_and(|at| at.0 == 0)
+    }
+
+    pub(super) fn has_tabs(&self) -> bool {
+        !self.offered.is_empty() || !self.departing.is_empty()
+    }
+
+    /// Whether it is in use, or will be as soon as one of its requests is served.
+    pub(super) fn in_use(&self) -> bool {
+        !self.offered.is_empty() || self.requests > 0
+    }
+}
+
+impl Pool {
+    pub(super) fn affinity_id(&mut self, key: &AffinityKey) -> AffinityId {
+        if let Some(&id) = self.affinity_ids.get(key) {
+            return id;
+        }
+        let id = AffinityId(self.fresh());
+        self.affinity_ids.insert(key.clone(), id);
+        self.affinities.insert(id, Affinity::new(key.clone()));
+        id
+    }
+
+    pub(super) fn key_of(&self, id: AffinityId) -> &str {
+        self.affinities
+            .get(&id)
+            .map_or("", |affinity| affinity.key.as_str())
+    }
+
+    pub(super) fn reindex_affinity(&mut self, id: AffinityId) {
+        let Some(affinity) = self.affinities.get_mut(&id) else {
+            return;
+        };
+        let new = affinity.all_idle().then_some(affinity.last_used);
+        let old = std::mem::replace(&mut affinity.idle_as, new);
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.idle_affinities.remove(&(old, id));
+        }
+        if let Some(new) = new {
+            self.idle_affinities.insert((new, id));
+        }
+    }
+
+    /// The manager is to forget the affinity, which has lost its last tab: now, or once its last request has
+    /// ended without bringing it back.
+    pub(super) fn report_loss(&mut self, id: AffinityId) {
+        let Some(affinity) = self.affinities.get_mut(&id) else {
+            return;
+        };
+        if affinity.has_tabs() || affinity.teardown.is_some() {
+            return;
+        }
+        if affinity.requests > 0 {
+            affinity.untold = true;
+        } else {
+            affinity.untold = false;
+            let affinity = affinity.key.clone();
+            let operation = self.start(super::Operation::NotifyManager { affinity: None });
+            self.act(Action::NotifyManager { operation, affinity });
+        }
+    }
+
+    /// Forgets an affinity of which nothing is left.
+    pub(super) fn forget_if_unused(&mut self, id: AffinityId) {
+        let Some(affinity) = self.affinities.get(&id) else {
+            return;
+        };
+        if affinity.requests > 0 || affinity.teardown.is_some() || affinity.has_tabs() {
+            return;
+        }
+        if affinity.untold {
+            self.report_loss(id);
+        }
+        let Some(affinity) = self.affinities.get(&id) else {
+            return;
+        };
+        if affinity.primary.is_none() {
+            self.affinity_ids.remove(&affinity.key);
+            self.affinities.remove(&id);
+        }
+    }
+}

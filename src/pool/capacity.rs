@@ -1,0 +1,203 @@
+//! How many pages there are: expansion in both tiers, and contraction of an idle pool.
+
+use super::dispose::Manner;
+use super::{Action, Inputs, LogLevel, Now, Pool, Priority};
+
+/// Contraction under way or under consideration.
+#[derive(Debug, Default)]
+pub(super) struct Contraction {
+    next_tick: Option<u64>,
+    /// When the pool was first seen idle, on the wall clock.
+    idle_since: Option<f64>,
+    /// A slot is being dropped: the number changes when its context has closed, so that there are never more
+    /// contexts than pages + 1.
+    pending: bool,
+}
+
+impl Contraction {
+    pub(super) fn new(tick: Option<u64>, now: Now) -> Self {
+        Self {
+            next_tick: tick.map(|tick| now.monotonic_ms.saturating_add(tick)),
+            idle_since: None,
+            pending: false,
+        }
+    }
+
+    pub(super) fn note_use(&mut self) {
+        self.idle_since = None;
+    }
+
+    pub(super) fn next_tick(&self) -> Option<u64> {
+        self.next_tick
+    }
+
+    pub(super) fn stop(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Pool {
+    /// Adds one page if the envelope, the semaphore and the priority's tier allow it.
+    pub fn try_expand(&mut self, priority: Priority, inputs: &Inputs) -> bool {
+        self.observe(inputs);
+        let expanded = self.expand(priority, "asked to");
+        self.advance();
+        expanded
+    }
+
+    /// [`Self::try_expand`], only if the render semaphore is full.
+    pub fn maybe_expand_under_saturation(&mut self, priority: Priority, inputs: &Inputs) -> bool {
+        self.observe(inputs);
+        let expanded = self.expand_under_saturation(priority);
+        self.advance();
+        expanded
+    }
+
+    pub(super) fn expand_under_saturation(&mut self, priority: Priority) -> bool {
+        self.semaphore_full && self.expand(priority, "the render semaphore is full")
+    }
+
+    fn is_high_priority(&self, priority: Priority) -> bool {
+        priority.get() >= self.config.high_priority_threshold
+    }
+
+    /// Whether a request of this priority could have the pool expanded.
+    pub(super) fn can_expand(&self, priority: Priority) -> bool {
+        let ceiling = if self.is_high_priority(priority) {
+            self.config.high_priority_max_pages
+        } else {
+            self.config.burst_pages
+        };
+        self.config.is_dynamic()
+            && self.config.semaphore_can_grow
+            && self.shutdown.is_none()
+            && self.current < ceiling
+    }
+
+    pub(super) fn expand(&mut self, priority: Priority, why: &str) -> bool {
+        if !self.can_expand(priority) {
+            return false;
+        }
+        let old = self.current;
+        self.contraction.pending = false;
+        self.set_current(old + 1);
+        if self.semaphore_waiting == 0 {
+            self.semaphore_full = false;
+        }
+        let tier = if self.is_high_priority(priority) {
+            "high-priority"
+        } else {
+            "burst"
+        };
+        let message = format!(
+            "expanded from {old} to {} pages (tier {tier}, priority {}): {why}",
+            old + 1,
+            priority.get()
+        );
+        self.log(LogLevel::Info, message);
+        true
+    }
+
+    fn set_current(&mut self, pages: u32) {
+        self.current = pages;
+        self.dirty = true;
+        if self.config.semaphore_can_grow {
+            self.act(Action::SetSemaphoreCapacity { capacity: pages });
+        }
+    }
+
+    /// The number of pages once the contraction that is under way has ended.
+    pub(super) fn target_pages(&self) -> u32 {
+        self.current - u32::from(self.contraction.pending)
+    }
+
+    /// A use after `closeAll` starts the timer again.
+    pub(super) fn arm_contraction(&mut self) {
+        if self.config.is_dynamic() && self.contraction.next_tick.is_none() && self.shutdown.is_none() {
+            self.contraction = Contraction::new(Some(self.config.contraction_tick_ms), self.now);
+        }
+    }
+
+    pub(super) fn contraction_tick(&mut self) {
+        let Some(tick) = self.contraction.next_tick else {
+            return;
+        };
+        let now = self.now.monotonic_ms;
+        if tick > now {
+            return;
+        }
+        let next = tick.saturating_add(self.config.contraction_tick_ms);
+        let next = if next > now {
+            next
+        } else {
+            now.saturating_add(self.config.contraction_tick_ms)
+        };
+        self.contraction.next_tick = Some(next);
+        if self.current <= self.config.min_pages || self.is_busy() {
+            self.contraction.idle_since = None;
+            return;
+        }
+        let wall = self.now.wall_ms;
+        match self.contraction.idle_since {
+            Some(since) if since <= wall => {
+                if wall - since >= self.config.contraction_threshold_ms && !self.contraction.pending {
+                    self.contract();
+                }
+            }
+            // First seen idle, or the clock went back.
+            _ => self.contraction.idle_since = Some(wall),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.requests.is_empty() || self.semaphore_busy || self.shutdown.is_some()
+    }
+
+    fn contract(&mut self) {
+        let wall = self.now.wall_ms;
+        if let Some(&newest) = self.standbys.last() {
+            self.contraction.pending = true;
+            self.close_standby(newest);
+        } else if let Some(&(_, id)) = self.idle_affinities.first() {
+            self.contraction.pending = true;
+            self.log(
+                LogLevel::Info,
+                format!(
+                    "closing the tabs of {}, least recently used, to contract",
+                    self.key_of(id)
+                ),
+            );
+            self.tear_down_unattended(
+                id,
+                Manner {
+                    refill: false,
+                    ..Manner::EVICT
+                },
+            );
+        } else if self.current as usize > self.counts.alive {
+            self.contraction.pending = true;
+        } else {
+            return;
+        }
+        self.contraction.idle_since = Some(wall);
+    }
+
+    /// Lowers the number once there is no context too many for it; gives up on that when the pool is wanted.
+    pub(super) fn finish_contraction(&mut self) {
+        if !self.contraction.pending {
+            return;
+        }
+        let old = self.current;
+        if self.is_busy() {
+            self.contraction.pending = false;
+            self.dirty = true;
+        } else if self.counts.alive <= old as usize {
+            self.contraction.pending = false;
+            self.set_current(old - 1);
+            self.log(
+                LogLevel::Info,
+                format!("contracted from {old} to {} pages", old - 1),
+            );
+        }
+    }
+}

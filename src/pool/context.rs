@@ -1,0 +1,199 @@
+//! Browser contexts: who owns one, and whether it is alive in Chrome. Two questions, answered apart.
+
+use super::affinity::AffinityId;
+use super::tab::LastUsed;
+use super::{ContextId, Pool, TabId};
+
+/// Who owns a context. It has at most one page that is not closing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ContextState {
+    /// Of a standby, in the making or ready.
+    Standby { tab: TabId },
+    /// The primary of an affinity, with its page.
+    Primary { affinity: AffinityId, tab: TabId },
+    /// The primary of an affinity without a page.
+    Orphan { affinity: AffinityId },
+    /// Of a further tab, which closes it itself.
+    Supplementary { affinity: AffinityId, tab: TabId },
+    /// A primary that a disposal marked closing; it closes when its page has.
+    Condemned { affinity: AffinityId, tab: TabId },
+    /// Its close has begun. `slot`: it had a page.
+    Closing {
+        affinity: Option<AffinityId>,
+        slot: bool,
+    },
+}
+
+/// One `BrowserContext`, until Chrome has let go of it.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) state: ContextState,
+    /// The tabs in it, closing ones included.
+    pub(super) tabs: Vec<TabId>,
+    /// How many of them are closing by themselves.
+    pub(super) closing_pages: u32,
+    pub(super) last_used: LastUsed,
+    /// What is closing in it has taken longer than it may: nobody counts on it any more.
+    pub(super) overdue: bool,
+    counted: Counts,
+}
+
+/// What contexts amount to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Counts {
+    /// They take a slot.
+    pub(super) alive: usize,
+    /// Of these, the ones whose slot is on its way back.
+    pub(super) freeing: usize,
+    /// They have not been given up on.
+    pub(super) unsettled: usize,
+    /// They have, and are still there.
+    pub(super) stuck: usize,
+}
+
+impl Context {
+    pub(super) fn new(state: ContextState, last_used: LastUsed) -> Self {
+        Self {
+            state,
+            tabs: Vec::new(),
+            closing_pages: 0,
+            last_used,
+            overdue: false,
+            counted: Counts::default(),
+        }
+    }
+
+    /// Whether a new page may be opened in it.
+    pub(super) fn is_openable(&self) -> bool {
+        matches!(self.state, ContextState::Orphan { .. }) && self.closing_pages == 0
+    }
+
+    /// Whether a further tab of the affinity finds it in charge.
+    pub(super) fn is_live_primary(&self) -> bool {
+        matches!(
+            self.state,
+            ContextState::Primary { .. } | ContextState::Orphan { .. }
+        )
+    }
+
+    pub(super) fn takes_slot(&self) -> bool {
+        match self.state {
+            ContextState::Orphan { .. } => self.closing_pages > 0,
+            ContextState::Closing { slot, .. } => slot || self.closing_pages > 0,
+            _ => true,
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let closing = match self.state {
+            ContextState::Orphan { .. } | ContextState::Condemned { .. } => self.closing_pages > 0,
+            ContextState::Closing { .. } => true,
+            _ => false,
+        };
+        let alive = self.takes_slot();
+        let stuck = closing && self.overdue;
+        Counts {
+            alive: usize::from(alive),
+            freeing: usize::from(alive && closing && !self.overdue),
+            unsettled: usize::from(!stuck),
+            stuck: usize::from(stuck),
+        }
+    }
+}
+
+impl Pool {
+    /// Brings the counts up to date after anything about the context changed.
+    pub(super) fn recount(&mut self, id: ContextId) {
+        let Some(context) = self.contexts.get_mut(&id) else {
+            return;
+        };
+        let new = context.counts();
+        let old = std::mem::replace(&mut context.counted, new);
+        self.adjust(old, new);
+    }
+
+    fn adjust(&mut self, old: Counts, new: Counts) {
+        if old == new {
+            return;
+        }
+        let sum = &mut self.counts;
+        sum.alive = sum.alive + new.alive - old.alive;
+        sum.freeing = sum.freeing + new.freeing - old.freeing;
+        sum.unsettled = sum.unsettled + new.unsettled - old.unsettled;
+        sum.stuck = sum.stuck + new.stuck - old.stuck;
+        self.dirty = true;
+    }
+
+    /// Takes the context out of the arena, the ledger and the counts.
+    pub(super) fn remove_context(&mut self, id: ContextId) -> Option<Context> {
+        let context = self.contexts.remove(&id)?;
+        self.adjust(context.counted, Counts::default());
+        if let ContextState::Orphan { .. } = context.state {
+            self.orphans.remove(&(context.last_used, id));
+        }
+        Some(context)
+    }
+
+    /// Sets the state and everything that depends on it.
+    pub(super) fn set_context_state(&mut self, id: ContextId, state: ContextState) {
+        let Some(context) = self.contexts.get_mut(&id) else {
+            return;
+        };
+        let key = (context.last_used, id);
+        if matches!(context.state, ContextState::Orphan { .. }) {
+            self.orphans.remove(&key);
+        }
+        context.state = state;
+        if matches!(state, ContextState::Orphan { .. }) {
+            self.orphans.insert(key);
+        }
+        self.recount(id);
+    }
+
+    /// Makes the context of `tab` the primary of the affinity, or its own where there is a live primary.
+    pub(super) fn own_context(&mut self, id: ContextId, affinity: AffinityId, tab: TabId) {
+        let has_primary = self
+            .affinities
+            .get(&affinity)
+            .and_then(|affinity| affinity.primary)
+            .and_then(|primary| self.contexts.get(&primary))
+            .is_some_and(Context::is_live_primary);
+        if has_primary {
+            self.set_context_state(id, ContextState::Supplementary { affinity, tab });
+        } else {
+            self.set_context_state(id, ContextState::Primary { affinity, tab });
+            if let Some(affinity) = self.affinities.get_mut(&affinity) {
+                affinity.primary = Some(id);
+            }
+        }
+    }
+
+    /// Takes the row of the ledger away if it is this context's.
+    pub(super) fn drop_row(&mut self, affinity: AffinityId, context: ContextId) {
+        if let Some(affinity) = self.affinities.get_mut(&affinity)
+            && affinity.primary == Some(context)
+        {
+            affinity.primary = None;
+        }
+    }
+
+    /// How many contexts may be alive: one more than there are pages.
+    pub(super) fn slot_limit(&self) -> usize {
+        self.target_pages() as usize + 1
+    }
+
+    /// How many more contexts may be made now.
+    pub(super) fn free_slots(&self) -> usize {
+        self.slot_limit().saturating_sub(self.counts.alive)
+    }
+
+    /// Closes orphans beyond the cap, oldest first.
+    pub(super) fn enforce_orphan_cap(&mut self) {
+        while self.orphans.len() > self.config.shared_context_cap as usize {
+            let Some(&(_, id)) = self.orphans.first() else {
+                return;
+            };
+            self.close_orphan(id, true);
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! Taking an affinity out of use: what is decided at the call, and what happens when its pages have closed.
+
+use std::collections::BTreeSet;
+
+use super::affinity::{Affinity, AffinityId};
+use super::context::ContextState;
+use super::tab::TabState;
+use super::{
+    Action, AffinityKey, ContextId, DisposeOptions, LogLevel, Operation, OperationId, Pool, RequestId, TabId,
+    TicketId,
+};
+
+/// What an affinity that is being taken out of use still waits for. Disposals of one key share it.
+#[derive(Debug, Default)]
+pub(super) struct Teardown {
+    tabs: BTreeSet<TabId>,
+    contexts: BTreeSet<ContextId>,
+    listeners: Vec<Listener>,
+    /// Whether the key stays in the warm list until the end.
+    listed: bool,
+    /// Whether `onAffinityDisposed` was called for what it tears down.
+    announced: bool,
+    /// The notification of the manager that it waits for.
+    notifying: Option<OperationId>,
+    /// Whether its end is a reason to refill.
+    refill: bool,
+}
+
+/// Who is told when a teardown has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Listener {
+    Dispose(TicketId),
+    Sweep(TicketId),
+}
+
+/// An `evictIdleAffinities` under way.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    affinities: Vec<AffinityKey>,
+    remaining: usize,
+}
+
+/// How an affinity is taken out of use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) retain_context: bool,
+    pub(super) retain_console_errors: bool,
+    /// Nobody waits: `onAffinityDisposed` is called at once, and the key stays in the warm list meanwhile.
+    pub(super) background: bool,
+    pub(super) refill: bool,
+}
+
+impl Manner {
+    /// The pool's own decision to close an affinity's tabs; the next visit finds its context.
+    pub(super) const EVICT: Self = Self {
+        retain_context: true,
+        retain_console_errors: false,
+        background: true,
+        refill: true,
+    };
+}
+
+impl Teardown {
+    fn is_done(&self) -> bool {
+        self.tabs.is_empty() && self.contexts.is_empty() && self.notifying.is_none()
+    }
+
+    /// Whether the key counts as warm while its tabs close.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed
+    }
+}
+
+impl Pool {
+    pub(super) fn dispose(&mut self, ticket: TicketId, key: &AffinityKey, options: DisposeOptions) {
+        let known = self
+            .affinity_ids
+            .get(key)
+            .copied()
+            .filter(|id| self.is_warm_in_any_way(*id));
+        let Some(id) = known else {
+            self.act(Action::DisposalEnded { ticket });
+            return;
+        };
+        let manner = Manner {
+            retain_context: options.retain_shared_context,
+            retain_console_errors: options.retain_console_errors,
+            background: !options.await_idle,
+            refill: true,
+        };
+        if options.await_idle {
+            self.tear_down(id, manner, Some(Listener::Dispose(ticket)));
+        } else {
+            self.tear_down(id, manner, None);
+            self.act(Action::DisposalEnded { ticket });
+        }
+    }
+
+    fn is_warm_in_any_way(&self, id: AffinityId) -> bool {
+        self.affinities.get(&id).is_some_and(|affinity| {
+            affinity.has_tabs() || affinity.primary.is_some() || affinity.teardown.is_some()
+        })
+    }
+
+    pub(super) fn evict_idle(&mut self, ticket: TicketId, max_idle_ms: f64) {
+        let now = self.now.wall_ms;
+        let mut idle: Vec<AffinityId> = Vec::new();
+        if max_idle_ms.is_finite() && max_idle_ms > 0.0 {
+            let candidates = self
+                .idle_affinities
+                .iter()
+                .take_while(|at| now - at.0.0 > max_idle_ms);
+            idle = candidates
+                .map(|at| at.1)
+                .filter(|id| {
+                    self.affinities
+                        .get(id)
+                        .is_some_and(|affinity| affinity.requests == 0)
+                })
+                .collect();
+        }
+        let affinities: Vec<AffinityKey> = idle
+            .iter()
+            .filter_map(|id| self.affinities.get(id))
+            .map(|affinity| affinity.key.clone())
+            .collect();
+        if idle.is_empty() {
+            self.act(Action::Evicted { ticket, affinities });
+            return;
+        }
+        self.sweeps.insert(
+            ticket,
+            Sweep {
+                affinities,
+                remaining: idle.len(),
+            },
+        );
+        let manner = Manner {
+            retain_context: false,
+            retain_console_errors: false,
+            background: false,
+            refill: true,
+        };
+        for id in idle {
+            self.tear_down(id, manner, Some(Listener::Sweep(ticket)));
+        }
+    }
+
+    /// Takes the affinity out of use without anybody waiting for it.
+    pub(super) fn tear_down_unattended(&mut self, id: AffinityId, manner: Manner) {
+        self.tear_down(id, manner, None);
+    }
+
+    /// Takes all that the affinity has out of use, joining what is being torn down of it already.
+    fn tear_down(&mut self, id: AffinityId, manner: Manner, listener: Option<Listener>) {
+        let Some(affinity) = self.affinities.get(&id) else {
+            return;
+        };
+        let offered: Vec<TabId> = affinity.offered.iter().map(|at| at.2).collect();
+        let primary = affinity.primary;
+        let is_new = affinity.teardown.is_none();
+        let mut fresh_work = is_new || !offered.is_empty();
+
+        let mut displaced = Vec::new();
+        for &tab in &offered {
+            displaced.extend(self.make_leave(tab));
+        }
+        let departing: Vec<TabId> = self
+            .affinities
+            .get(&id)
+            .map(|affinity| affinity.departing.iter().copied().collect())
+            .unwrap_or_default();
+        for tab in &departing {
+            if let Some(tab) = self.tabs.get_mut(tab) {
+                tab.retain_console_errors = manner.retain_console_errors;
+            }
+        }
+        let mut contexts = BTreeSet::new();
+        for tab in &departing {
+            let context = self.tabs.get(tab).map(|tab| tab.context);
+            let own = context.filter(|context| {
+                matches!(
+                    self.contexts.get(context).map(|context| context.state),
+                    Some(
+                        ContextState::Supplementary { .. }
+                            | ContextState::Closing { .. }
+                            | ContextState::Condemned { .. }
+                    )
+                )
+            });
+            contexts.extend(own);
+        }
+        if let Some(primary) = primary {
+            fresh_work |= self.condemn(primary, manner.retain_context);
+            let going = self
+                .contexts
+                .get(&primary)
+                .is_some_and(|context| !context.is_live_primary());
+            contexts.extend(going.then_some(primary));
+        }
+        if let Some(affinity) = self.affinities.get_mut(&id) {
+            let teardown = affinity.teardown.get_or_insert_with(Teardown::default);
+            teardown.tabs.extend(departing.iter().copied());
+            teardown.contexts.extend(contexts);
+            teardown.listeners.extend(listener);
+            teardown.listed = manner.background && (is_new || teardown.listed);
+            teardown.refill |= manner.refill;
+            teardown.announced &= !fresh_work;
+        }
+        for tab in departing {
+            self.close_if_unused(tab);
+        }
+        if manner.background {
+            self.announce(id);
+        }
+        self.choose_again(displaced);
+        self.teardown_left(id, None, None);
+    }
+
+    /// Marks a primary closing. Returns whether that is news.
+    fn condemn(&mut self, id: ContextId, retain: bool) -> bool {
+        if retain {
+            return false;
+        }
+        match self.contexts.get(&id).map(|context| context.state) {
+            Some(ContextState::Primary { affinity, tab }) => {
+                self.set_context_state(id, ContextState::Condemned { affinity, tab });
+                true
+            }
+            Some(ContextState::Orphan { .. }) => {
+                self.close_orphan(id, false);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Stops offering the tab. Returns those who waited for it or held it without a lease.
+    pub(super) fn make_leave(&mut self, id: TabId) -> Vec<RequestId> {
+        let displaced = self.displace(id);
+        let Some(tab) = self.tabs.get_mut(&id) else {
+            return displaced;
+        };
+        let Some(affinity) = tab.offered_to() else {
+            return displaced;
+        };
+        tab.state = match tab.state {
+            TabState::Opening { affinity, .. } => TabState::Opening {
+                affinity,
+                leaving: true,
+            },
+            _ => TabState::Leaving { affinity },
+        };
+        self.reindex(id);
+        if let Some(affinity) = self.affinities.get_mut(&affinity) {
+            affinity.departing.insert(id);
+        }
+        displaced
+    }
+
+    fn announce(&mut self, id: AffinityId) {
+        let Some(affinity) = self.affinities.get_mut(&id) else {
+            return;
+        };
+        let Some(teardown) = &mut affinity.teardown else {
+            return;
+        };
+        if !std::mem::replace(&mut teardown.announced, true) {
+            let affinity = affinity.key.clone();
+            self.act(Action::AffinityDisposed { affinity });
+        }
+    }
+
+    /// Something that a teardown waits for is over: ends it when that was the last.
+    pub(super) fn teardown_left(&mut self, id: AffinityId, tab: Option<TabId>, context: Option<ContextId>) {
+        let Some(affinity) = self.affinities.get_mut(&id) else {
+            return;
+        };
+        let Some(teardown) = &mut affinity.teardown else {
+            return;
+        };
+        if let Some(tab) = tab {
+            teardown.tabs.remove(&tab);
+        }
+        if let Some(context) = context {
+            teardown.contexts.remove(&context);
+        }
+        if !teardown.is_done() {
+            return;
+        }
+        if !teardown.listeners.is_empty() && !affinity.in_use() {
+            let operation = self.start(Operation::NotifyManager { affinity: Some(id) });
+            if let Some(affinity) = self.affinities.get_mut(&id) {
+                let key = affinity.key.clone();
+                if let Some(teardown) = &mut affinity.teardown {
+                    teardown.notifying = Some(operation);
+                }
+                self.act(Action::NotifyManager {
+                    operation,
+                    affinity: key,
+                });
+            }
+            return;
+        }
+        self.finish_teardown(id, false);
+    }
+
+    pub(super) fn manager_notified(&mut self, id: AffinityId, operation: OperationId) {
+        let Some(teardown) = self
+            .affinities
+            .get_mut(&id)
+            .and_then(|affinity| affinity.teardown.as_mut())
+        else {
+            return;
+        };
+        if teardown.notifying == Some(operation) {
+            teardown.notifying = None;
+            // A disposal that came meanwhile may have brought more to wait for, and then tells it anew.
+            if teardown.is_done() {
+                self.finish_teardown(id, true);
+            }
+        }
+    }
+
+    fn finish_teardown(&mut self, id: AffinityId, told: bool) {
+        self.announce(id);
+        let Some(affinity) = self.affinities.get_mut(&id) else {
+            return;
+        };
+        let Some(teardown) = affinity.teardown.take() else {
+            return;
+        };
+        let lost = affinity.offered.is_empty();
+        let operation = self.start(Operation::CleanUserDataDirs);
+        self.act(Action::CleanUserDataDirs { operation });
+        if lost && !told {
+            self.report_loss(id);
+        }
+        for listener in teardown.listeners {
+            match listener {
+                Listener::Dispose(ticket) => self.act(Action::DisposalEnded { ticket }),
+                Listener::Sweep(ticket) => self.sweep_progress(ticket),
+            }
+        }
+        if teardown.refill {
+            self.kick_refill();
+        }
+        self.forget_if_unused(id);
+    }
+
+    fn sweep_progress(&mut self, ticket: TicketId) {
+        let Some(sweep) = self.sweeps.get_mut(&ticket) else {
+            return;
+        };
+        sweep.remaining -= 1;
+        if sweep.remaining == 0
+            && let Some(sweep) = self.sweeps.remove(&ticket)
+        {
+            self.act(Action::Evicted {
+                ticket,
+                affinities: sweep.affinities,
+            });
+        }
+    }
+
+    /// Closes the least recently used affinity's tabs, else the least recently used idle tab of an affinity that
+    /// is busy. Returns whether there was any.
+    pub(super) fn evict(&mut self, why: &str, refill: bool) -> bool {
+        if let Some(&(_, id)) = self.idle_affinities.first() {
+            self.log(
+                LogLevel::Info,
+                format!(
+                    "closing the tabs of {}, least recently used, {why}",
+                    self.key_of(id)
+                ),
+            );
+            self.tear_down_unattended(
+                id,
+                Manner {
+                    refill,
+                    ..Manner::EVICT
+                },
+            );
+            return true;
+        }
+        let Some(&(_, tab)) = self.idle_tabs.first() else {
+            return false;
+        };
+        let affinity = self.tabs.get(&tab).and_then(super::tab::Tab::affinity);
+        let key = affinity.map_or("", |id| self.key_of(id));
+        self.log(
+            LogLevel::Info,
+            format!("closing an idle tab of {key}, least recently used, {why}"),
+        );
+        self.retire_alone(tab);
+        true
+    }
+
+    /// Closes one tab of an affinity that goes on with others.
+    pub(super) fn retire_alone(&mut self, tab: TabId) {
+        let displaced = self.make_leave(tab);
+        self.close_if_unused(tab);
+        self.choose_again(displaced);
+    }
+
+    fn close_if_unused(&mut self, id: TabId) {
+        let unused = self
+            .tabs
+            .get(&id)
+            .is_some_and(|tab| matches!(tab.state, TabState::Leaving { .. }) && tab.holder.is_none());
+        if unused {
+            self.begin_close(id);
+        }
+    }
+
+    pub(super) fn affinity(&self, id: AffinityId) -> Option<&Affinity> {
+        self.affinities.get(&id)
+    }
+}

@@ -1,0 +1,167 @@
+//! Tabs that do not answer, crash, or lose their browser.
+
+use super::context::ContextState;
+use super::dispose::Manner;
+use super::request::RequestState;
+use super::tab::TabState;
+use super::{ContextId, Failure, LogLevel, Pool, RequestId, TabId};
+
+/// How many tabs a request may win in all; the last it gets as it is.
+const CHOICES: u8 = 3;
+
+impl Pool {
+    pub(super) fn probe_answered(&mut self, id: RequestId) {
+        if let Some(RequestState::Probing { tab, .. }) = self.requests.get(&id).map(|request| request.state) {
+            self.take_semaphore(id, tab);
+        }
+    }
+
+    pub(super) fn probe_failed(&mut self, id: RequestId, failure: &Failure) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let RequestState::Probing { tab, .. } = request.state else {
+            return;
+        };
+        let affinity_id = request.affinity;
+        let last_choice = request.choices >= CHOICES;
+        let priority = request.priority();
+        let Some(affinity) = self.affinities.get(&affinity_id) else {
+            return;
+        };
+        let alternative =
+            affinity.offered.len() > 1 || !self.standbys.is_empty() || self.can_expand(priority);
+        let key = affinity.key.clone();
+        if last_choice || !alternative {
+            self.log(
+                LogLevel::Warn,
+                format!(
+                    "a tab of {key} does not answer and is handed out for lack of another: {}",
+                    failure.message
+                ),
+            );
+            self.take_semaphore(id, tab);
+            return;
+        }
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "a tab of {key} does not answer and is retired: {}",
+                failure.message
+            ),
+        );
+        *self.swaps.entry(key).or_default() += 1;
+        self.retire(tab);
+    }
+
+    /// Takes a tab that is no good out of use: alone if the affinity has others, else with all that a disposal
+    /// does, except that the context stays. Whoever waited for it or held it without a lease chooses again.
+    fn retire(&mut self, tab_id: TabId) {
+        let Some(affinity_id) = self.tabs.get(&tab_id).and_then(super::tab::Tab::offered_to) else {
+            return;
+        };
+        if self
+            .affinity(affinity_id)
+            .is_some_and(|affinity| affinity.offered.len() > 1)
+        {
+            self.retire_alone(tab_id);
+        } else {
+            self.tear_down_unattended(affinity_id, Manner::EVICT);
+        }
+    }
+
+    pub(super) fn tab_crashed(&mut self, id: TabId) {
+        let Some(tab) = self.tabs.get(&id) else { return };
+        let key = tab
+            .affinity()
+            .map_or("a standby", |affinity| self.key_of(affinity));
+        match tab.state {
+            TabState::Standby => {
+                self.log(LogLevel::Warn, "a standby page crashed".to_owned());
+                self.close_standby(id);
+                self.kick_refill();
+            }
+            TabState::Live { .. } => {
+                self.log(LogLevel::Warn, format!("a page of {key} crashed"));
+                self.retire(id);
+                self.kick_refill();
+            }
+            // What is under way there reports by itself.
+            TabState::Creating
+            | TabState::Opening { .. }
+            | TabState::Leaving { .. }
+            | TabState::Closing { .. } => {}
+        }
+    }
+
+    /// Every context and page is gone. Leases on them last until their release; everybody else chooses again,
+    /// for which new standbys are made, and with the first of them a new browser.
+    pub(super) fn browser_disconnected(&mut self) {
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "the browser is gone, and {} contexts with it",
+                self.contexts.len()
+            ),
+        );
+        let lost: Vec<ContextId> = self
+            .contexts
+            .iter()
+            .filter(|(_, context)| !self.is_being_made(context.state))
+            .map(|(&id, _)| id)
+            .collect();
+        self.standbys.clear();
+        let mut displaced = Vec::new();
+        let mut bound = Vec::new();
+        for id in lost {
+            let Some(context) = self.contexts.get(&id) else {
+                continue;
+            };
+            for tab_id in context.tabs.clone() {
+                match self.tabs.get(&tab_id).map(|tab| tab.state) {
+                    Some(TabState::Standby) => {
+                        self.set_closing(tab_id);
+                    }
+                    Some(TabState::Live { affinity }) => {
+                        bound.push(affinity);
+                        displaced.extend(self.make_leave(tab_id));
+                    }
+                    _ => {}
+                }
+            }
+            self.context_gone(id);
+        }
+        // Their contexts are gone already: what is not leased closes at once, without a word to the driver.
+        bound.sort_unstable();
+        bound.dedup();
+        for affinity in bound {
+            let manner = Manner {
+                retain_context: false,
+                refill: true,
+                ..Manner::EVICT
+            };
+            self.tear_down_unattended(affinity, manner);
+        }
+        self.choose_again(displaced);
+        self.kick_refill();
+    }
+
+    fn is_being_made(&self, state: ContextState) -> bool {
+        let tab = match state {
+            ContextState::Standby { tab }
+            | ContextState::Primary { tab, .. }
+            | ContextState::Supplementary { tab, .. }
+            | ContextState::Condemned { tab, .. } => tab,
+            ContextState::Orphan { .. } | ContextState::Closing { .. } => return false,
+        };
+        self.tabs
+            .get(&tab)
+            .is_some_and(|tab| matches!(tab.state, TabState::Creating | TabState::Opening { .. }))
+    }
+
+    fn set_closing(&mut self, id: TabId) {
+        if let Some(tab) = self.tabs.get_mut(&id) {
+            tab.state = TabState::Closing { affinity: None };
+        }
+    }
+}

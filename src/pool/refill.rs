@@ -1,0 +1,350 @@
+//! Making standbys: how many are wanted, one attempt after another, and what those who wait get of them.
+
+use std::collections::BTreeMap;
+
+use super::context::{Context, ContextState};
+use super::request::RequestState;
+use super::tab::{LastUsed, Tab, TabState};
+use super::waiters::Place;
+use super::{
+    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, RequestId, TabId,
+    TicketId,
+};
+
+const ATTEMPTS: u32 = 3;
+const FIRST_PAUSE_MS: u64 = 500;
+const LONGEST_PAUSE_MS: u64 = 4_000;
+
+/// One wanted standby, with its attempts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct JobId(pub(super) u64);
+
+#[derive(Debug)]
+struct Job {
+    attempts: u32,
+    state: JobState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum JobState {
+    Making,
+    /// Waits to be tried again: not being made.
+    Paused,
+    Due,
+}
+
+/// The refill under way, if any.
+#[derive(Debug, Default)]
+pub(super) struct Refill {
+    /// Somebody asked for the wanted standbys, and they are not all there yet.
+    kicked: bool,
+    jobs: BTreeMap<JobId, Job>,
+    making: usize,
+    /// Standbys that could not be made with all their attempts since the refill began.
+    exhausted: usize,
+    tickets: Vec<TicketId>,
+}
+
+impl Refill {
+    /// Nothing more is begun; what is being made ends by itself.
+    pub(super) fn wind_down(&mut self) {
+        self.kicked = false;
+        self.jobs.retain(|_, job| job.state == JobState::Making);
+    }
+
+    pub(super) fn take_tickets(&mut self) -> Vec<TicketId> {
+        std::mem::take(&mut self.tickets)
+    }
+}
+
+impl Pool {
+    pub(super) fn kick_refill(&mut self) {
+        if self.shutdown.is_none() {
+            self.refill.kicked = true;
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn warm_standbys(&mut self, ticket: TicketId) {
+        self.refill.tickets.push(ticket);
+        self.kick_refill();
+    }
+
+    /// How many standbys there should be, made or in the making.
+    fn wanted_standbys(&self) -> usize {
+        if !self.can_make_standby() {
+            return 0;
+        }
+        // Contexts that do not close hold a slot like bound tabs do.
+        let idle = self.standbys.len() + self.refill.making + self.counts.freeing;
+        let bound = self.counts.alive.saturating_sub(idle);
+        (self.target_pages() as usize)
+            .saturating_sub(bound)
+            .max(1)
+            .max(self.waiting.len())
+    }
+
+    /// Hands out what is there: slots for orphans, and standbys, to those who wait, by place.
+    pub(super) fn serve_waiters(&mut self) {
+        let mut free = self.free_slots();
+        let mut last: Option<Place> = None;
+        while free > 0 || !self.standbys.is_empty() {
+            let Some((place, id)) = self.waiting.after(last) else {
+                return;
+            };
+            last = Some(place);
+            let Some(request) = self.requests.get(&id) else {
+                continue;
+            };
+            let RequestState::Pool { yielding } = request.state else {
+                continue;
+            };
+            let orphan = self
+                .openable_orphan(request.affinity)
+                .filter(|_| self.may_still_yield(yielding));
+            if let Some(orphan) = orphan {
+                if free > 0 {
+                    free -= 1;
+                    self.open_orphan(id, orphan);
+                } else if !self.is_freeing(yielding) {
+                    self.make_standby_yield(id);
+                }
+            } else if let Some(&standby) = self.standbys.first() {
+                self.adopt(id, standby);
+            } else {
+                // The slot is for a standby in the making for this one.
+                free -= 1;
+            }
+        }
+    }
+
+    /// Whether the standby that gives way for a request has not got stuck on its way out.
+    fn may_still_yield(&self, yielding: Option<ContextId>) -> bool {
+        yielding
+            .and_then(|id| self.contexts.get(&id))
+            .is_none_or(|context| !context.overdue)
+    }
+
+    fn is_freeing(&self, yielding: Option<ContextId>) -> bool {
+        yielding.is_some_and(|id| self.contexts.contains_key(&id))
+    }
+
+    /// Closes the newest standby so that the request's orphan gets its slot.
+    fn make_standby_yield(&mut self, id: RequestId) {
+        let Some(&newest) = self.standbys.last() else {
+            return;
+        };
+        let yielding = self.close_standby(newest);
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.state = RequestState::Pool { yielding };
+        }
+    }
+
+    /// Sees to it that something comes for everybody who waits: by closing idle tabs, by expansion, by
+    /// migration; where nothing can come, they are told so.
+    pub(super) fn make_room_for_waiters(&mut self) {
+        loop {
+            let can_make = self.can_make_standby();
+            let coming =
+                self.refill.making + self.counts.freeing + if can_make { self.free_slots() } else { 0 };
+            let coming = coming + self.standbys.len();
+            if self.waiting.len() <= coming {
+                return;
+            }
+            let Some((place, id)) = self.waiting.nth(coming) else {
+                return;
+            };
+            if can_make
+                && (self.evict("to make room", true)
+                    || self.expand(place.priority(), "every slot is taken and a request waits"))
+            {
+                continue;
+            }
+            let migrates = self.config.migration_allowed() && !self.donors.is_empty();
+            if migrates || !can_make {
+                self.settle_for_less(id, None);
+                continue;
+            }
+            self.tell_that_none_is_coming();
+            return;
+        }
+    }
+
+    /// Says once, as long as it lasts, that callers wait for contexts that do not close.
+    fn tell_that_none_is_coming(&mut self) {
+        if self.counts.stuck > 0 && !self.told_of_stuck {
+            self.told_of_stuck = true;
+            let message = format!(
+                "{} requests wait for a slot; of the {} contexts alive {} do not close",
+                self.waiting.len(),
+                self.counts.alive,
+                self.counts.stuck
+            );
+            self.log(LogLevel::Warn, message);
+        }
+    }
+
+    /// Begins what attempts may begin now, and ends the refill when it has nothing left to do.
+    pub(super) fn run_refill(&mut self) {
+        while self.refill.making < self.config.standby_concurrency as usize {
+            if !self.can_make_standby() {
+                self.refill.wind_down();
+                break;
+            }
+            let wanted = self.wanted_standbys();
+            let there = self.standbys.len() + self.refill.jobs.len();
+            let due = self
+                .refill
+                .jobs
+                .iter()
+                .find(|(_, job)| job.state == JobState::Due)
+                .map(|(&id, _)| id);
+            let more =
+                (self.refill.kicked || !self.waiting.is_empty()) && there + self.refill.exhausted < wanted;
+            match due {
+                Some(job) if there > wanted => {
+                    self.refill.jobs.remove(&job);
+                    continue;
+                }
+                None if !more => break,
+                _ => {}
+            }
+            if self.free_slots() == 0 {
+                let on_its_way = self.counts.freeing > 0
+                    || (self.standbys.is_empty()
+                        && self.refill.making == 0
+                        && self.waiting.is_empty()
+                        && self.evict("to make room for a standby", true));
+                if on_its_way {
+                    return;
+                }
+                match due {
+                    Some(job) => {
+                        self.refill.jobs.remove(&job);
+                        continue;
+                    }
+                    None => {
+                        self.refill.kicked = false;
+                        break;
+                    }
+                }
+            }
+            self.start_attempt(due);
+        }
+        if self.refill.jobs.is_empty() {
+            self.refill.exhausted = 0;
+            let wanted = self.wanted_standbys();
+            if self.standbys.len() >= wanted {
+                self.refill.kicked = false;
+            }
+            if !self.refill.kicked {
+                for ticket in self.refill.take_tickets() {
+                    self.act(super::Action::StandbysWarm { ticket });
+                }
+            }
+        }
+    }
+
+    fn start_attempt(&mut self, due: Option<JobId>) {
+        let job_id = due.unwrap_or_else(|| JobId(self.fresh()));
+        let job = self.refill.jobs.entry(job_id).or_insert(Job {
+            attempts: 0,
+            state: JobState::Making,
+        });
+        job.attempts += 1;
+        job.state = JobState::Making;
+        self.refill.making += 1;
+        let context = ContextId(self.fresh());
+        let tab = TabId(self.fresh());
+        let now = LastUsed(self.now.wall_ms);
+        let mut entry = Context::new(ContextState::Standby { tab }, now);
+        entry.tabs.push(tab);
+        self.contexts.insert(context, entry);
+        self.recount(context);
+        self.tabs.insert(tab, Tab::new(context, TabState::Creating, now));
+        let operation = self.start(Operation::CreateStandby {
+            job: job_id,
+            context,
+            tab,
+        });
+        self.browse(BrowserAction::CreateStandby {
+            operation,
+            context,
+            tab,
+        });
+    }
+
+    pub(super) fn standby_ready(&mut self, job: JobId, tab_id: TabId) {
+        self.refill.making -= 1;
+        self.refill.jobs.remove(&job);
+        let Some(tab) = self.tabs.get_mut(&tab_id) else {
+            return;
+        };
+        tab.state = TabState::Standby;
+        self.standbys.insert(tab_id);
+        self.dirty = true;
+        if self.shutdown.is_some() {
+            self.close_standby(tab_id);
+        }
+    }
+
+    pub(super) fn standby_failed(&mut self, job_id: JobId, context: ContextId, failure: &Failure) {
+        self.refill.making -= 1;
+        self.discard_context(context);
+        let attempts = self.refill.jobs.get(&job_id).map_or(ATTEMPTS, |job| job.attempts);
+        let level = match failure.kind {
+            FailureKind::TargetNotReady => LogLevel::Debug,
+            _ => LogLevel::Error,
+        };
+        let message = format!(
+            "attempt {attempts} of {ATTEMPTS} at a standby page failed: {}",
+            failure.message
+        );
+        self.log(level, message);
+        self.dirty = true;
+        if self.shutdown.is_some() {
+            self.refill.jobs.remove(&job_id);
+        } else if attempts < ATTEMPTS {
+            let pause = (FIRST_PAUSE_MS << (attempts - 1)).min(LONGEST_PAUSE_MS);
+            if let Some(job) = self.refill.jobs.get_mut(&job_id) {
+                job.state = JobState::Paused;
+            }
+            let due = self.now.monotonic_ms.saturating_add(pause);
+            self.deadlines.insert((due, Deadline::Retry(job_id)));
+        } else {
+            self.refill.jobs.remove(&job_id);
+            self.refill.exhausted += 1;
+            if self.refill.jobs.is_empty() {
+                self.refill.exhausted = 0;
+                self.refill.kicked = false;
+                self.fail_waiters(failure);
+            }
+        }
+    }
+
+    pub(super) fn retry_due(&mut self, job: JobId) {
+        if let Some(job) = self.refill.jobs.get_mut(&job) {
+            job.state = JobState::Due;
+            self.dirty = true;
+        }
+    }
+
+    /// No standby could be made: whoever waits for one goes on with the next possibility.
+    fn fail_waiters(&mut self, failure: &Failure) {
+        let waiting: Vec<RequestId> = self.waiting.iter().map(|at| at.1).collect();
+        let ready = self.standbys.len();
+        for id in waiting.into_iter().skip(ready) {
+            let Some(request) = self.requests.get(&id) else {
+                continue;
+            };
+            if !matches!(request.state, RequestState::Pool { .. }) {
+                continue;
+            }
+            // The slot that frees is for its orphan.
+            let orphan = self.openable_orphan(request.affinity).is_some();
+            if !orphan {
+                self.settle_for_less(id, Some(failure));
+            }
+        }
+    }
+}

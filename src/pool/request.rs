@@ -1,0 +1,534 @@
+//! One `getPage`, from the call to the end of its lease: an explicit state, so that ending it in any state is
+//! one transition.
+
+use super::affinity::AffinityId;
+use super::tab::TabState;
+use super::waiters::Place;
+use super::{
+    Action, AffinityKey, ContextId, Failure, Grant, Operation, OperationId, Pool, PoolError, Priority,
+    QueueKind, RequestId, TabId, Waits,
+};
+
+/// Where a request is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RequestState {
+    /// Between two states, within one event.
+    Choosing,
+    /// Waits for a permit of its affinity's admission.
+    Admission,
+    /// Waits in the pool's own queue, for a standby or a slot. `yielding`: the standby's context that closes so
+    /// that its orphan can be opened.
+    Pool { yielding: Option<ContextId> },
+    /// Waits for others to leave a tab.
+    TabQueue { tab: TabId },
+    /// Holds the tab whose page is being opened for it.
+    Opening { tab: TabId },
+    /// Holds the tab, which is being probed.
+    Probing { tab: TabId, operation: OperationId },
+    /// Holds the tab and waits for the render semaphore.
+    Semaphore { tab: TabId },
+    /// Has the lease.
+    Granted { tab: TabId },
+}
+
+/// One `getPage`.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) affinity: AffinityId,
+    pub(super) queue: QueueKind,
+    pub(super) place: Place,
+    pub(super) state: RequestState,
+    /// Whether it holds a permit of its affinity's admission.
+    pub(super) permit: bool,
+    /// Whether its tab was bound to its affinity before.
+    pub(super) reused: bool,
+    /// Tabs it has won.
+    pub(super) choices: u8,
+    /// The pool was expanded for it although its affinity has all the tabs it may have.
+    pub(super) beyond_tab_max: bool,
+    pub(super) clock: WaitClock,
+}
+
+impl Request {
+    pub(super) fn priority(&self) -> Priority {
+        self.place.priority()
+    }
+
+    /// The tab it holds.
+    pub(super) fn held_tab(&self) -> Option<TabId> {
+        match self.state {
+            RequestState::Opening { tab }
+            | RequestState::Probing { tab, .. }
+            | RequestState::Semaphore { tab }
+            | RequestState::Granted { tab } => Some(tab),
+            _ => None,
+        }
+    }
+}
+
+/// What a request spends its time on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    Semaphore,
+    Admission,
+    TabQueue,
+    Startup,
+    Probe,
+}
+
+/// Where a request's time goes, on the wall clock.
+#[derive(Debug)]
+pub(super) struct WaitClock {
+    started: f64,
+    since: f64,
+    phase: Option<Phase>,
+    spent: [f64; 5],
+}
+
+impl WaitClock {
+    fn new(now: f64) -> Self {
+        Self {
+            started: now,
+            since: now,
+            phase: None,
+            spent: [0.0; 5],
+        }
+    }
+
+    fn enter(&mut self, phase: Option<Phase>, now: f64) {
+        if let Some(ended) = self.phase {
+            self.spent[ended as usize] += (now - self.since).max(0.0);
+        }
+        self.phase = phase;
+        self.since = now;
+    }
+
+    /// The current phase turned out to be no wait at all.
+    fn forget_phase(&mut self) {
+        self.phase = None;
+    }
+
+    fn read(&mut self, now: f64) -> (u64, Waits) {
+        self.enter(None, now);
+        let of = |phase: Phase| whole_ms(self.spent[phase as usize]);
+        let waits = Waits {
+            semaphore_ms: of(Phase::Semaphore),
+            admission_ms: of(Phase::Admission),
+            tab_queue_ms: of(Phase::TabQueue),
+            tab_startup_ms: of(Phase::Startup),
+            tab_probe_ms: of(Phase::Probe),
+        };
+        let sum = waits.semaphore_ms
+            + waits.admission_ms
+            + waits.tab_queue_ms
+            + waits.tab_startup_ms
+            + waits.tab_probe_ms;
+        // A clock that went back must not make the whole less than its parts.
+        (whole_ms(now - self.started).max(sum), waits)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast to u64 saturates"
+)]
+fn whole_ms(value: f64) -> u64 {
+    value.max(0.0).floor() as u64
+}
+
+impl Pool {
+    pub(super) fn get_page(
+        &mut self,
+        id: RequestId,
+        affinity: &AffinityKey,
+        queue: QueueKind,
+        priority: Priority,
+    ) {
+        if self.shutdown.is_some() {
+            self.act(Action::Reject {
+                request: id,
+                error: PoolError::Closed,
+            });
+            return;
+        }
+        self.contraction.note_use();
+        let place = Place::new(priority, self.fresh());
+        let affinity = self.affinity_id(affinity);
+        let request = Request {
+            affinity,
+            queue,
+            place,
+            state: RequestState::Choosing,
+            permit: false,
+            reused: false,
+            choices: 0,
+            beyond_tab_max: false,
+            clock: WaitClock::new(self.now.wall_ms),
+        };
+        self.requests.insert(id, request);
+        let cap = self.config.file_concurrency.filter(|_| queue == QueueKind::File);
+        let Some(entry) = self.affinities.get_mut(&affinity) else {
+            return;
+        };
+        entry.requests += 1;
+        match cap {
+            Some(cap) if entry.admission.holders >= cap || !entry.admission.waiters.is_empty() => {
+                entry.admission.waiters.join(place, id);
+                self.set_state(id, RequestState::Admission, Some(Phase::Admission));
+            }
+            Some(_) => self.admit(id, affinity),
+            None => self.enter(id),
+        }
+    }
+
+    fn admit(&mut self, id: RequestId, affinity: AffinityId) {
+        if let Some(affinity) = self.affinities.get_mut(&affinity) {
+            affinity.admission.holders += 1;
+        }
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.permit = true;
+        }
+        self.enter(id);
+    }
+
+    fn admit_next(&mut self, affinity: AffinityId) {
+        let Some(cap) = self.config.file_concurrency else {
+            return;
+        };
+        while let Some(entry) = self.affinities.get_mut(&affinity)
+            && entry.admission.holders < cap
+            && let Some((place, id)) = entry.admission.waiters.first()
+        {
+            entry.admission.waiters.leave(place);
+            self.admit(id, affinity);
+        }
+    }
+
+    /// What every request does once it is admitted.
+    fn enter(&mut self, id: RequestId) {
+        self.set_state(id, RequestState::Choosing, None);
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let priority = request.priority();
+        self.expand_under_saturation(priority);
+        self.choose(id);
+        self.kick_refill();
+    }
+
+    pub(super) fn set_state(&mut self, id: RequestId, state: RequestState, phase: Option<Phase>) {
+        let now = self.now.wall_ms;
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.state = state;
+            request.clock.enter(phase, now);
+        }
+    }
+
+    /// Puts the request in the pool's own queue.
+    pub(super) fn wait_in_pool(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let (place, affinity) = (request.place, request.affinity);
+        self.waiting.join(place, id);
+        if let Some(affinity) = self.affinities.get_mut(&affinity) {
+            affinity.waiting.join(place, id);
+        }
+        self.set_state(id, RequestState::Pool { yielding: None }, Some(Phase::Startup));
+        self.dirty = true;
+    }
+
+    /// Puts the request in the queue of a tab; a tab of another affinity is promised to it.
+    pub(super) fn wait_for_tab(&mut self, id: RequestId, tab_id: TabId) {
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
+        let Some(tab) = self.tabs.get_mut(&tab_id) else {
+            return;
+        };
+        tab.queue.join(request.place, id);
+        request.reused = tab.affinity() == Some(request.affinity);
+        if !request.reused {
+            tab.promised = Some(id);
+        }
+        self.set_state(id, RequestState::TabQueue { tab: tab_id }, Some(Phase::TabQueue));
+        self.reindex(tab_id);
+    }
+
+    /// The tab is the request's: probe it if it served a render before, else go on.
+    pub(super) fn win(&mut self, id: RequestId, tab_id: TabId, reused: bool) {
+        self.take_tab(id, tab_id, reused);
+        let Some(tab) = self.tabs.get(&tab_id) else { return };
+        let budget_ms = self.config.tab_health_probe_ms;
+        if tab.served && budget_ms > 0 {
+            let operation = self.start(Operation::Probe { request: id });
+            self.set_state(
+                id,
+                RequestState::Probing {
+                    tab: tab_id,
+                    operation,
+                },
+                Some(Phase::Probe),
+            );
+            self.browse(super::BrowserAction::Probe {
+                operation,
+                tab: tab_id,
+                budget_ms,
+            });
+        } else {
+            self.take_semaphore(id, tab_id);
+        }
+    }
+
+    pub(super) fn take_tab(&mut self, id: RequestId, tab_id: TabId, reused: bool) {
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.reused = reused;
+            request.choices = request.choices.saturating_add(1);
+        }
+        if let Some(tab) = self.tabs.get_mut(&tab_id) {
+            tab.holder = Some(id);
+        }
+        self.touch(tab_id);
+    }
+
+    pub(super) fn take_semaphore(&mut self, id: RequestId, tab: TabId) {
+        if !self.config.has_semaphore {
+            self.grant(id, tab);
+            return;
+        }
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let priority = request.priority();
+        self.semaphore_waiting += 1;
+        self.set_state(id, RequestState::Semaphore { tab }, Some(Phase::Semaphore));
+        self.act(Action::AcquireSemaphore {
+            request: id,
+            priority,
+        });
+    }
+
+    pub(super) fn semaphore_acquired(&mut self, id: RequestId, waited: bool) {
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
+        let RequestState::Semaphore { tab } = request.state else {
+            return;
+        };
+        if !waited {
+            request.clock.forget_phase();
+        }
+        self.semaphore_waiting -= 1;
+        self.grant(id, tab);
+    }
+
+    pub(super) fn semaphore_failed(&mut self, id: RequestId, failure: Failure) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        if !matches!(request.state, RequestState::Semaphore { .. }) {
+            return;
+        }
+        // The semaphore has ended the wait itself: there is nothing to abandon.
+        self.semaphore_waiting -= 1;
+        self.leave_tab(id);
+        self.end(id);
+        self.act(Action::Reject {
+            request: id,
+            error: PoolError::Semaphore(failure),
+        });
+    }
+
+    fn grant(&mut self, id: RequestId, tab_id: TabId) {
+        let now = self.now.wall_ms;
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
+        let (launch_ms, waits) = request.clock.read(now);
+        request.state = RequestState::Granted { tab: tab_id };
+        let grant = Grant {
+            tab: tab_id,
+            reused: request.reused,
+            launch_ms,
+            waits,
+        };
+        if let Some(tab) = self.tabs.get_mut(&tab_id) {
+            tab.served = true;
+        }
+        self.act(Action::Grant { request: id, grant });
+    }
+
+    pub(super) fn release(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let RequestState::Granted { tab } = request.state else {
+            return;
+        };
+        self.release_semaphore(id);
+        self.touch(tab);
+        self.leave_tab(id);
+        self.end(id);
+    }
+
+    fn release_semaphore(&mut self, id: RequestId) {
+        if self.config.has_semaphore {
+            // Somebody of ours who waits for a permit gets this one.
+            if self.semaphore_waiting == 0 {
+                self.semaphore_full = false;
+            }
+            self.act(Action::ReleaseSemaphore { request: id });
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        if matches!(request.state, RequestState::Granted { .. }) {
+            return;
+        }
+        self.detach(id);
+        self.end(id);
+    }
+
+    pub(super) fn reject(&mut self, id: RequestId, error: PoolError) {
+        self.detach(id);
+        self.end(id);
+        self.act(Action::Reject { request: id, error });
+    }
+
+    /// Takes the request off wherever it waits and whatever it holds, except its permit. A tab that it held goes
+    /// to whoever is next.
+    pub(super) fn detach(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let (place, affinity) = (request.place, request.affinity);
+        match request.state {
+            RequestState::Choosing => {}
+            RequestState::Admission => {
+                if let Some(affinity) = self.affinities.get_mut(&affinity) {
+                    affinity.admission.waiters.leave(place);
+                }
+            }
+            RequestState::Pool { .. } => {
+                self.waiting.leave(place);
+                if let Some(affinity) = self.affinities.get_mut(&affinity) {
+                    affinity.waiting.leave(place);
+                }
+                self.dirty = true;
+            }
+            RequestState::TabQueue { tab: tab_id } => {
+                if let Some(tab) = self.tabs.get_mut(&tab_id) {
+                    tab.queue.leave(place);
+                    if tab.promised == Some(id) {
+                        tab.promised = None;
+                    }
+                }
+                self.reindex(tab_id);
+            }
+            RequestState::Opening { .. } | RequestState::Granted { .. } => self.leave_tab(id),
+            RequestState::Probing { operation, .. } => {
+                self.forget(operation);
+                self.leave_tab(id);
+            }
+            RequestState::Semaphore { .. } => {
+                self.semaphore_waiting -= 1;
+                self.act(Action::AbandonSemaphore { request: id });
+                self.leave_tab(id);
+            }
+        }
+        self.set_state(id, RequestState::Choosing, None);
+    }
+
+    /// Gives the tab that the request holds to whoever is next.
+    fn leave_tab(&mut self, id: RequestId) {
+        let Some(tab_id) = self.requests.get(&id).and_then(Request::held_tab) else {
+            return;
+        };
+        self.set_state(id, RequestState::Choosing, None);
+        if let Some(tab) = self.tabs.get_mut(&tab_id)
+            && tab.holder == Some(id)
+        {
+            tab.holder = None;
+            self.reindex(tab_id);
+            self.tab_freed(tab_id);
+        }
+    }
+
+    /// The request is over: gives its permit to whoever is next.
+    fn end(&mut self, id: RequestId) {
+        let Some(request) = self.requests.remove(&id) else {
+            return;
+        };
+        if let Some(affinity) = self.affinities.get_mut(&request.affinity) {
+            affinity.requests -= 1;
+            if request.permit {
+                affinity.admission.holders -= 1;
+            }
+        }
+        if request.permit {
+            self.admit_next(request.affinity);
+        }
+        self.forget_if_unused(request.affinity);
+    }
+
+    /// Ends a lease under its holder: its page is being closed by force.
+    pub(super) fn revoke(&mut self, id: RequestId) {
+        self.release_semaphore(id);
+        self.leave_tab(id);
+        self.end(id);
+    }
+
+    /// The tab may be free: it goes to whoever is next, or closes if it is leaving.
+    pub(super) fn tab_freed(&mut self, id: TabId) {
+        let Some(tab) = self.tabs.get(&id) else { return };
+        if tab.holder.is_some() {
+            return;
+        }
+        match tab.state {
+            TabState::Leaving { .. } => self.begin_close(id),
+            TabState::Live { affinity } => {
+                if let Some(next) = self.next_for(id, affinity) {
+                    let foreign = self.requests.get(&next).map(|request| request.affinity);
+                    self.detach(next);
+                    match foreign {
+                        Some(to) if to != affinity => self.migrate(next, id, affinity, to),
+                        _ => self.win(next, id, true),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Who gets the free tab: its own queue and those of the affinity who wait in the pool's queue, by place;
+    /// else somebody who waits for a busier tab of the affinity.
+    fn next_for(&self, id: TabId, affinity: AffinityId) -> Option<RequestId> {
+        let own = self.tabs.get(&id)?.queue.first();
+        let affinity = self.affinities.get(&affinity)?;
+        let first = [own, affinity.waiting.first()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|at| at.0);
+        if let Some((_, request)) = first {
+            return Some(request);
+        }
+        // The most loaded comes last: with nobody but a holder there, nobody waits anywhere.
+        if affinity.offered.last().is_none_or(|at| at.0 <= 1) {
+            return None;
+        }
+        let heads = affinity
+            .offered
+            .iter()
+            .rev()
+            .take_while(|at| at.0 > 1)
+            .filter_map(|at| {
+                let tab = self.tabs.get(&at.2)?;
+                tab.queue.iter().find(|waiter| tab.promised != Some(waiter.1))
+            });
+        heads.min_by_key(|at| at.0).map(|at| at.1)
+    }
+}

@@ -1,0 +1,116 @@
+//! `closeAll`: everything ends, and the pool can be used again.
+
+use super::affinity::AffinityId;
+use super::dispose::Manner;
+use super::request::RequestState;
+use super::{Action, Deadline, LogLevel, Pool, PoolError, RequestId, TicketId};
+
+/// How long leases may keep their pages, ms.
+const GRACE_MS: u64 = 10_000;
+
+/// A `closeAll` under way.
+#[derive(Debug)]
+pub(super) struct Shutdown {
+    tickets: Vec<TicketId>,
+    due: u64,
+}
+
+impl Pool {
+    pub(super) fn close_all(&mut self, ticket: TicketId) {
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.tickets.push(ticket);
+            return;
+        }
+        let due = self.now.monotonic_ms.saturating_add(GRACE_MS);
+        self.shutdown = Some(Shutdown {
+            tickets: vec![ticket],
+            due,
+        });
+        self.deadlines.insert((due, Deadline::Shutdown));
+        self.refill.wind_down();
+        self.contraction.stop();
+        self.swaps.clear();
+        self.reject_waiting();
+
+        let manner = Manner {
+            retain_context: false,
+            retain_console_errors: false,
+            background: true,
+            refill: false,
+        };
+        let known: Vec<AffinityId> = self
+            .affinities
+            .iter()
+            .filter(|(_, affinity)| affinity.has_tabs() || affinity.primary.is_some())
+            .map(|(&id, _)| id)
+            .collect();
+        for id in known {
+            self.tear_down_unattended(id, manner);
+        }
+        while let Some(&standby) = self.standbys.first() {
+            self.close_standby(standby);
+        }
+    }
+
+    fn reject_waiting(&mut self) {
+        let waiting: Vec<RequestId> = self
+            .requests
+            .iter()
+            .filter(|(_, request)| !matches!(request.state, RequestState::Granted { .. }))
+            .map(|(&id, _)| id)
+            .collect();
+        // Nobody whom an earlier one makes room for may get anything: all leave before any of them ends.
+        for &id in &waiting {
+            if self
+                .requests
+                .get(&id)
+                .is_some_and(|request| request.held_tab().is_none())
+            {
+                self.detach(id);
+            }
+        }
+        for id in waiting {
+            self.reject(id, PoolError::Closed);
+        }
+    }
+
+    /// The leases have had their time: closes under them.
+    pub(super) fn end_grace(&mut self) {
+        if self
+            .shutdown
+            .as_ref()
+            .is_none_or(|shutdown| shutdown.due > self.now.monotonic_ms)
+        {
+            return;
+        }
+        let held: Vec<RequestId> = self.requests.keys().copied().collect();
+        if !held.is_empty() {
+            self.log(
+                LogLevel::Warn,
+                format!("closing under {} leases that were not released", held.len()),
+            );
+        }
+        for id in held {
+            self.revoke(id);
+        }
+    }
+
+    /// Ends the shutdown when nothing is left, or only what does not close.
+    pub(super) fn finish_shutdown(&mut self) {
+        if self.shutdown.is_none() || !self.requests.is_empty() || self.counts.unsettled > 0 {
+            return;
+        }
+        let Some(shutdown) = self.shutdown.take() else {
+            return;
+        };
+        self.deadlines.remove(&(shutdown.due, Deadline::Shutdown));
+        self.deadlines
+            .retain(|(_, deadline)| !matches!(deadline, Deadline::Retry(_)));
+        for ticket in self.refill.take_tickets() {
+            self.act(Action::StandbysWarm { ticket });
+        }
+        for ticket in shutdown.tickets {
+            self.act(Action::PoolClosed { ticket });
+        }
+    }
+}
