@@ -4,4 +4,5 @@ mod abort;
 mod cancel;
 pub(crate) mod js;
 mod loader;
+pub(crate) mod page;
 mod semaphore;

@@ -205,6 +205,27 @@ impl Browser {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Names the browser within this process, while it lives.
+    #[must_use]
+    pub fn key(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// The user agent that its pages tell.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn user_agent(&self) -> Result<String, CallError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            user_agent: String,
+        }
+        let method = "Browser.getVersion";
+        let answer = send(self.session(), method, json!({})).await?;
+        Ok(decode::<Version>(method, &answer)?.user_agent)
+    }
+
     /// Its pages, of all contexts.
     #[must_use]
     pub fn pages(&self) -> Vec<Page> {

@@ -49,7 +49,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 16] = [
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
         Self::Console,
         Self::PageError,
         Self::Crash,

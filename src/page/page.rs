@@ -38,6 +38,18 @@ pub(super) struct Inner {
     listeners: Mutex<Vec<Listener>>,
 }
 
+/// A page that it does not keep.
+#[derive(Clone)]
+pub struct WeakPage(Weak<Inner>);
+
+impl WeakPage {
+    /// The page, while somebody keeps it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Page> {
+        self.0.upgrade().map(Page)
+    }
+}
+
 /// In milliseconds; 0 means none.
 struct Timeouts {
     default: AtomicU64,
@@ -169,6 +181,18 @@ impl Page {
     #[must_use]
     pub fn target_id(&self) -> &str {
         &self.0.target_id
+    }
+
+    /// The main frame's URL; empty once the page is gone.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.main_frame().url()
+    }
+
+    /// Finds the page again while somebody else keeps it.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakPage {
+        WeakPage(Arc::downgrade(&self.0))
     }
 
     /// The page's own session.

@@ -48,7 +48,8 @@ const QUERY: &str = "const query = (root, selector, all) => {
 };";
 
 /// A function that may call `query(root, selector, all)`, which gives back an array.
-pub(super) fn with_query(function: &str) -> String {
+#[must_use]
+pub fn with_query(function: &str) -> String {
     format!("(...args) => {{ {QUERY} return ({function})(...args); }}")
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
 use super::frame_tree::FrameId;
+use super::text::Text;
 
 /// Header names in lower case, in the order of their first mention.
 pub type Headers = Vec<(String, String)>;
@@ -455,6 +456,15 @@ impl Response {
     #[must_use]
     pub fn security_details(&self) -> Option<&RawValue> {
         self.answer().security_details.as_deref()
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// Where Chrome keeps none.
+    pub async fn text(&self) -> Result<Text, BodyError> {
+        let body = self.body().await?;
+        Ok(Text::from_utf8(&String::from_utf8_lossy(&body)))
     }
 
     /// The body, once it has been loaded.

@@ -79,6 +79,9 @@ pub enum ScreenshotError {
     /// It is not the base64 that it should be.
     #[error("the picture is not valid base64")]
     Encoding,
+    /// The file could not be written.
+    #[error("the picture cannot be written")]
+    Write(#[source] std::io::Error),
     /// The command failed.
     #[error(transparent)]
     Call(#[from] CallError),

@@ -80,13 +80,29 @@ unsafe extern "C" fn free_body(_: sys::napi_env, data: *mut c_void, _: *mut c_vo
 #[expect(unsafe_code, reason = "called by N-API")]
 unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let scope = Scope::new(env);
+    // SAFETY: called by N-API with its own arguments; `data` was made by `function`.
+    let (call, body) = unsafe {
+        let (call, data) = read_call(scope, info);
+        (call, &*data.cast::<Body>())
+    };
+    let outcome = guarded(scope, || body(scope, call));
+    finish(scope, outcome)
+}
+
+/// What the running callback was called with, and the data it was made with.
+#[expect(unsafe_code, reason = "reads what N-API calls with")]
+pub(super) unsafe fn read_call<'s>(
+    scope: Scope<'s>,
+    info: sys::napi_callback_info,
+) -> (Call<'s>, *mut c_void) {
+    let env = scope.raw_env();
     let mut this = ptr::null_mut();
     let mut data = ptr::null_mut();
     let mut raw_arguments = [ptr::null_mut(); 8];
     let mut count = raw_arguments.len();
     let mut more = Vec::new();
-    // SAFETY: the arrays have the lengths that are told; `data` was made by `function`.
-    let body = unsafe {
+    // SAFETY: the arrays have the lengths that are told.
+    unsafe {
         sys::napi_get_cb_info(
             env,
             info,
@@ -106,8 +122,7 @@ unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_inf
                 ptr::null_mut(),
             );
         }
-        &*data.cast::<Body>()
-    };
+    }
     let given = if more.is_empty() {
         &raw_arguments[..count]
     } else {
@@ -117,16 +132,31 @@ unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_inf
         this: Value::new(scope, this),
         arguments: given.iter().map(|raw| Value::new(scope, *raw)).collect(),
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| body(scope, call))).unwrap_or_else(|panic| {
+    (call, data)
+}
+
+/// Runs a callback's body; a panic becomes an error.
+pub(super) fn guarded<'s>(
+    scope: Scope<'s>,
+    body: impl FnOnce() -> Result<Value<'s>, Thrown>,
+) -> Result<Value<'s>, Thrown> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         error::log_panic(panic.as_ref());
         let message = format!("pagepool panicked: {}", error::panic_text(panic.as_ref()));
         Err(Thrown::new(scope.error(ErrorClass::Error, &message, None)))
-    });
+    })
+}
+
+/// Returns from a callback, or throws.
+pub(super) fn finish(scope: Scope<'_>, outcome: Result<Value<'_>, Thrown>) -> sys::napi_value {
     match outcome {
         Ok(value) => value.raw(),
         Err(thrown) => {
-            // SAFETY: on the thread of `env`.
-            unsafe { sys::napi_throw(env, thrown.value(scope).raw()) };
+            #[expect(unsafe_code, reason = "N-API's exceptions")]
+            // SAFETY: on the thread of the environment.
+            unsafe {
+                sys::napi_throw(scope.raw_env(), thrown.value(scope).raw())
+            };
             ptr::null_mut()
         }
     }

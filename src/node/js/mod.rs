@@ -4,10 +4,12 @@
 //! JavaScript values without losing an exception; [`JsRef`] keeps one; [`Deferred`] settles a promise;
 //! [`spawn_local`] runs a future that awaits JavaScript promises without leaving the thread.
 
+pub(crate) mod class;
 mod deferred;
 mod error;
 mod function;
 mod local;
+mod memory;
 mod reference;
 mod scope;
 mod thread;
@@ -17,7 +19,7 @@ pub(crate) use deferred::Deferred;
 pub(crate) use error::{ErrorClass, Thrown, register_error_classes};
 pub(crate) use function::Call;
 pub(crate) use local::{call_method, settled, spawn_local};
-pub(crate) use reference::JsRef;
+pub(crate) use reference::{JsRef, JsWeak};
 pub(crate) use scope::{Scope, with_scope};
 pub(crate) use thread::{JsThread, KeepAlive};
 pub(crate) use value::{Kind, Value};

@@ -90,3 +90,34 @@ fn delete(thread: &JsThread, raw: sys::napi_ref) {
         };
     }
 }
+
+/// Finds a JavaScript object again for as long as somebody else keeps it. Stays on its thread.
+pub(crate) struct JsWeak(sys::napi_ref);
+
+impl JsWeak {
+    /// `None` while the environment is torn down.
+    pub(crate) fn new(object: Value<'_>) -> Option<Self> {
+        let mut raw = ptr::null_mut();
+        #[expect(unsafe_code, reason = "N-API's references")]
+        // SAFETY: on the thread of the environment, with an object.
+        let status =
+            unsafe { sys::napi_create_reference(object.scope().raw_env(), object.raw(), 0, &raw mut raw) };
+        (status == sys::Status::napi_ok).then_some(Self(raw))
+    }
+
+    pub(crate) fn get<'s>(&self, scope: Scope<'s>) -> Option<Value<'s>> {
+        let mut raw = ptr::null_mut();
+        #[expect(unsafe_code, reason = "N-API's references")]
+        // SAFETY: on its thread, which it cannot leave; a collected object gives null.
+        let status = unsafe { sys::napi_get_reference_value(scope.raw_env(), self.0, &raw mut raw) };
+        (status == sys::Status::napi_ok && !raw.is_null()).then(|| Value::new(scope, raw))
+    }
+}
+
+impl Drop for JsWeak {
+    fn drop(&mut self) {
+        if let Some(thread) = JsThread::current() {
+            delete(&thread, self.0);
+        }
+    }
+}

@@ -158,6 +158,16 @@ impl<'s> Scope<'s> {
         ))
     }
 
+    /// Hands what a listener threw to Node, as an `uncaughtException`.
+    pub(crate) fn throw_uncaught(self, thrown: &Thrown) {
+        let value = thrown.value(self);
+        #[expect(unsafe_code, reason = "N-API's exceptions")]
+        // SAFETY: on the thread of `env`.
+        unsafe {
+            sys::napi_fatal_exception(self.env, value.raw())
+        };
+    }
+
     /// Hands an exception that nobody has caught to Node, as an `uncaughtException`.
     pub(super) fn report_uncaught(self) {
         let mut pending = false;

@@ -11,7 +11,7 @@ use std::thread::ThreadId;
 use napi::sys;
 
 use super::scope::Scope;
-use super::{error, local};
+use super::{class, error, local};
 
 type Job = Box<dyn FnOnce(Scope<'_>) + Send>;
 
@@ -58,6 +58,7 @@ impl JsThread {
             thread.close();
             local::clear();
             error::clear();
+            class::clear();
             CURRENT.with(|current| current.borrow_mut().take());
         })?;
         Ok(thread)

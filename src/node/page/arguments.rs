@@ -1,0 +1,160 @@
+//! What evaluations are called with.
+
+use serde_json::value::RawValue;
+
+use crate::node::js::class::data_of;
+use crate::node::js::{ErrorClass, Kind, Scope, Thrown, Value};
+use crate::page::{Argument, Code, Frame};
+
+use super::handle::Handle;
+
+/// The code and arguments of an `evaluate(pageFunction, ...args)`.
+pub(super) fn code(scope: Scope<'_>, frame: &Frame, arguments: &[Value<'_>]) -> Result<Code, Thrown> {
+    let Some((function, rest)) = arguments.split_first() else {
+        return Err(not_a_function(scope, scope.undefined()));
+    };
+    if let Some(expression) = function.as_string() {
+        return Ok(Code::Expression(expression));
+    }
+    Ok(Code::Function {
+        declaration: source(scope, *function)?,
+        arguments: all(scope, frame, rest)?,
+    })
+}
+
+/// The arguments as the frame's page takes them.
+pub(super) fn all(scope: Scope<'_>, frame: &Frame, values: &[Value<'_>]) -> Result<Vec<Argument>, Thrown> {
+    values
+        .iter()
+        .map(|value| argument(scope, frame, *value))
+        .collect()
+}
+
+/// One argument as the frame's page takes it.
+pub(super) fn argument(scope: Scope<'_>, frame: &Frame, value: Value<'_>) -> Result<Argument, Thrown> {
+    Ok(match value.kind() {
+        Kind::Undefined | Kind::Function | Kind::Symbol => Argument::Undefined,
+        Kind::Null => Argument::Json(RawValue::NULL.to_owned()),
+        Kind::Boolean => Argument::Bool(value.is_truthy()),
+        Kind::Number => Argument::Number(value.as_f64().unwrap_or_default()),
+        Kind::BigInt => Argument::BigInt(value.coerce_to_string()?),
+        Kind::String => match value.as_utf16().map(|units| String::from_utf16(&units)) {
+            Some(Ok(text)) => Argument::String(text),
+            // Lone surrogates: JSON escapes them.
+            _ => json(scope, value)?,
+        },
+        Kind::Object => match data_of::<Handle>(value) {
+            Some(handle) => handle
+                .as_argument(frame)
+                .map_err(|message| Thrown::new(scope.error(ErrorClass::Error, message, None)))?,
+            None => json(scope, value)?,
+        },
+    })
+}
+
+fn json(scope: Scope<'_>, value: Value<'_>) -> Result<Argument, Thrown> {
+    let text = scope
+        .global()
+        .get("JSON")?
+        .call_method("stringify", &[value])
+        .map_err(|thrown| explain_circle(scope, thrown))?;
+    let Some(text) = text.as_string() else {
+        return Ok(Argument::Undefined);
+    };
+    RawValue::from_string(text)
+        .map(Argument::Json)
+        .map_err(|error| Thrown::type_error(scope, &error.to_string()))
+}
+
+fn explain_circle(scope: Scope<'_>, thrown: Thrown) -> Thrown {
+    let message = thrown.message(scope);
+    if message.starts_with("Converting circular structure to JSON") {
+        let message = format!("{message} Recursive objects are not allowed.");
+        thrown.value(scope).set("message", scope.string(&message));
+    }
+    thrown
+}
+
+/// The source of a function, such that it is an expression.
+pub(super) fn source(scope: Scope<'_>, function: Value<'_>) -> Result<String, Thrown> {
+    if !function.is_function() {
+        return Err(not_a_function(scope, function));
+    }
+    let source = function
+        .call_method("toString", &[])?
+        .as_string()
+        .ok_or_else(|| unserializable(scope))?;
+    if is_expression(&source) || compiles(scope, &source)? {
+        return Ok(source);
+    }
+    // A method of an object literal or class lacks the keyword.
+    let source = match source.strip_prefix("async ") {
+        Some(rest) => format!("async function {rest}"),
+        None => format!("function {source}"),
+    };
+    if compiles(scope, &source)? {
+        Ok(source)
+    } else {
+        Err(unserializable(scope))
+    }
+}
+
+/// Whether the beginning says enough.
+fn is_expression(source: &str) -> bool {
+    if source.ends_with("[native code] }") {
+        return false;
+    }
+    let rest = source.strip_prefix("async ").map_or(source, str::trim_start);
+    if rest.starts_with('(') || rest.starts_with("function(") || rest.starts_with("function (") {
+        return true;
+    }
+    let name_end = rest
+        .find(|character: char| !(character.is_alphanumeric() || matches!(character, '_' | '$')))
+        .unwrap_or(rest.len());
+    name_end > 0 && rest[name_end..].trim_start().starts_with("=>")
+}
+
+fn compiles(scope: Scope<'_>, source: &str) -> Result<bool, Thrown> {
+    let text = scope.string(&format!("({source})"));
+    Ok(scope.global().get("Function")?.construct(&[text]).is_ok())
+}
+
+fn unserializable(scope: Scope<'_>) -> Thrown {
+    Thrown::new(scope.error(ErrorClass::Error, "Passed function cannot be serialized!", None))
+}
+
+fn not_a_function(scope: Scope<'_>, value: Value<'_>) -> Thrown {
+    let what = value.coerce_to_string().unwrap_or_default();
+    Thrown::invalid_argument(
+        scope,
+        &format!("expected a function or a string of code, but got {what}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_expression;
+
+    #[test]
+    fn functions_are_told_from_method_shorthand() {
+        for source in [
+            "() => 1",
+            "x => x",
+            "async x => x",
+            "function () {}",
+            "async function(a) {}",
+            "async (a) => a",
+        ] {
+            assert!(is_expression(source), "{source}");
+        }
+        for source in [
+            "method() {}",
+            "async method() {}",
+            "get x() {}",
+            "function () { [native code] }",
+            "class {}",
+        ] {
+            assert!(!is_expression(source), "{source}");
+        }
+    }
+}

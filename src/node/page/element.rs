@@ -1,0 +1,38 @@
+//! `ElementHandle`: a node that stayed in its page.
+
+use crate::node::js::class::{self, Class, Method};
+use crate::node::js::{Scope, Thrown, Value};
+
+use super::handle::{Handle, JsHandle};
+use super::{frame, wait};
+
+pub(super) struct ElementHandle;
+
+impl Class for ElementHandle {
+    type Data = Handle;
+    const NAME: &'static str = "ElementHandle";
+    const METHODS: &'static [Method<Handle>] = &[
+        Method::promise("$", |scope, handle, call| {
+            frame::query_one(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+        }),
+        Method::promise("$$", |scope, handle, call| {
+            frame::query_all(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+        }),
+        Method::promise("$eval", |scope, handle, call| {
+            frame::eval_one(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+        }),
+        Method::promise("$$eval", |scope, handle, call| {
+            frame::eval_all(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+        }),
+        Method::promise("waitForSelector", |scope, handle, call| {
+            wait::for_selector(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+        }),
+        Method::getter("frame", |scope, handle, _| frame::wrap(scope, &handle.frame)),
+    ];
+
+    fn parent(scope: Scope<'_>) -> Option<Value<'_>> {
+        class::constructor::<JsHandle>(scope)
+            .map_err(|thrown: Thrown| drop(thrown))
+            .ok()
+    }
+}

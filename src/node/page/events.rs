@@ -1,0 +1,96 @@
+//! A page's events: listened to in the core only while somebody in JavaScript does.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::node::js::class::data_of;
+use crate::node::js::{ErrorClass, JsThread, Scope, Thrown, Value};
+use crate::page::{Event, EventKind, Page, Subscription};
+
+use super::emitter::Emitter;
+use super::identity::{self, Key};
+use super::page::PageData;
+use super::{console, dialog, error, frame, http, page as page_class};
+
+/// The listeners of one page.
+#[derive(Default)]
+pub(super) struct PageEvents {
+    pub emitter: Emitter,
+    subscriptions: RefCell<HashMap<EventKind, Subscription>>,
+}
+
+impl PageEvents {
+    /// Makes the core's subscriptions those that the listeners need.
+    pub fn subscribe(&self, page: &Page) {
+        let mut dropped = Vec::new();
+        let mut subscriptions = self.subscriptions.borrow_mut();
+        for kind in EventKind::ALL {
+            // The end of the page is always listened to: the object is kept until then.
+            let wanted = kind == EventKind::Close || self.emitter.count(kind.name()) > 0;
+            if !wanted {
+                dropped.extend(subscriptions.remove(&kind));
+            } else if !subscriptions.contains_key(&kind)
+                && let Some(thread) = JsThread::current()
+            {
+                let of_event = page.clone();
+                let weak = of_event.downgrade();
+                let subscription = page.listen(kind, move |event| {
+                    let (event, weak) = (event.clone(), weak.clone());
+                    thread.post(move |scope| {
+                        if let Some(page) = weak.upgrade() {
+                            deliver(scope, &page, &event);
+                        }
+                    });
+                });
+                subscriptions.insert(kind, subscription);
+            }
+        }
+        drop(subscriptions);
+        drop(dropped);
+    }
+}
+
+fn deliver(scope: Scope<'_>, page: &Page, event: &Event) {
+    let object = identity::existing(scope, &Key::Page(page.id()));
+    let Some(data) = object.and_then(data_of::<PageData>) else {
+        return;
+    };
+    let name = event.kind().name();
+    if data.events.emitter.count(name) > 0 {
+        match argument(scope, page, event) {
+            Ok(argument) => {
+                data.events.emitter.emit(scope, name, argument);
+            }
+            Err(thrown) => scope.throw_uncaught(&thrown),
+        }
+        if event.kind() != EventKind::Close {
+            data.events.subscribe(page);
+        }
+    }
+    if event.kind() == EventKind::Close {
+        identity::forget_page(page.id());
+    }
+}
+
+fn argument<'s>(scope: Scope<'s>, page: &Page, event: &Event) -> Result<Value<'s>, Thrown> {
+    match event {
+        Event::Console(message) => console::wrap(scope, page, message),
+        Event::PageError(exception) => Ok(error::uncaught(scope, exception)),
+        Event::Crash => Ok(scope.error(ErrorClass::Error, "Page crashed!", Some("PAGE_CRASHED"))),
+        Event::Dialog(dialog) => dialog::wrap(scope, dialog),
+        Event::Request(request)
+        | Event::RequestServedFromCache(request)
+        | Event::RequestFinished(request)
+        | Event::RequestFailed(request) => http::wrap_request(scope, Some(page), request),
+        Event::Response(response) => {
+            // So that `response.request()` knows its page, whatever was listened to.
+            http::wrap_request(scope, Some(page), response.request())?;
+            http::wrap_response(scope, response)
+        }
+        Event::FrameAttached(frame) | Event::FrameNavigated(frame) | Event::FrameDetached(frame) => {
+            frame::wrap(scope, frame)
+        }
+        Event::Popup(popup) => page_class::wrap(scope, popup),
+        Event::DomContentLoaded | Event::Load | Event::Close => Ok(scope.undefined()),
+    }
+}

@@ -1,0 +1,229 @@
+//! `Frame`, and what `Page` has of its main frame.
+
+use std::rc::Rc;
+
+use crate::node::js::class::{self, Class, Method};
+use crate::node::js::{Call, Scope, Thrown, Value};
+use crate::page::{self, Argument, Code, Frame, RemoteValue};
+
+use super::error::Rejection;
+use super::handle::{self, selector_arguments};
+use super::identity::{self, Key};
+use super::{arguments, navigation, page as page_class, promise, value, wait};
+
+/// The frame's object.
+pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
+    let key = Key::Frame(frame.page().id(), frame.id().to_string());
+    if frame.page().is_closed() {
+        return match identity::existing(scope, &key) {
+            Some(known) => Ok(known),
+            None => class::instantiate::<FrameClass>(scope, Rc::new(frame.clone())),
+        };
+    }
+    identity::object_of(scope, key, || {
+        class::instantiate::<FrameClass>(scope, Rc::new(frame.clone()))
+    })
+}
+
+pub(super) struct FrameClass;
+
+impl Class for FrameClass {
+    type Data = Frame;
+    const NAME: &'static str = "Frame";
+    const METHODS: &'static [Method<Frame>] = &[
+        Method::promise("evaluate", |scope, frame, call| evaluate(scope, frame, call)),
+        Method::promise("evaluateHandle", |scope, frame, call| {
+            evaluate_handle(scope, frame, call)
+        }),
+        Method::promise("$", |scope, frame, call| query_one(scope, frame, None, call)),
+        Method::promise("$$", |scope, frame, call| query_all(scope, frame, None, call)),
+        Method::promise("$eval", |scope, frame, call| eval_one(scope, frame, None, call)),
+        Method::promise("$$eval", |scope, frame, call| eval_all(scope, frame, None, call)),
+        Method::promise("content", |scope, frame, _| content(scope, frame)),
+        Method::promise("title", |scope, frame, _| title(scope, frame)),
+        Method::promise("goto", |scope, frame, call| navigation::goto(scope, frame, call)),
+        Method::promise("setContent", |scope, frame, call| {
+            navigation::set_content(scope, frame, call)
+        }),
+        Method::promise("waitForNavigation", |scope, frame, call| {
+            navigation::wait_for_navigation(scope, frame, call)
+        }),
+        Method::promise("waitForFunction", |scope, frame, call| {
+            wait::for_function(scope, frame, call)
+        }),
+        Method::promise("waitForSelector", |scope, frame, call| {
+            wait::for_selector(scope, frame, None, call)
+        }),
+        Method::sync("url", |scope, frame, _| Ok(scope.string(&frame.url()))),
+        Method::sync("name", |scope, frame, _| Ok(scope.string(&frame.name()))),
+        Method::sync("isDetached", |scope, frame, _| {
+            Ok(scope.boolean(frame.is_detached()))
+        }),
+        Method::getter("detached", |scope, frame, _| {
+            Ok(scope.boolean(frame.is_detached()))
+        }),
+        Method::getter("_id", |scope, frame, _| Ok(scope.string(frame.id()))),
+        Method::sync("page", |scope, frame, _| page_class::wrap(scope, frame.page())),
+        Method::sync("parentFrame", |scope, frame, _| match frame.parent() {
+            Some(parent) => wrap(scope, &parent),
+            None => Ok(scope.null()),
+        }),
+        Method::sync("childFrames", |scope, frame, _| {
+            let children: Result<Vec<_>, _> =
+                frame.children().iter().map(|child| wrap(scope, child)).collect();
+            Ok(scope.array(children?))
+        }),
+    ];
+}
+
+pub(super) fn evaluate<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    evaluate_code(scope, frame, arguments::code(scope, frame, call.arguments())?)
+}
+
+pub(super) fn evaluate_handle<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    evaluate_handle_code(scope, frame, arguments::code(scope, frame, call.arguments())?)
+}
+
+/// Sent from this thread; the promise is settled from the connection's reader.
+pub(super) fn evaluate_code<'s>(scope: Scope<'s>, frame: &Frame, code: Code) -> Result<Value<'s>, Thrown> {
+    promise::pending(scope, |deferred| {
+        frame.evaluate_with(code, move |outcome| {
+            promise::settle(deferred, outcome, value::to_js)
+        });
+        Ok(())
+    })
+}
+
+pub(super) fn evaluate_handle_code<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    code: Code,
+) -> Result<Value<'s>, Thrown> {
+    let of_handle = frame.clone();
+    promise::pending(scope, |deferred| {
+        frame.evaluate_handle_with(code, move |outcome| {
+            promise::settle(deferred, outcome, move |scope, object| {
+                handle::wrap(scope, &of_handle, object)
+            });
+        });
+        Ok(())
+    })
+}
+
+pub(super) fn query_one<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    root: Option<Argument>,
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    let code = Code::call(page::query_first(), selector_arguments(scope, root, call)?);
+    let of_handle = frame.clone();
+    promise::pending(scope, |deferred| {
+        frame.evaluate_handle_with(code, move |outcome| {
+            promise::settle(deferred, outcome, move |scope, object| {
+                if object.value == RemoteValue::Null {
+                    return Ok(scope.null());
+                }
+                handle::wrap(scope, &of_handle, object)
+            });
+        });
+        Ok(())
+    })
+}
+
+pub(super) fn query_all<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    root: Option<Argument>,
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    let code = Code::call(page::query_all(), selector_arguments(scope, root, call)?);
+    let in_frame = frame.clone();
+    let finding = async move {
+        let array = in_frame.evaluate_handle(code).await?;
+        let Some(id) = array.object_id else {
+            return Ok(Vec::new());
+        };
+        let found = handle::own_properties(&in_frame, &id).await;
+        page::release(&in_frame.session(), &id);
+        Ok::<_, page::EvaluateError>(found?)
+    };
+    let frame = frame.clone();
+    promise::start(scope, finding, move |scope, found| {
+        let handles: Result<Vec<_>, _> = found
+            .into_iter()
+            .map(|(_, object)| handle::wrap(scope, &frame, object))
+            .collect();
+        Ok(scope.array(handles?))
+    })
+}
+
+pub(super) fn eval_one<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    root: Option<Argument>,
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    eval(
+        scope,
+        frame,
+        root,
+        call,
+        "const target = query(root ?? document, selector, false)[0];
+         if (!target) throw new Error(`failed to find element matching selector \"${selector}\"`);",
+    )
+}
+
+pub(super) fn eval_all<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    root: Option<Argument>,
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    eval(
+        scope,
+        frame,
+        root,
+        call,
+        "const target = query(root ?? document, selector, true);",
+    )
+}
+
+fn eval<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    root: Option<Argument>,
+    call: &Call<'s>,
+    find: &str,
+) -> Result<Value<'s>, Thrown> {
+    let mut all = selector_arguments(scope, root, call)?;
+    let function = arguments::source(scope, call.argument(1))?;
+    all.extend(arguments::all(
+        scope,
+        frame,
+        call.arguments().get(2..).unwrap_or_default(),
+    )?);
+    let declaration = page::with_query(&format!(
+        "(root, selector, ...args) => {{ {find} return ({function})(target, ...args); }}"
+    ));
+    evaluate_code(scope, frame, Code::call(declaration, all))
+}
+
+pub(super) fn content<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
+    let frame = frame.clone();
+    promise::start(scope, async move { frame.content().await }, value::to_js)
+}
+
+pub(super) fn title<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
+    let frame = frame.clone();
+    promise::start(scope, async move { frame.title().await }, value::to_js)
+}
+
+/// A promise that is rejected with the error.
+pub(super) fn reject<'s>(scope: Scope<'s>, error: &impl Rejection) -> Result<Value<'s>, Thrown> {
+    Err(Thrown::new(error.to_value(scope)))
+}

@@ -1,0 +1,205 @@
+//! `HTTPRequest` and `HTTPResponse`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::node::js::class::{self, Class, Method};
+use crate::node::js::{Scope, Thrown, Value};
+use crate::page::{Page, Request, Response};
+
+use super::identity::WeakObjects;
+use super::{frame, promise, value};
+
+/// A request, and the page whose frames it names.
+pub(super) struct RequestData {
+    pub page: Option<Page>,
+    pub core: Arc<Request>,
+}
+
+thread_local! {
+    static REQUESTS: RefCell<WeakObjects> = RefCell::default();
+    static RESPONSES: RefCell<WeakObjects> = RefCell::default();
+}
+
+/// The request's object, the same in each of its events.
+pub(super) fn wrap_request<'s>(
+    scope: Scope<'s>,
+    page: Option<&Page>,
+    request: &Arc<Request>,
+) -> Result<Value<'s>, Thrown> {
+    REQUESTS.with(|requests| {
+        WeakObjects::object_of(requests, scope, Arc::as_ptr(request).addr(), || {
+            let data = Rc::new(RequestData {
+                page: page.cloned(),
+                core: Arc::clone(request),
+            });
+            class::instantiate::<RequestClass>(scope, data)
+        })
+    })
+}
+
+/// The response's object, the same wherever it comes from.
+pub(super) fn wrap_response<'s>(scope: Scope<'s>, response: &Response) -> Result<Value<'s>, Thrown> {
+    let address = Arc::as_ptr(response.request()).addr();
+    RESPONSES.with(|responses| {
+        WeakObjects::object_of(responses, scope, address, || {
+            class::instantiate::<ResponseClass>(scope, Rc::new(response.clone()))
+        })
+    })
+}
+
+fn headers<'s>(scope: Scope<'s>, headers: &[(String, String)]) -> Value<'s> {
+    let object = scope.object();
+    for (name, value) in headers {
+        object.set(name, scope.string(value));
+    }
+    object
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ports and status codes are small")]
+fn number(scope: Scope<'_>, number: i64) -> Value<'_> {
+    scope.number(number as f64)
+}
+
+pub(super) struct RequestClass;
+
+impl Class for RequestClass {
+    type Data = RequestData;
+    const NAME: &'static str = "HTTPRequest";
+    const METHODS: &'static [Method<RequestData>] = &[
+        Method::getter("id", |scope, request, _| Ok(scope.string(request.core.id()))),
+        Method::sync("url", |scope, request, _| Ok(scope.string(request.core.url()))),
+        Method::sync("method", |scope, request, _| {
+            Ok(scope.string(request.core.method()))
+        }),
+        Method::sync("headers", |scope, request, _| {
+            Ok(headers(scope, &request.core.headers()))
+        }),
+        Method::sync("resourceType", |scope, request, _| {
+            Ok(scope.string(request.core.resource_type()))
+        }),
+        Method::sync("isNavigationRequest", |scope, request, _| {
+            Ok(scope.boolean(request.core.is_navigation()))
+        }),
+        Method::sync("postData", |scope, request, _| {
+            Ok(request
+                .core
+                .post_data()
+                .map_or_else(|| scope.undefined(), |data| scope.string(data)))
+        }),
+        Method::sync("hasPostData", |scope, request, _| {
+            Ok(scope.boolean(request.core.has_post_data()))
+        }),
+        Method::promise("fetchPostData", |scope, request, _| {
+            let request = Arc::clone(&request.core);
+            promise::start_with(
+                scope,
+                async move { request.fetch_post_data().await },
+                |scope, data| Ok(data.map_or_else(|_| scope.undefined(), |data| scope.string(&data))),
+            )
+        }),
+        Method::sync("response", |scope, request, _| match request.core.response() {
+            Some(response) => wrap_response(scope, &response),
+            None => Ok(scope.null()),
+        }),
+        Method::sync("failure", |scope, request, _| {
+            Ok(match request.core.failure() {
+                Some(text) => scope.object().set("errorText", scope.string(text)),
+                None => scope.null(),
+            })
+        }),
+        Method::sync("redirectChain", |scope, request, _| {
+            let chain: Result<Vec<_>, _> = request
+                .core
+                .redirects()
+                .iter()
+                .map(|earlier| wrap_request(scope, request.page.as_ref(), earlier))
+                .collect();
+            Ok(scope.array(chain?))
+        }),
+        Method::sync("initiator", |scope, request, _| match request.core.initiator() {
+            Some(json) => value::from_json(scope, json.get()),
+            None => Ok(scope.undefined()),
+        }),
+        Method::sync("frame", |scope, request, _| {
+            let frame = request
+                .page
+                .as_ref()
+                .zip(request.core.frame_id())
+                .and_then(|(page, id)| page.frame(id));
+            match frame {
+                Some(frame) => frame::wrap(scope, &frame),
+                None => Ok(scope.null()),
+            }
+        }),
+    ];
+}
+
+pub(super) struct ResponseClass;
+
+impl Class for ResponseClass {
+    type Data = Response;
+    const NAME: &'static str = "HTTPResponse";
+    const METHODS: &'static [Method<Response>] = &[
+        Method::sync("status", |scope, response, _| {
+            Ok(number(scope, response.status()))
+        }),
+        Method::sync("statusText", |scope, response, _| {
+            Ok(scope.string(response.status_text()))
+        }),
+        Method::sync("ok", |scope, response, _| Ok(scope.boolean(response.is_ok()))),
+        Method::sync("url", |scope, response, _| {
+            Ok(scope.string(response.request().url()))
+        }),
+        Method::sync("headers", |scope, response, _| {
+            Ok(headers(scope, response.headers()))
+        }),
+        Method::sync("request", |scope, response, _| {
+            wrap_request(scope, None, response.request())
+        }),
+        Method::sync("fromCache", |scope, response, _| {
+            Ok(scope.boolean(response.is_from_cache()))
+        }),
+        Method::sync("fromServiceWorker", |scope, response, _| {
+            Ok(scope.boolean(response.is_from_service_worker()))
+        }),
+        Method::sync("remoteAddress", |scope, response, _| {
+            let (ip, port) = response.remote_address();
+            let address = scope.object();
+            address.set("ip", ip.map_or_else(|| scope.undefined(), |ip| scope.string(ip)));
+            Ok(address.set(
+                "port",
+                port.map_or_else(|| scope.undefined(), |port| number(scope, port)),
+            ))
+        }),
+        Method::sync("timing", |scope, response, _| match response.timing() {
+            Some(json) => value::from_json(scope, json.get()),
+            None => Ok(scope.null()),
+        }),
+        Method::promise("buffer", |scope, response, _| {
+            let response = Rc::unwrap_or_clone(Rc::clone(response));
+            promise::start(scope, async move { response.body().await }, |scope, body| {
+                Ok(scope.buffer(body))
+            })
+        }),
+        Method::promise("content", |scope, response, _| {
+            let response = Rc::unwrap_or_clone(Rc::clone(response));
+            promise::start(scope, async move { response.body().await }, |scope, body| {
+                Ok(scope.buffer(body))
+            })
+        }),
+        Method::promise("text", |scope, response, _| {
+            let response = Rc::unwrap_or_clone(Rc::clone(response));
+            promise::start(scope, async move { response.text().await }, |scope, text| {
+                Ok(value::text_to_js(scope, text))
+            })
+        }),
+        Method::promise("json", |scope, response, _| {
+            let response = Rc::unwrap_or_clone(Rc::clone(response));
+            promise::start(scope, async move { response.text().await }, |scope, text| {
+                value::parse_json(scope, value::text_to_js(scope, text))
+            })
+        }),
+    ];
+}

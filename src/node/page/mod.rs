@@ -1,0 +1,29 @@
+//! Puppeteer's classes over `crate::page`: conversions only.
+//!
+//! Each class is a table of methods in the file of its name. A method that returns a promise hands a future to
+//! [`promise::start`], which polls it once at once (so that its first commands are sent in the order of the
+//! calls) and the rest of the time on the connection's thread; what it ends in is converted on this thread.
+
+mod arguments;
+mod browser;
+mod console;
+mod dialog;
+mod element;
+mod emitter;
+mod error;
+mod events;
+mod frame;
+mod handle;
+mod http;
+mod identity;
+mod navigation;
+mod options;
+mod page;
+mod promise;
+mod session;
+mod value;
+mod wait;
+
+pub(crate) use browser::wrap as wrap_browser;
+pub(crate) use browser::wrap_context;
+pub(crate) use page::wrap;
