@@ -493,6 +493,40 @@ fn an_exception_that_is_handled_late_is_revoked() {
 }
 
 #[test]
+fn a_foreign_browser_is_connected_to_and_left_running_without_our_contexts() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let owner = BrowserManager::new(BrowserOptions {
+            debugging_port: true,
+            ..BrowserOptions::default()
+        });
+        let browser = owner.browser().await.expect("a browser");
+        let endpoint = browser.ws_endpoint().map(str::to_owned);
+        let options = BrowserOptions {
+            ws_endpoint: endpoint,
+            ..BrowserOptions::default()
+        };
+        let mut world = World::with(&host.url, BrowserManager::new(options), Duration::from_secs(10));
+        world.standby(CONTEXT, TAB).await.expect("a standby");
+        assert_eq!(world.contexts_in_chrome().await, 1, "the standby's context");
+        world.end().await;
+        assert!(browser.is_connected(), "the foreign browser was ended");
+        loop {
+            let answer = browser
+                .session()
+                .send(GetBrowserContextsParams::default())
+                .await
+                .expect("an answer");
+            // Chrome lets go of them when it notices that the connection is gone.
+            if answer.browser_context_ids.is_empty() {
+                break;
+            }
+        }
+        owner.stop().await;
+    });
+}
+
+#[test]
 fn no_chrome_is_a_failure_that_says_where_it_looked() {
     on_io(async {
         let options = BrowserOptions {

@@ -195,6 +195,10 @@ impl Message {
 
 impl Part {
     fn of(object: RemoteObject) -> Self {
+        // An optional value swallows it.
+        if object.subtype.as_deref() == Some("null") {
+            return Self::Known("null".to_owned());
+        }
         if let Some(value) = &object.value
             && let Some(text) = value_text(value)
         {

@@ -329,3 +329,112 @@ impl Signals {
             .copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::cdp::{Connection, io};
+
+    /// A session whose Chrome is the test.
+    struct Script {
+        connection: Connection,
+        chrome: std::io::PipeWriter,
+        _commands: std::io::PipeReader,
+    }
+
+    impl Script {
+        fn start() -> Self {
+            let (receiver, chrome) = std::io::pipe().expect("a pipe");
+            let (commands, sender) = std::io::pipe().expect("a pipe");
+            let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
+            let mut script = Self {
+                connection,
+                chrome,
+                _commands: commands,
+            };
+            script.say(
+                r#"{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInfo":{"targetId":"T","type":"page"}}}"#,
+            );
+            script
+        }
+
+        fn say(&mut self, message: &str) {
+            self.chrome.write_all(message.as_bytes()).expect("a reader");
+            self.chrome.write_all(b"\0").expect("a reader");
+        }
+
+        fn fail(&mut self, kind: &str, error: &str) {
+            self.say(&format!(
+                r#"{{"method":"Network.loadingFailed","sessionId":"S","params":{{"requestId":"1","type":"{kind}","errorText":"{error}"}}}}"#
+            ));
+        }
+
+        async fn session(&self) -> Session {
+            loop {
+                match self.connection.session("S") {
+                    Some(session) => return session,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_certificate_verifier_breaks_a_load_that_needs_what_failed() {
+        let scripted = io::spawn(async {
+            let mut script = Script::start();
+            let signals = Signals::listen(&script.session().await);
+            let mut broken = signals.broken.subscribe();
+            script.fail("Image", "net::ERR_CERT_VERIFIER_CHANGED");
+            script.fail("Script", "net::ERR_ABORTED");
+            script.fail("Script", "net::ERR_CERT_VERIFIER_CHANGED");
+            let reason = broken.wait_for(Option::is_some).await.expect("a sender").clone();
+            assert_eq!(reason.as_deref(), Some("net::ERR_CERT_VERIFIER_CHANGED"));
+
+            for kind in ["Document", "Stylesheet"] {
+                let signals = Signals::listen(&script.session().await);
+                script.fail("Font", "net::ERR_CERT_VERIFIER_CHANGED");
+                script.fail(kind, "net::ERR_CERT_VERIFIER_CHANGED");
+                let mut broken = signals.broken.subscribe();
+                broken.wait_for(Option::is_some).await.expect("a sender");
+            }
+            script.fail("Image", "net::ERR_CERT_VERIFIER_CHANGED");
+            let signals = Signals::listen(&script.session().await);
+            script.say(
+                r#"{"method":"Page.lifecycleEvent","sessionId":"S","params":{"frameId":"F","loaderId":"L","name":"DOMContentLoaded","timestamp":1}}"#,
+            );
+            let mut loaded = signals.content_loaded.subscribe();
+            loaded
+                .wait_for(|loaders| loaders.contains(&"L".to_owned()))
+                .await
+                .expect("a sender");
+            assert!(signals.broken.borrow().is_none(), "an image broke the load");
+            script.connection.close();
+        });
+        io::handle().block_on(scripted).expect("the script runs");
+    }
+
+    #[test]
+    fn errors_of_a_host_app_that_starts_are_told_from_others() {
+        let kind = |reason: &str| failed("http://host/_standby", reason.to_owned()).kind();
+        for reason in ["REFUSED", "RESET", "CLOSED"] {
+            assert_eq!(
+                kind(&format!("net::ERR_CONNECTION_{reason}")),
+                FailureKind::TargetNotReady,
+                "{reason}"
+            );
+        }
+        assert_eq!(
+            kind("net::ERR_CERT_VERIFIER_CHANGED"),
+            FailureKind::TargetNotReady
+        );
+        assert_eq!(kind("net::ERR_NAME_NOT_RESOLVED"), FailureKind::Other);
+        let error = failed("http://host/_standby", "net::ERR_NAME_NOT_RESOLVED".to_owned());
+        assert_eq!(
+            error.to_string(),
+            "net::ERR_NAME_NOT_RESOLVED at http://host/_standby"
+        );
+    }
+}
