@@ -13,10 +13,13 @@ function foreground(script, rest) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [script, ...rest], { stdio: 'inherit' });
     const wait = () => {};
-    process.on('SIGINT', wait);
-    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    const handOn = () => child.kill('SIGTERM');
+    process.on('SIGINT', wait).on('SIGTERM', handOn);
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+    child.on('close', (code, signal) => {
+      process.off('SIGINT', wait).off('SIGTERM', handOn);
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 1));
+    });
   });
 }
 
