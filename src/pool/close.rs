@@ -1,6 +1,7 @@
 //! Closing pages and contexts, each once and each bounded: what takes too long is given up on, and goes on
 //! counting as alive until the driver reports its end.
 
+use super::affinity::AffinityId;
 use super::context::ContextState;
 use super::tab::TabState;
 use super::{
@@ -37,7 +38,7 @@ impl Pool {
                 self.close_page(tab_id, context_id, true);
             }
             ContextState::Standby { .. } | ContextState::Supplementary { .. } => {
-                self.close_context(context_id)
+                self.close_context(context_id);
             }
             ContextState::Orphan { .. } | ContextState::Closing { .. } => {}
         }
@@ -105,8 +106,9 @@ impl Pool {
             | ContextState::Condemned { affinity, .. } => Some(affinity),
         };
         let slot = context.takes_slot();
+        let tabs = context.tabs.clone();
         context.overdue = false;
-        for tab_id in context.tabs.clone() {
+        for tab_id in tabs {
             let Some(tab) = self.tabs.get_mut(&tab_id) else {
                 continue;
             };
@@ -229,7 +231,7 @@ impl Pool {
         self.tab_left(id, affinity);
     }
 
-    fn tab_left(&mut self, id: TabId, affinity_id: super::affinity::AffinityId) {
+    fn tab_left(&mut self, id: TabId, affinity_id: AffinityId) {
         let Some(affinity) = self.affinities.get_mut(&affinity_id) else {
             return;
         };
@@ -264,6 +266,7 @@ impl Pool {
             }
             ContextState::Orphan { .. } if self.config.escalate_page_close => {
                 self.warn_of_stuck("a page", owner);
+                self.give_up_tab(tab);
                 self.close_orphan(context_id, true);
             }
             ContextState::Orphan { .. } => {
@@ -297,7 +300,7 @@ impl Pool {
         }
     }
 
-    fn warn_of_stuck(&mut self, what: &str, owner: Option<super::affinity::AffinityId>) {
+    fn warn_of_stuck(&mut self, what: &str, owner: Option<AffinityId>) {
         let of = owner.map_or_else(String::new, |id| format!(" of {}", self.key_of(id)));
         let message = format!(
             "{what}{of} has not closed after {} ms; contexts that do not close and still count as alive: {}",

@@ -9,6 +9,10 @@ const SHORTEST_PROBE_MS: f64 = 250.0;
 
 /// What the caller gave to the constructor, as far as the machine is concerned. Numbers are JavaScript's.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each an option of the constructor"
+)]
 pub struct PoolOptions {
     /// Pages when the environment sets no envelope; at least 1.
     pub max_pages: u32,

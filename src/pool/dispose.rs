@@ -42,6 +42,10 @@ pub(super) struct Sweep {
 
 /// How an affinity is taken out of use.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, most of them the caller's options"
+)]
 pub(super) struct Manner {
     pub(super) retain_context: bool,
     pub(super) retain_console_errors: bool,

@@ -69,7 +69,7 @@ impl Pool {
             | ContextState::Supplementary { affinity, tab }
             | ContextState::Condemned { affinity, tab } => (Some(affinity), Some(tab)),
             ContextState::Orphan { affinity } => (Some(affinity), None),
-            ContextState::Closing { affinity, .. } => (affinity, None),
+            ContextState::Closing { .. } => (None, None),
         };
         ensure(
             owner.is_none_or(|owner| self.affinities.contains_key(&owner)),
@@ -206,7 +206,7 @@ impl Pool {
                 format!("{key}: a tab is idle, and somebody waits")
             })?;
         }
-        for tab in affinity.departing.iter() {
+        for tab in &affinity.departing {
             let of = self.tabs.get(tab).and_then(Tab::affinity);
             ensure(of == Some(id), || format!("{key}: {tab:?} is not its own"))?;
         }

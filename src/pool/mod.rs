@@ -55,6 +55,10 @@ use waiters::Waiters;
 
 /// The state machine of one pool.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what the last inputs said, and two marks, are no state"
+)]
 pub struct Pool {
     config: Config,
     /// Pages now.

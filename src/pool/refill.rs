@@ -218,16 +218,13 @@ impl Pool {
                 if on_its_way {
                     return;
                 }
-                match due {
-                    Some(job) => {
-                        self.refill.jobs.remove(&job);
-                        continue;
-                    }
-                    None => {
-                        self.refill.kicked = false;
-                        break;
-                    }
+                // Nothing frees a slot now.
+                if let Some(job) = due {
+                    self.refill.jobs.remove(&job);
+                    continue;
                 }
+                self.refill.kicked = false;
+                break;
             }
             self.start_attempt(due);
         }

@@ -120,12 +120,13 @@ fn step(world: &mut World, random: &mut Random, open: &mut Vec<RequestId>) {
 fn settle(world: &mut World, open: &mut Vec<RequestId>, seed: u64) {
     world.unhold(&ALL);
     for _ in 0..500 {
-        for &request in open.iter() {
+        for request in std::mem::take(open) {
             if world.is_granted(request) {
                 world.release(request);
+            } else if !world.rejections.contains_key(&request) {
+                open.push(request);
             }
         }
-        open.retain(|request| !world.is_granted(*request) && !world.rejections.contains_key(request));
         if open.is_empty() {
             return;
         }
@@ -188,7 +189,7 @@ fn whatever_happens_in_whatever_order_the_invariants_hold_and_everybody_is_serve
             std::env::var("POOL_SEEDS")
                 .ok()
                 .and_then(|count| count.parse().ok())
-                .unwrap_or(400),
+                .unwrap_or(150),
         ),
     };
     for seed in from..from + count {
