@@ -24,6 +24,8 @@ pub(crate) trait Class: 'static {
     type Data: 'static;
     const NAME: &'static str;
     const METHODS: &'static [Method<Self::Data>];
+    /// Those of the class that it extends: N-API's methods refuse objects of any class but their own.
+    const INHERITED: &'static [Method<Self::Data>] = &[];
 
     /// The class that it extends.
     fn parent(_: Scope<'_>) -> Option<Value<'_>> {
@@ -88,8 +90,8 @@ pub(crate) fn constructor<C: Class>(scope: Scope<'_>) -> Result<Value<'_>, Throw
     {
         return Ok(known);
     }
-    let mut properties = Vec::with_capacity(C::METHODS.len());
-    for method in C::METHODS {
+    let mut properties = Vec::with_capacity(C::INHERITED.len() + C::METHODS.len());
+    for method in C::INHERITED.iter().chain(C::METHODS) {
         let name = match method.name.strip_prefix("@@") {
             Some(symbol) => scope.global().get("Symbol")?.get(symbol)?,
             None => scope.string(method.name),

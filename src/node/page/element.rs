@@ -11,6 +11,7 @@ pub(super) struct ElementHandle;
 impl Class for ElementHandle {
     type Data = Handle;
     const NAME: &'static str = "ElementHandle";
+    const INHERITED: &'static [Method<Handle>] = JsHandle::METHODS;
     const METHODS: &'static [Method<Handle>] = &[
         Method::promise("$", |scope, handle, call| {
             frame::query_one(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
