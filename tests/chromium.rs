@@ -402,6 +402,29 @@ fn a_browser_that_hangs_is_restarted_to_close_a_context() {
 }
 
 #[test]
+fn a_browser_that_makes_no_contexts_is_restarted() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let budget = Duration::from_millis(4000);
+        let mut world = World::with(&host.url, BrowserManager::new(BrowserOptions::default()), budget);
+        let group = world.pid().await;
+        rustix::process::kill_process_group(group, Signal::STOP).expect("a group to stop");
+        let failure = world.standby(CONTEXT, TAB).await.expect_err("a hanging browser");
+        assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");
+        assert!(
+            world.close_context(CONTEXT).await.is_none(),
+            "a context that never came is closed"
+        );
+        world
+            .standby(ContextId(2), TabId(2))
+            .await
+            .expect("a standby in a new browser");
+        assert_ne!(world.pid().await, group, "the hanging browser is still in use");
+        world.end().await;
+    });
+}
+
+#[test]
 fn console_errors_and_exceptions_are_there_when_the_answer_is() {
     on_io(async {
         let host = Host::start(Standby::Ready).await;

@@ -67,8 +67,7 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
     if timeout(STEP, tab.session().closed()).await.is_ok() {
         return Ok(());
     }
-    if !browser.is_foreign() && !answers(browser).await {
-        restart(browser).await;
+    if restart_unless_it_answers(browser).await {
         return Ok(());
     }
     Err(CloseError::Page { after: patience })
@@ -128,12 +127,16 @@ fn crash(tab: &Tab) {
     drop(tab.session().send_within(CrashParams::default(), Some(STEP)));
 }
 
-async fn answers(browser: &Browser) -> bool {
-    browser
+/// Restarts a browser of ours that answers nothing; says whether it did.
+pub(super) async fn restart_unless_it_answers(browser: &Browser) -> bool {
+    let asked = browser
         .session()
-        .send_within(GetVersionParams::default(), Some(STEP))
-        .await
-        .is_ok()
+        .send_within(GetVersionParams::default(), Some(STEP));
+    let restarts = !browser.is_foreign() && asked.await.is_err();
+    if restarts {
+        restart(browser).await;
+    }
+    restarts
 }
 
 async fn restart(browser: &Browser) {

@@ -354,12 +354,19 @@ impl Inner {
 
     async fn close_context(&self, id: ContextId) -> Option<Failure> {
         let opening = self.lock().contexts.get(&id).cloned()?;
+        let patience = self.options.close_timeout;
+        if tokio::time::timeout(patience, opening.clone()).await.is_err()
+            && let Some(browser) = self.manager.running()
+        {
+            // Perhaps it is just slow; its maker's deadline bounds the wait.
+            close::restart_unless_it_answers(&browser).await;
+        }
         let outcome = match opening.await {
             // It never came.
             Err(_) => Ok(()),
             Ok(Context { browser, context }) => {
                 let tabs = self.tabs_in(id);
-                close::context(&browser, &context, &tabs, self.options.close_timeout).await
+                close::context(&browser, &context, &tabs, patience).await
             }
         };
         self.lock().contexts.remove(&id);

@@ -80,7 +80,9 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
     }
     let mut command = Command::new(start.executable);
     command.args(start.args).envs(start.variables);
-    command.env("TMPDIR", profile.temporary());
+    if let Some(temporary) = profile.temporary() {
+        command.env("TMPDIR", temporary);
+    }
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

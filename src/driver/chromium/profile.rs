@@ -20,6 +20,8 @@ const TERM_PATIENCE: Duration = Duration::from_secs(2);
 
 const LOCK: &str = "owner.lock";
 const TEMPORARY: &str = "tmp";
+/// The smallest of the systems' limits.
+const LONGEST_SOCKET_PATH: usize = 104;
 
 /// A profile directory in use. The kernel gives its lock up when this process dies.
 pub(super) struct Profile {
@@ -44,9 +46,12 @@ impl Profile {
         &self.directory
     }
 
-    /// Where Chrome puts its sockets and temporary files, so that they go with the profile.
-    pub fn temporary(&self) -> PathBuf {
-        self.directory.join(TEMPORARY)
+    /// Where Chrome puts its sockets and temporary files, so that they go with the profile; `None` where the paths
+    /// would be too long for a socket.
+    pub fn temporary(&self) -> Option<PathBuf> {
+        let directory = self.directory.join(TEMPORARY);
+        let longest = directory.as_os_str().len() + "/org.chromium.Chromium.XXXXXX/SingletonSocket".len();
+        (longest < LONGEST_SOCKET_PATH).then_some(directory)
     }
 
     /// Removes the directory; what is still being written to it by a dying process is removed again.
