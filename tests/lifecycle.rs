@@ -220,6 +220,53 @@ fn concurrent_callers_share_one_launch_and_a_stop_during_it_leaves_nothing() {
     assert_nothing_left(profiles.path(), 0);
 }
 
+/// Not a test: starts and stops browsers in a process of its own, and compares what it holds before and after.
+#[test]
+#[ignore = "run by the next test in a process of its own"]
+fn starter_and_stopper() {
+    let Some(profiles) = std::env::var_os(PROFILES) else {
+        return;
+    };
+    let options = options(Path::new(&profiles));
+    let rounds = |count: usize| {
+        let options = options.clone();
+        on_io(async move {
+            for _ in 0..count {
+                let manager = BrowserManager::new(options.clone());
+                page(&manager.browser().await.expect("a browser")).await;
+                manager.stop().await;
+            }
+        });
+        let descriptors = fs::read_dir("/proc/self/fd").expect("/proc").count();
+        let threads = fs::read_dir("/proc/self/task").expect("/proc").flatten();
+        let children = threads.map(|thread| {
+            let list = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            list.split_ascii_whitespace().count()
+        });
+        (descriptors, children.sum::<usize>())
+    };
+    let before = rounds(1);
+    let deadline = Instant::now() + PATIENCE;
+    // The last watcher may take a moment to be reaped.
+    while rounds(2) != before {
+        assert!(
+            Instant::now() < deadline,
+            "descriptors and children grow from {before:?}"
+        );
+    }
+}
+
+#[test]
+fn browsers_come_and_go_without_descriptors_or_zombies_staying() {
+    let profiles = tempfile::tempdir().expect("a directory");
+    let run = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--ignored", "--exact", "starter_and_stopper"])
+        .env(PROFILES, profiles.path())
+        .output()
+        .expect("a process");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+}
+
 #[test]
 fn a_restart_gives_a_new_browser() {
     let profiles = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,13 @@
 //! Chrome over the DevTools protocol: started, watched, and driven.
+//!
+//! **The browser.** A [`BrowserManager`] has at most one [`Browser`]; `find` says which executable it is, `arguments`
+//! how it is called, `process` starts it and is certain that it ends, `profile` makes its directory and cleans up
+//! after owners that died. Nothing of it outlives us: its pipe closes, the kernel signals it, and a watcher that
+//! reads a pipe of ours kills the rest of its group and removes the profile, sockets included.
+//!
+//! **The pool's hands.** A [`ChromiumDriver`] performs the machine's actions on the I/O thread and reports one event
+//! for each. `load` makes a page and brings it to `/_standby`, `tab` captures what it says, `close` closes it in
+//! steps, each with its own deadline: terminate what runs, close or dispose, kill the renderer, restart the browser.
 
 mod arguments;
 mod browser;
