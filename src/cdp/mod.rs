@@ -10,6 +10,8 @@ mod error;
 pub mod io;
 mod pipe;
 mod session;
+#[cfg(test)]
+mod tests;
 mod websocket;
 
 pub use connection::Connection;

@@ -1,0 +1,235 @@
+//! The connection against a Chrome that is the test.
+
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{CallError, CloseReason, Connection, Health, Session, io};
+
+/// The other end of the pipe.
+struct Chrome {
+    says: PipeWriter,
+    hears: BufReader<PipeReader>,
+}
+
+impl Chrome {
+    fn start() -> (Self, Connection) {
+        let (receiver, says) = pipe().expect("a pipe");
+        let (hears, sender) = pipe().expect("a pipe");
+        let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
+        (
+            Self {
+                says,
+                hears: BufReader::new(hears),
+            },
+            connection,
+        )
+    }
+
+    fn say(&mut self, message: &str) {
+        self.says.write_all(message.as_bytes()).expect("a reader");
+        self.says.write_all(&[0]).expect("a reader");
+    }
+
+    fn hear(&mut self) -> Value {
+        let mut message = Vec::new();
+        self.hears.read_until(0, &mut message).expect("a command");
+        assert_eq!(message.pop(), Some(0), "a command ends with its NUL");
+        serde_json::from_slice(&message).expect("a command is JSON")
+    }
+
+    fn attach(&mut self, session: &str, target: &str, through: Option<&str>) {
+        let mut event = json!({ "method": "Target.attachedToTarget", "params": {
+            "sessionId": session, "targetInfo": { "targetId": target, "type": "page" } } });
+        if let Some(through) = through {
+            event["sessionId"] = through.into();
+        }
+        self.say(&event.to_string());
+    }
+}
+
+/// Waits until the connection has read what Chrome said so far.
+fn settle(chrome: &mut Chrome, connection: &Connection) {
+    let (done, wait) = mpsc::channel();
+    connection
+        .browser()
+        .call("Test.settle", json!({}), None, move |_| {
+            done.send(()).expect("a waiter")
+        });
+    loop {
+        let command = chrome.hear();
+        if command["method"] == "Test.settle" {
+            chrome.say(&json!({ "id": command["id"], "result": {} }).to_string());
+            break;
+        }
+    }
+    wait.recv().expect("an answer");
+}
+
+fn session(chrome: &mut Chrome, connection: &Connection, id: &str) -> Session {
+    settle(chrome, connection);
+    connection.session(id).expect("an attached session")
+}
+
+/// Sends a call, and gives its outcome when there is one.
+fn call(session: &Session) -> mpsc::Receiver<Result<String, CallError>> {
+    let (sender, receiver) = mpsc::channel();
+    session.call("Test.call", json!({ "a": 1 }), None, move |answer| {
+        sender
+            .send(answer.map(|raw| raw.get().to_owned()))
+            .expect("a waiter");
+    });
+    receiver
+}
+
+#[test]
+fn answers_find_their_calls_in_any_order() {
+    let (mut chrome, connection) = Chrome::start();
+    let (one, two) = (call(connection.browser()), call(connection.browser()));
+    let (first, second) = (chrome.hear(), chrome.hear());
+    assert_eq!(
+        first,
+        json!({ "id": first["id"], "method": "Test.call", "params": { "a": 1 } })
+    );
+    assert_ne!(first["id"], second["id"], "two calls of one id");
+    chrome.say(&json!({ "id": second["id"], "result": { "n": 2 } }).to_string());
+    chrome.say(&json!({ "id": first["id"], "result": { "n": 1 } }).to_string());
+    assert_eq!(one.recv().expect("an outcome").expect("an answer"), r#"{"n":1}"#);
+    assert_eq!(two.recv().expect("an outcome").expect("an answer"), r#"{"n":2}"#);
+    connection.close();
+}
+
+#[test]
+fn what_is_not_understood_is_skipped() {
+    let (mut chrome, connection) = Chrome::start();
+    for nonsense in [
+        "",
+        "{",
+        "[]",
+        r#"{"id":99999,"result":{}}"#,
+        r#"{"method":"X.y","sessionId":"none","params":{}}"#,
+    ] {
+        chrome.say(nonsense);
+    }
+    settle(&mut chrome, &connection);
+    assert!(!connection.is_closed(), "nonsense ended the connection");
+    connection.close();
+}
+
+#[test]
+fn a_detached_session_ends_its_calls_and_those_attached_through_it() {
+    let (mut chrome, connection) = Chrome::start();
+    chrome.attach("parent", "P", None);
+    chrome.attach("child", "C", Some("parent"));
+    chrome.attach("other", "O", None);
+    let parent = session(&mut chrome, &connection, "parent");
+    let child = session(&mut chrome, &connection, "child");
+    let other = session(&mut chrome, &connection, "other");
+    let (of_parent, of_child, of_other) = (call(&parent), call(&child), call(&other));
+    chrome.say(r#"{"method":"Target.detachedFromTarget","params":{"sessionId":"parent"}}"#);
+    for ended in [of_parent, of_child] {
+        let error = ended.recv().expect("an outcome").expect_err("no answer");
+        assert!(matches!(error, CallError::TargetClosed { .. }), "got {error:?}");
+    }
+    assert_eq!(child.health(), Health::Closed(CloseReason::TargetClosed));
+    assert!(of_other.try_recv().is_err(), "a call of another session ended");
+    let late = call(&parent).recv().expect("an outcome").expect_err("no answer");
+    assert!(
+        matches!(late, CallError::TargetClosed { .. }),
+        "a later call got {late:?}"
+    );
+    connection.close();
+    let error = of_other.recv().expect("an outcome").expect_err("no answer");
+    assert!(matches!(error, CallError::Disconnected { .. }), "got {error:?}");
+}
+
+#[test]
+fn a_crashed_target_takes_only_what_can_revive_it() {
+    let (mut chrome, connection) = Chrome::start();
+    chrome.attach("S", "T", None);
+    let page = session(&mut chrome, &connection, "S");
+    let pending = call(&page);
+    chrome.say(
+        r#"{"method":"Target.targetCrashed","params":{"targetId":"T","status":"crashed","errorCode":1}}"#,
+    );
+    let error = pending.recv().expect("an outcome").expect_err("no answer");
+    assert!(matches!(error, CallError::TargetCrashed { .. }), "got {error:?}");
+    let refused = call(&page).recv().expect("an outcome").expect_err("no answer");
+    assert!(
+        matches!(refused, CallError::TargetCrashed { .. }),
+        "a later call got {refused:?}"
+    );
+    page.call("Page.reload", json!({}), None, |_| {});
+    while chrome.hear()["method"] != "Page.reload" {}
+    chrome.say(r#"{"method":"Inspector.targetReloadedAfterCrash","sessionId":"S","params":{}}"#);
+    settle(&mut chrome, &connection);
+    assert_eq!(
+        page.health(),
+        Health::Alive,
+        "a revived target is still taken for crashed"
+    );
+    connection.close();
+}
+
+#[test]
+fn a_browser_that_hangs_up_ends_everything() {
+    let (mut chrome, connection) = Chrome::start();
+    chrome.attach("S", "T", None);
+    let page = session(&mut chrome, &connection, "S");
+    let (pending, root) = (call(&page), call(connection.browser()));
+    drop(chrome);
+    for ended in [pending, root] {
+        let error = ended.recv().expect("an outcome").expect_err("no answer");
+        assert!(matches!(error, CallError::Disconnected { .. }), "got {error:?}");
+    }
+    io::handle().block_on(connection.closed());
+    assert_eq!(io::handle().block_on(page.closed()), CloseReason::Disconnected);
+}
+
+#[test]
+fn commands_that_the_pipe_cannot_take_yet_keep_their_order() {
+    const COMMANDS: u64 = 200;
+    let (mut chrome, connection) = Chrome::start();
+    let padding = "x".repeat(10_000);
+    for number in 0..COMMANDS {
+        let params = json!({ "number": number, "padding": padding });
+        connection.browser().call("Test.number", params, None, |_| {});
+    }
+    for number in 0..COMMANDS {
+        let command = chrome.hear();
+        assert_eq!(command["params"]["number"], number, "commands out of order");
+        assert_eq!(
+            command["params"]["padding"].as_str().map(str::len),
+            Some(padding.len())
+        );
+    }
+    connection.close();
+}
+
+#[test]
+fn deadlines_end_the_calls_that_have_them_the_earliest_first() {
+    let (mut chrome, connection) = Chrome::start();
+    let (sender, ended) = mpsc::channel();
+    for (name, deadline) in [("late", Some(80)), ("never", None), ("early", Some(10))] {
+        let sender = sender.clone();
+        let deadline = deadline.map(Duration::from_millis);
+        connection
+            .browser()
+            .call("Test.slow", json!({}), deadline, move |answer| {
+                sender.send((name, answer.map(|_| ()))).expect("a waiter");
+            });
+    }
+    for expected in ["early", "late"] {
+        let (name, outcome) = ended.recv().expect("an outcome");
+        assert_eq!(name, expected);
+        assert!(
+            matches!(outcome, Err(CallError::TimedOut { .. })),
+            "{name} got {outcome:?}"
+        );
+    }
+    settle(&mut chrome, &connection);
+    assert!(ended.try_recv().is_err(), "a call without a deadline ended");
+    connection.close();
+}
