@@ -62,6 +62,7 @@ native.__register({
   markStandby,
   isStandbyReady,
   probe,
+  root: __dirname,
 });
 
 if (native.PagePool && Symbol.asyncDispose) {

@@ -29,8 +29,9 @@ impl ConsoleErrors {
         self.pages.get(page_id).map_or(0, |page| page.epoch)
     }
 
-    /// Keeps a console message, unless the same one is there.
-    pub fn push_console(&mut self, page_id: &str, entry: ConsoleErrorEntry) {
+    /// Keeps a console message, unless the same one is there. Without a place of its own it gets its first frame's.
+    pub fn push_console(&mut self, page_id: &str, mut entry: ConsoleErrorEntry) {
+        entry.location = entry.place().cloned();
         let page = self.page(page_id);
         let same = |other: &ConsoleErrorEntry| {
             other.source != Some(Source::Exception)

@@ -1,6 +1,8 @@
 //! What the runtime does to a browser.
 
 pub mod chromium;
+#[cfg(feature = "node")]
+pub(crate) mod host;
 
 use crate::pool::{BrowserAction, Event};
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use napi::Env;
+use napi::bindgen_prelude::{ClassInstance, FromNapiValue};
 use napi_derive::napi;
 
 use super::abort::{self, AbortListener, CancelState};
@@ -247,8 +248,13 @@ impl AsyncSemaphore {
         priority_map(scope, &counts).map_err(|thrown| thrown.into_napi(scope))
     }
 
-    pub(crate) fn shared(&self) -> &Rc<SharedSemaphore> {
-        &self.shared
+    /// The core of `object` if it is one of these.
+    pub(crate) fn of(object: Value<'_>) -> Option<Rc<SharedSemaphore>> {
+        #[expect(unsafe_code, reason = "napi's conversion, which checks the object's type tag")]
+        // SAFETY: the value belongs to the environment that it is read with.
+        let instance =
+            unsafe { ClassInstance::<Self>::from_napi_value(object.scope().raw_env(), object.raw()) };
+        instance.ok().map(|semaphore| Rc::clone(&semaphore.shared))
     }
 }
 

@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// Whatever JavaScript threw or rejected with, as it is.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Thrown(Option<JsRef>);
 
 impl Thrown {

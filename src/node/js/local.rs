@@ -186,7 +186,7 @@ pub(crate) fn call_method(
     object: &JsRef,
     name: &str,
     arguments: &[JsRef],
-) -> impl Future<Output = Result<JsRef, Thrown>> + 'static {
+) -> impl Future<Output = Result<JsRef, Thrown>> + use<> {
     let called = with_scope(|scope| {
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.get(scope)).collect();
         object.get(scope).call_method(name, &arguments).map(settled)

@@ -10,7 +10,7 @@ use super::scope::Scope;
 
 /// A JavaScript value in the scope in which it was had.
 #[derive(Clone, Copy)]
-pub(crate) struct Value<'s> {
+pub struct Value<'s> {
     scope: Scope<'s>,
     raw: sys::napi_value,
 }
@@ -247,7 +247,11 @@ impl<'s> Value<'s> {
 
     /// `this[name] = value`, for objects of our own: a failure is not reported.
     pub(crate) fn set(self, name: &str, value: Value<'_>) -> Self {
-        let key = self.scope.string(name);
+        self.set_key(self.scope.string(name), value)
+    }
+
+    /// The same with any key, such as a symbol.
+    pub(crate) fn set_key(self, key: Value<'_>, value: Value<'_>) -> Self {
         #[expect(unsafe_code, reason = "writes a JavaScript property")]
         // SAFETY: as above.
         let status = unsafe { sys::napi_set_property(self.scope.raw_env(), self.raw, key.raw, value.raw) };
@@ -255,6 +259,27 @@ impl<'s> Value<'s> {
             drop(self.scope.take_exception(status));
         }
         self
+    }
+
+    /// Gives an object of our own a property, whatever its name: `__proto__` is one like any other.
+    pub(crate) fn define(self, name: &str, value: Value<'_>) {
+        let property = sys::napi_property_descriptor {
+            utf8name: ptr::null(),
+            name: self.scope.string(name).raw,
+            method: None,
+            getter: None,
+            setter: None,
+            value: value.raw,
+            attributes: sys::PropertyAttributes::writable
+                | sys::PropertyAttributes::enumerable
+                | sys::PropertyAttributes::configurable,
+            data: ptr::null_mut(),
+        };
+        #[expect(unsafe_code, reason = "writes a JavaScript property")]
+        // SAFETY: as above.
+        unsafe {
+            sys::napi_define_properties(self.scope.raw_env(), self.raw, 1, &raw const property)
+        };
     }
 
     pub(crate) fn set_element(self, index: u32, value: Value<'_>) {

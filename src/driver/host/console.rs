@@ -1,0 +1,145 @@
+//! Console messages of a page.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_util::future::{Either, join_all, select};
+
+use super::{HostDriver, HostTab, Said, call_where_it_exists};
+use crate::capture::{ConsoleErrorEntry, Source};
+use crate::node::js::{JsRef, Kind, Settled, Thrown, Value, settled, spawn_local, with_scope};
+use crate::node::pool::read_location;
+use crate::node::timer::sleep;
+
+/// After which a message is put together without the values that have not come, ms.
+const PATIENCE_MS: u64 = 1_000;
+
+/// Hears the page's console from now on.
+pub(super) fn attach(driver: &Rc<HostDriver>, tab: &Rc<HostTab>, page: &JsRef) {
+    let driver = Rc::downgrade(driver);
+    let tab = Rc::downgrade(tab);
+    with_scope(|scope| {
+        let listener = scope.function("onConsole", move |scope, call| {
+            if let (Some(driver), Some(tab)) = (driver.upgrade(), tab.upgrade()) {
+                heard(&driver, tab, call.argument(0));
+            }
+            Ok(scope.undefined())
+        });
+        call_where_it_exists(page.get(scope), "on", &[scope.string("console"), listener]);
+    });
+}
+
+/// An argument of a message: the object, and what its `jsonValue()` becomes.
+struct Argument {
+    object: Option<JsRef>,
+    value: Result<Settled, Thrown>,
+}
+
+fn heard(driver: &Rc<HostDriver>, tab: Rc<HostTab>, message: Value<'_>) {
+    let text = |method| message.call_method(method, &[]).ok().and_then(Value::as_string);
+    let stack = message
+        .get("stackTrace")
+        .ok()
+        .filter(|method| method.is_function());
+    let frames = stack
+        .and_then(|method| method.call(message, &[]).ok())
+        .and_then(|frames| frames.elements().ok())
+        .unwrap_or_default();
+    let entry = ConsoleErrorEntry {
+        kind: text("type").unwrap_or_else(|| "log".to_owned()),
+        text: String::new(),
+        location: message.call_method("location", &[]).ok().and_then(read_location),
+        stack_frames: frames.into_iter().filter_map(read_location).collect(),
+        source: Some(Source::Console),
+        revoked: false,
+    };
+    let arguments = message
+        .call_method("args", &[])
+        .ok()
+        .and_then(|arguments| arguments.elements().ok());
+    let arguments: Vec<_> = arguments
+        .unwrap_or_default()
+        .into_iter()
+        .map(|argument| Argument {
+            object: JsRef::new(argument),
+            value: argument.call_method("jsonValue", &[]).map(settled),
+        })
+        .collect();
+    let plain = if arguments.is_empty() {
+        text("text").unwrap_or_default()
+    } else {
+        String::new()
+    };
+    let epoch = driver.parts.page_log.epoch(&tab.info);
+    let slot = Rc::new(RefCell::new(None));
+    tab.messages.borrow_mut().push_back(Rc::clone(&slot));
+    let driver = Rc::clone(driver);
+    spawn_local(async move {
+        let text = if arguments.is_empty() {
+            plain
+        } else {
+            joined(arguments).await
+        };
+        *slot.borrow_mut() = Some(Said {
+            entry: ConsoleErrorEntry { text, ..entry },
+            epoch,
+        });
+        hand_over(&driver, &tab);
+    });
+}
+
+/// Hands over what is complete, in the order in which it was said.
+fn hand_over(driver: &HostDriver, tab: &HostTab) {
+    loop {
+        let said = {
+            let mut messages = tab.messages.borrow_mut();
+            let Some(said) = messages.front().and_then(|slot| slot.borrow_mut().take()) else {
+                break;
+            };
+            messages.pop_front();
+            said
+        };
+        driver.parts.page_log.console(&tab.info, said.epoch, said.entry);
+    }
+}
+
+async fn joined(arguments: Vec<Argument>) -> String {
+    let objects: Vec<_> = arguments.iter().map(|argument| argument.object.clone()).collect();
+    let texts = join_all(arguments.into_iter().map(|argument| async move {
+        let value = match argument.value {
+            Ok(settled) => settled.await.ok(),
+            Err(_) => None,
+        };
+        text_of(value.as_ref(), argument.object.as_ref())
+    }));
+    let texts = match select(texts, Box::pin(sleep(PATIENCE_MS))).await {
+        Either::Left((texts, _)) => texts,
+        Either::Right(_) => objects
+            .iter()
+            .map(|object| text_of(None, object.as_ref()))
+            .collect(),
+    };
+    texts.join(" ")
+}
+
+/// A string as it is, anything else as JSON, and what has none as the argument's `toString()`.
+fn text_of(value: Option<&JsRef>, object: Option<&JsRef>) -> String {
+    with_scope(|scope| {
+        let value = value
+            .map(|value| value.get(scope))
+            .filter(|value| !value.is_undefined());
+        let text = value.and_then(|value| match value.kind() {
+            Kind::String => value.as_string(),
+            _ => scope
+                .global()
+                .get("JSON")
+                .ok()?
+                .call_method("stringify", &[value])
+                .ok()?
+                .as_string(),
+        });
+        text.or_else(|| object?.get(scope).call_method("toString", &[]).ok()?.as_string())
+    })
+    .flatten()
+    .unwrap_or_default()
+}

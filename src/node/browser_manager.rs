@@ -1,0 +1,253 @@
+//! `BrowserManager`.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use napi::Env;
+use napi::bindgen_prelude::{ClassInstance, FromNapiValue};
+use napi_derive::napi;
+
+use super::js::{Deferred, Scope, Thrown, Value};
+use super::loader::definition;
+use super::page::wrap_browser;
+use super::pool::{browser_error, environment, invalid};
+use crate::cdp::io;
+use crate::driver::chromium::{self, BrowserOptions, Environment, Headless};
+
+/// What a launch reads of the environment.
+const VARIABLES: [&str; 8] = [
+    "PUPPETEER_EXECUTABLE_PATH",
+    "PUPPETEER_CHROME_ARGS",
+    "CI",
+    "PUPPETEER_DISABLE_SANDBOX",
+    "BOXEL_SHOW_PRERENDER",
+    "PATH",
+    "XDG_CACHE_HOME",
+    "HOME",
+];
+
+thread_local! {
+    /// The managers of this environment, to be stopped at its end.
+    static MANAGERS: RefCell<Vec<Weak<chromium::BrowserManager>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Finds Chrome, starts it when it is first wanted, and shares it.
+#[napi]
+pub struct BrowserManager {
+    inner: Arc<chromium::BrowserManager>,
+    /// The environment as JavaScript saw it at the last call.
+    environment: Arc<RwLock<Environment>>,
+}
+
+#[napi]
+impl BrowserManager {
+    /// Starts nothing yet.
+    #[napi(constructor, catch_unwind, ts_args_type = "options?: BrowserManagerOptions")]
+    pub fn new(env: Env, options: Value<'_>) -> napi::Result<Self> {
+        let scope = Scope::of(&env);
+        let options = browser_options(options).map_err(|thrown| thrown.into_napi(scope))?;
+        let environment = Arc::new(RwLock::new(read_environment(scope)));
+        let read = Arc::clone(&environment);
+        let inner = Arc::new(chromium::BrowserManager::with_environment(options, move || {
+            read.read().unwrap_or_else(PoisonError::into_inner).clone()
+        }));
+        stop_at_end_of(env, &inner)?;
+        Ok(Self { inner, environment })
+    }
+
+    /// Resolves with the browser, starting it where there is none. Calls at the same time share one launch.
+    #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
+    pub fn get_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
+        let scope = Scope::of(env);
+        self.look_at_environment(scope);
+        let manager = Arc::clone(&self.inner);
+        promise(scope, async move { manager.browser().await })
+    }
+
+    /// Ends the browser and starts another.
+    #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
+    pub fn restart_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
+        let scope = Scope::of(env);
+        self.look_at_environment(scope);
+        let manager = Arc::clone(&self.inner);
+        promise(scope, async move { manager.restart().await })
+    }
+
+    /// Ends the browser, and leaves nothing of it behind.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn stop<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
+        let scope = Scope::of(env);
+        let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
+        let manager = Arc::clone(&self.inner);
+        io::spawn(async move {
+            manager.stop().await;
+            deferred.settle(|scope| Ok(scope.undefined()));
+        });
+        Ok(promise)
+    }
+
+    /// Removes profiles that died owners left behind, and ends Chromes that still run on them.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn cleanup_user_data_dirs<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
+        let scope = Scope::of(env);
+        let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
+        let manager = Arc::clone(&self.inner);
+        io::spawn(async move {
+            let outcome = manager.clean_user_data_dirs().await;
+            deferred.settle(move |scope| match outcome {
+                Ok(_) => Ok(scope.undefined()),
+                Err(error) => {
+                    let class = super::js::ErrorClass::Error;
+                    Err(Thrown::new(scope.error(class, &error.to_string(), None)))
+                }
+            });
+        });
+        Ok(promise)
+    }
+
+    /// The manager in `object`, if that is one of these.
+    pub(super) fn of(object: Value<'_>) -> Option<Arc<chromium::BrowserManager>> {
+        #[expect(unsafe_code, reason = "napi's conversion, which checks the object's type tag")]
+        // SAFETY: the value belongs to the environment that it is read with.
+        let instance =
+            unsafe { ClassInstance::<Self>::from_napi_value(object.scope().raw_env(), object.raw()) };
+        instance.ok().map(|manager| Arc::clone(&manager.inner))
+    }
+
+    fn look_at_environment(&self, scope: Scope<'_>) {
+        *self.environment.write().unwrap_or_else(PoisonError::into_inner) = read_environment(scope);
+    }
+}
+
+type Opened = Result<Arc<chromium::Browser>, Arc<chromium::LaunchError>>;
+
+fn promise<'s>(
+    scope: Scope<'s>,
+    browser: impl Future<Output = Opened> + Send + 'static,
+) -> napi::Result<Value<'s>> {
+    let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
+    io::spawn(async move {
+        let browser = browser.await;
+        deferred.settle(move |scope| match browser {
+            Ok(browser) => wrap_browser(scope, &browser),
+            Err(error) => Err(Thrown::new(browser_error(scope, error.as_ref()))),
+        });
+    });
+    Ok(promise)
+}
+
+fn read_environment(scope: Scope<'_>) -> Environment {
+    let variables: Vec<_> = VARIABLES
+        .iter()
+        .filter_map(|name| Some((*name, environment(scope, name)?)))
+        .collect();
+    Environment::from(|name| {
+        variables
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| OsString::from(value))
+    })
+}
+
+/// The browsers of an environment end with it: at the end of a worker, and of the process.
+fn stop_at_end_of(env: Env, manager: &Arc<chromium::BrowserManager>) -> napi::Result<()> {
+    let first = MANAGERS.with(|managers| {
+        let mut managers = managers.borrow_mut();
+        managers.retain(|manager| manager.strong_count() > 0);
+        managers.push(Arc::downgrade(manager));
+        managers.len() == 1
+    });
+    if first {
+        env.add_env_cleanup_hook((), |()| stop_all())?;
+    }
+    Ok(())
+}
+
+fn stop_all() {
+    let managers = MANAGERS.with(|managers| std::mem::take(&mut *managers.borrow_mut()));
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    for manager in managers.iter().filter_map(Weak::upgrade) {
+        let ended = ended.clone();
+        io::spawn(async move {
+            manager.stop().await;
+            drop(ended);
+        });
+    }
+    drop(ended);
+    // Ends when every sender is gone; Chrome is killed before that where it does not end by itself.
+    let _ = end.recv_timeout(Duration::from_secs(5));
+}
+
+fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
+    let root = definition(options.scope(), "root").as_string();
+    let mut read = BrowserOptions {
+        package_roots: root.map(PathBuf::from).into_iter().collect(),
+        ..BrowserOptions::default()
+    };
+    if options.is_undefined() {
+        return Ok(read);
+    }
+    if !options.is_object() {
+        return Err(invalid(options, "options", "an object"));
+    }
+    read.executable = text(options, "executablePath")?.map(PathBuf::from);
+    read.profile_parent = text(options, "profileParent")?.map(PathBuf::from);
+    read.ws_endpoint = text(options, "browserWSEndpoint")?;
+    read.debugging_port = flag(options, "debuggingPort")?.unwrap_or(false);
+    read.no_sandbox = flag(options, "noSandbox")?;
+    let headless = options.get("headless")?;
+    read.headless = match (headless.as_string().as_deref(), headless.as_bool()) {
+        (Some("shell"), _) => Headless::Shell,
+        (Some("new"), _) => Headless::New,
+        (_, Some(true)) => Headless::Shell,
+        (_, Some(false)) => Headless::Off,
+        _ if headless.is_undefined() => Headless::Shell,
+        _ => {
+            return Err(invalid(
+                headless,
+                "options.headless",
+                "'shell', 'new', true or false",
+            ));
+        }
+    };
+    let args = options.get("args")?;
+    if !args.is_undefined() {
+        let texts: Option<Vec<OsString>> = args
+            .elements()?
+            .into_iter()
+            .map(|arg| arg.as_string().map(OsString::from))
+            .collect();
+        let texts = texts.filter(|_| args.is_array());
+        read.args = texts.ok_or_else(|| invalid(args, "options.args", "an array of strings"))?;
+    }
+    let timeout = options.get("launchTimeoutMs")?;
+    if !timeout.is_undefined() {
+        let ms = timeout.as_f64().filter(|ms| ms.is_finite() && *ms > 0.0);
+        let ms = ms.ok_or_else(|| invalid(timeout, "options.launchTimeoutMs", "a number above 0"))?;
+        read.launch_timeout = Duration::from_secs_f64(ms.min(86_400_000.0) / 1_000.0);
+    }
+    Ok(read)
+}
+
+fn text(options: Value<'_>, name: &str) -> Result<Option<String>, Thrown> {
+    let value = options.get(name)?;
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let text = value.as_string().filter(|text| !text.is_empty());
+    text.map(Some)
+        .ok_or_else(|| invalid(value, &format!("options.{name}"), "a string that is not empty"))
+}
+
+fn flag(options: Value<'_>, name: &str) -> Result<Option<bool>, Thrown> {
+    let value = options.get(name)?;
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let flag = value.as_bool();
+    flag.map(Some)
+        .ok_or_else(|| invalid(value, &format!("options.{name}"), "a boolean"))
+}

@@ -1,0 +1,175 @@
+//! Our own browser, as a pool in Node uses it: outcomes and console lines come back to the JavaScript thread.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::js::{JsRef, JsThread, Scope, Value, with_scope};
+use super::super::network;
+use super::super::page;
+use super::liveness::{Liveness, Work};
+use super::page_log::PageLog;
+use super::registry;
+use super::tab::TabInfo;
+use super::world::PageDriver;
+use crate::capture::{ConsoleErrorLocation, ConsoleLevel};
+use crate::cdp::io;
+use crate::driver::chromium::{BrowserManager, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions};
+use crate::driver::{Driver, Outcomes};
+use crate::pool::{BrowserAction, Event, Failure, FailureKind, OperationId, TabId};
+
+pub(super) struct ChromeParts {
+    /// The pool's number.
+    pub(super) pool: u64,
+    pub(super) thread: JsThread,
+    pub(super) manager: Arc<BrowserManager>,
+    pub(super) options: DriverOptions,
+    pub(super) page_log: Rc<PageLog>,
+    pub(super) liveness: Rc<Liveness>,
+    /// Whether debug lines are written at all.
+    pub(super) debug: bool,
+}
+
+/// Brings events to the JavaScript thread.
+struct Post {
+    pool: u64,
+    thread: JsThread,
+    debug: bool,
+}
+
+impl Outcomes for Post {
+    fn report(&self, event: Event) {
+        let pool = self.pool;
+        self.thread.post(move |_| {
+            if let Some(core) = registry::pool(pool) {
+                core.effects().driver.settled(&event);
+                core.handle(event);
+            }
+        });
+    }
+}
+
+impl ConsoleSink for Post {
+    fn said(&self, tab: TabId, _: &str, line: &ConsoleLine) {
+        if line.level == ConsoleLevel::Debug && !self.debug {
+            return;
+        }
+        let (pool, line) = (self.pool, line.clone());
+        self.thread.post(move |_| {
+            if let Some(core) = registry::pool(pool) {
+                core.effects().chrome_said(tab, &line);
+            }
+        });
+    }
+}
+
+struct Chrome {
+    inner: ChromiumDriver,
+    manager: Arc<BrowserManager>,
+    pages: RefCell<HashMap<TabId, JsRef>>,
+    liveness: Rc<Liveness>,
+    /// Operations under way: each will be answered by Chrome, or by its deadline.
+    work: RefCell<HashMap<OperationId, Work>>,
+}
+
+pub(super) fn driver(parts: ChromeParts) -> Rc<dyn PageDriver> {
+    let post = Arc::new(Post {
+        pool: parts.pool,
+        thread: parts.thread,
+        debug: parts.debug,
+    });
+    let errors = Arc::clone(parts.page_log.errors());
+    let manager = Arc::clone(&parts.manager);
+    let sink: Arc<dyn ConsoleSink> = Arc::<Post>::clone(&post);
+    Rc::new(Chrome {
+        inner: ChromiumDriver::new(parts.manager, parts.options, post, errors, sink),
+        manager,
+        pages: RefCell::default(),
+        liveness: parts.liveness,
+        work: RefCell::default(),
+    })
+}
+
+impl PageDriver for Chrome {
+    fn perform(&self, action: BrowserAction, _: Option<Rc<TabInfo>>) {
+        let operation = match &action {
+            BrowserAction::CreateStandby { operation, .. }
+            | BrowserAction::OpenPage { operation, .. }
+            | BrowserAction::Probe { operation, .. }
+            | BrowserAction::ClosePage { operation, .. }
+            | BrowserAction::CloseContext { operation, .. } => *operation,
+        };
+        self.work.borrow_mut().insert(operation, self.liveness.work());
+        self.inner.perform(action);
+    }
+
+    fn settled(&self, event: &Event) {
+        let (Event::StandbyReady { operation }
+        | Event::StandbyFailed { operation, .. }
+        | Event::PageOpened { operation }
+        | Event::PageOpenFailed { operation, .. }
+        | Event::ProbeAnswered { operation }
+        | Event::ProbeFailed { operation, .. }
+        | Event::PageClosed { operation, .. }
+        | Event::ContextClosed { operation, .. }) = event
+        else {
+            return;
+        };
+        let work = self.work.borrow_mut().remove(operation);
+        drop(work);
+    }
+
+    fn page<'s>(&self, scope: Scope<'s>, tab: TabId) -> Option<Value<'s>> {
+        if let Some(page) = self.pages.borrow().get(&tab) {
+            return Some(page.get(scope));
+        }
+        let opened = self.inner.tab(tab)?;
+        let page = page::wrap(scope, opened.page()).ok()?;
+        network::register_tab(page, &opened);
+        self.pages.borrow_mut().insert(tab, JsRef::new(page)?);
+        Some(page)
+    }
+
+    fn page_id(&self, tab: TabId) -> Option<String> {
+        self.inner.page_id(tab)
+    }
+
+    fn forget(&self, tab: TabId) {
+        let page = self.pages.borrow_mut().remove(&tab);
+        if let Some(page) = page {
+            with_scope(|scope| network::forget(page.get(scope)));
+        }
+        self.inner.forget(tab);
+    }
+
+    fn clean_user_data_dirs(&self, ended: Box<dyn FnOnce(Option<Failure>)>) {
+        let (done, outcome) = tokio::sync::oneshot::channel();
+        let manager = Arc::clone(&self.manager);
+        io::spawn(async move {
+            // The pool may be gone meanwhile.
+            let _ = done.send(
+                manager
+                    .clean_user_data_dirs()
+                    .await
+                    .err()
+                    .map(|error| error.to_string()),
+            );
+        });
+        super::super::js::spawn_local(async move {
+            let failed = outcome.await.ok().flatten();
+            ended(failed.map(|message| Failure::new(FailureKind::Other, message)));
+        });
+    }
+}
+
+impl super::world::World {
+    /// A line of a page's console, on its way to the log.
+    fn chrome_said(&self, tab: TabId, line: &ConsoleLine) {
+        let Some(info) = self.tab(tab) else { return };
+        let place: Option<&ConsoleErrorLocation> =
+            line.location.as_ref().or_else(|| line.stack_frames.first());
+        self.page_log
+            .write(&info, line.level, &line.kind, place, &line.text);
+    }
+}

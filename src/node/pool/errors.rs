@@ -1,0 +1,107 @@
+//! The machine's errors as JavaScript's.
+
+use std::any::Any;
+
+use super::super::js::{ErrorClass, Scope, Thrown, Value};
+use crate::cdp::CallError;
+use crate::driver::chromium::{LaunchError, LoadError};
+use crate::pool::{Failure, FailureKind, PoolError};
+
+/// What a `getPage` rejects with.
+pub(super) fn pool_error<'s>(scope: Scope<'s>, error: &PoolError) -> Value<'s> {
+    let message = error.to_string();
+    match error {
+        PoolError::StandbyUnavailable { cause } => {
+            let code = Some("STANDBY_UNAVAILABLE");
+            match cause {
+                Some(cause) => {
+                    let cause = failure(scope, cause);
+                    scope.error_with_cause(ErrorClass::Error, &message, code, cause)
+                }
+                None => scope.error(ErrorClass::Error, &message, code),
+            }
+        }
+        PoolError::Closed => scope.error(ErrorClass::Error, &message, Some("POOL_CLOSED")),
+        PoolError::Semaphore(cause) => failure(scope, cause),
+    }
+}
+
+/// What a failure came from: the very value that JavaScript threw, where it came from there.
+pub(super) fn failure<'s>(scope: Scope<'s>, failure: &Failure) -> Value<'s> {
+    let thrown = failure
+        .cause
+        .as_ref()
+        .and_then(|cause| cause.downcast_ref::<Thrown>());
+    if let Some(thrown) = thrown {
+        return thrown.value(scope);
+    }
+    if let Some(error) = failure
+        .cause
+        .as_ref()
+        .and_then(|cause| chrome_error(scope, cause.as_ref()))
+    {
+        return error;
+    }
+    let message = &failure.message;
+    match failure.kind {
+        FailureKind::TargetNotReady => scope.error(
+            ErrorClass::StandbyTargetNotReadyError,
+            message,
+            Some("STANDBY_NOT_READY"),
+        ),
+        FailureKind::TimedOut => scope.error(ErrorClass::Error, message, Some("STANDBY_TIMEOUT")),
+        FailureKind::Browser => scope.error(ErrorClass::Error, message, Some("BROWSER_DISCONNECTED")),
+        FailureKind::Other => scope.error(ErrorClass::Error, message, None),
+    }
+}
+
+/// An error of our own browser, where it is one.
+fn chrome_error<'s>(scope: Scope<'s>, cause: &(dyn Any + Send + Sync)) -> Option<Value<'s>> {
+    if let Some(error) = cause.downcast_ref::<LaunchError>() {
+        return Some(browser_error(scope, error));
+    }
+    if let Some(error) = cause.downcast_ref::<CallError>() {
+        return Some(call_error(scope, error));
+    }
+    let error = cause.downcast_ref::<LoadError>()?;
+    let message = error.to_string();
+    Some(match error {
+        LoadError::NotReady { .. } => scope.error(
+            ErrorClass::StandbyTargetNotReadyError,
+            &message,
+            Some("STANDBY_NOT_READY"),
+        ),
+        LoadError::TimedOut { .. } => scope.error(ErrorClass::Error, &message, Some("STANDBY_TIMEOUT")),
+        LoadError::Call(error) => call_error(scope, error),
+        LoadError::Navigation { .. } | LoadError::Threw(_) => scope.error(ErrorClass::Error, &message, None),
+    })
+}
+
+/// Why there is no browser.
+pub(crate) fn browser_error<'s>(scope: Scope<'s>, error: &LaunchError) -> Value<'s> {
+    let code = match error {
+        LaunchError::NotFound(_) => "BROWSER_NOT_FOUND",
+        _ => "BROWSER_LAUNCH_FAILED",
+    };
+    let message = error.to_string();
+    match std::error::Error::source(error) {
+        Some(source) => {
+            let cause = scope.error(ErrorClass::Error, &source.to_string(), None);
+            scope.error_with_cause(ErrorClass::Error, &message, Some(code), cause)
+        }
+        None => scope.error(ErrorClass::Error, &message, Some(code)),
+    }
+}
+
+fn call_error<'s>(scope: Scope<'s>, error: &CallError) -> Value<'s> {
+    let (class, code) = match error {
+        CallError::TargetClosed { .. } => (ErrorClass::TargetCloseError, "PAGE_CLOSED"),
+        CallError::TargetCrashed { .. } => (ErrorClass::TargetCloseError, "PAGE_CRASHED"),
+        CallError::Disconnected { .. } => (ErrorClass::TargetCloseError, "BROWSER_DISCONNECTED"),
+        CallError::TimedOut { .. } => (ErrorClass::TimeoutError, "TIMEOUT"),
+        CallError::Protocol { .. } | CallError::Encode { .. } | CallError::Decode { .. } => {
+            (ErrorClass::ProtocolError, "PROTOCOL_ERROR")
+        }
+    };
+    scope.error(class, &error.to_string(), Some(code))
+}

@@ -1,0 +1,66 @@
+//! The lease as callers get it.
+
+use std::cell::Cell;
+use std::rc::Weak;
+
+use super::super::js::{Scope, Value};
+use super::world::Core;
+use crate::pool::{Event, Grant, RequestId};
+
+/// A plain object with properties of its own: callers spread it, and call `release` detached.
+pub(super) fn lease<'s>(
+    scope: Scope<'s>,
+    pool: &Weak<Core>,
+    request: RequestId,
+    grant: &Grant,
+    page: Value<'_>,
+    page_id: &str,
+) -> Value<'s> {
+    let waits = scope
+        .object()
+        .set("semaphoreMs", milliseconds(scope, grant.waits.semaphore_ms))
+        .set("admissionMs", milliseconds(scope, grant.waits.admission_ms))
+        .set("tabQueueMs", milliseconds(scope, grant.waits.tab_queue_ms))
+        .set("tabStartupMs", milliseconds(scope, grant.waits.tab_startup_ms))
+        .set("tabProbeMs", milliseconds(scope, grant.waits.tab_probe_ms));
+    // Holds the pool: a lease outlives the last other reference to it.
+    let pool = pool.upgrade();
+    let released = Cell::new(false);
+    let release = scope.function("release", move |scope, _| {
+        if !released.replace(true)
+            && let Some(pool) = &pool
+        {
+            pool.handle(Event::Release { request });
+        }
+        Ok(scope.undefined())
+    });
+    let lease = scope
+        .object()
+        .set("page", page)
+        .set("pageId", scope.string(page_id))
+        .set("reused", scope.boolean(grant.reused))
+        .set("launchMs", milliseconds(scope, grant.launch_ms))
+        .set("waits", waits)
+        .set("release", release);
+    set_async_dispose(lease, release);
+    lease
+}
+
+/// `await using lease` releases; awaiting what `release` returns is no wait. A spread copies it along.
+fn set_async_dispose(lease: Value<'_>, release: Value<'_>) {
+    let symbol = lease
+        .scope()
+        .global()
+        .get("Symbol")
+        .and_then(|symbol| symbol.get("asyncDispose"));
+    if let Ok(symbol) = symbol
+        && !symbol.is_undefined()
+    {
+        lease.set_key(symbol, release);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no wait lasts 2^53 ms")]
+fn milliseconds(scope: Scope<'_>, ms: u64) -> Value<'_> {
+    scope.number(ms as f64)
+}

@@ -1,0 +1,449 @@
+//! The world that a pool acts on, as it is in Node: promises, loggers, callbacks, a browser.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use super::super::abort::{self, AbortListener, CancelState};
+use super::super::browser_manager::BrowserManager;
+use super::super::clock::{date_now, monotonic_ms};
+use super::super::js::{Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, with_scope};
+use super::super::timer::Timer;
+use super::chromium::{self, ChromeParts};
+use super::errors;
+use super::lease;
+use super::liveness::{Liveness, PendingPromise, Work};
+use super::log::{Log, POOL_LOG};
+use super::manager;
+use super::options::{Options, environment};
+use super::page_log::PageLog;
+use super::registry;
+use super::render_semaphore::RenderSemaphore;
+use super::tab::TabInfo;
+use crate::driver::chromium::DriverOptions;
+use crate::driver::host::{self, HostParts};
+use crate::pool::{
+    Action, AffinityKey, BrowserAction, Config, Event, Failure, Grant, Inputs, LogLevel, Now, Pool,
+    RequestId, TabId, TicketId,
+};
+use crate::runtime::{Effects, Runtime};
+
+/// Chrome makes standbys side by side; more at a time than this makes each slower.
+const CHROME_STANDBYS_AT_A_TIME: u32 = 4;
+
+/// A pool in Node.
+pub(crate) type Core = Runtime<World>;
+
+/// What a pool needs of whoever speaks to its browser.
+pub(crate) trait PageDriver {
+    /// Starts the action; `tab` is what is known of its tab. Its outcome may be reported before this returns.
+    fn perform(&self, action: BrowserAction, tab: Option<Rc<TabInfo>>);
+
+    /// The page that callers get: one tab always has the same.
+    fn page<'s>(&self, scope: Scope<'s>, tab: TabId) -> Option<Value<'s>>;
+
+    /// An operation of this driver has ended; told before the pool is.
+    fn settled(&self, _: &Event) {}
+
+    /// The page's id, where the driver gave it one of its own.
+    fn page_id(&self, _: TabId) -> Option<String> {
+        None
+    }
+
+    /// The tab is gone for good.
+    fn forget(&self, tab: TabId);
+
+    /// Removes stale profiles, then calls `ended` with what went wrong, if anything did.
+    fn clean_user_data_dirs(&self, ended: Box<dyn FnOnce(Option<Failure>)>);
+}
+
+/// A `getPage` call that has not ended.
+pub(super) struct Request {
+    pub(super) deferred: Deferred,
+    pub(super) signal: Option<JsRef>,
+    pub(super) listener: Option<AbortListener>,
+    pub(super) pending: PendingPromise,
+}
+
+/// A call that a ticket stands for.
+pub(super) struct Call {
+    pub(super) deferred: Deferred,
+    pub(super) pending: PendingPromise,
+}
+
+pub(crate) struct World {
+    pub(super) id: u64,
+    pub(super) me: Weak<Core>,
+    pub(super) thread: JsThread,
+    pub(super) liveness: Rc<Liveness>,
+    pub(super) log: Rc<Log>,
+    pub(super) page_log: Rc<PageLog>,
+    pub(super) driver: Rc<dyn PageDriver>,
+    pub(super) semaphore: Option<Rc<RenderSemaphore>>,
+    /// Whether the pool can expand at all, so that the semaphore is asked whether it is full.
+    pub(super) dynamic: bool,
+    pub(super) server_url: RefCell<String>,
+    pub(super) on_affinity_disposed: Option<JsRef>,
+    pub(super) requests: RefCell<HashMap<RequestId, Request>>,
+    pub(super) calls: RefCell<HashMap<TicketId, Call>>,
+    pub(super) tabs: RefCell<HashMap<TabId, Rc<TabInfo>>>,
+    pub(super) next: Cell<u64>,
+    pub(super) timer: RefCell<Option<ArmedTimer>>,
+}
+
+pub(super) struct ArmedTimer {
+    deadline_ms: u64,
+    _timer: Timer,
+    _work: Work,
+}
+
+impl World {
+    /// A number that names a call.
+    pub(super) fn next_id(&self) -> u64 {
+        let id = self.next.get();
+        self.next.set(id + 1);
+        id
+    }
+
+    pub(super) fn report(&self, event: Event) {
+        if let Some(core) = self.me.upgrade() {
+            core.handle(event);
+        }
+    }
+
+    /// The signal of a request was aborted.
+    pub(super) fn cancel(&self, request: RequestId, signal: Value<'_>) {
+        let taken = self.requests.borrow_mut().remove(&request);
+        let Some(taken) = taken else { return };
+        drop(taken.listener);
+        let scope = signal.scope();
+        taken
+            .deferred
+            .reject(abort::cancelled(signal, scope, CancelState::Queued));
+        self.report(Event::Cancel { request });
+    }
+
+    pub(super) fn tab(&self, tab: TabId) -> Option<Rc<TabInfo>> {
+        self.tabs.borrow().get(&tab).cloned()
+    }
+
+    fn perform_in_browser(&self, action: BrowserAction) {
+        let mut made = None;
+        let tab = match &action {
+            BrowserAction::CreateStandby { tab, .. } | BrowserAction::OpenPage { tab, .. } => {
+                let info = Rc::new(TabInfo::new());
+                self.tabs.borrow_mut().insert(*tab, Rc::clone(&info));
+                made = Some(*tab);
+                Some(info)
+            }
+            BrowserAction::Probe { tab, .. } | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
+            BrowserAction::CloseContext { .. } => None,
+        };
+        self.driver.perform(action, tab);
+        if let Some(tab) = made
+            && let Some(page_id) = self.driver.page_id(tab)
+            && let Some(info) = self.tab(tab)
+        {
+            info.rename(page_id);
+        }
+    }
+
+    fn bind(&self, tab: TabId, affinity: AffinityKey) {
+        if let Some(tab) = self.tab(tab) {
+            *tab.affinity.borrow_mut() = Some(affinity);
+        }
+    }
+
+    fn forget(&self, tab: TabId, retain_console_errors: bool) {
+        let info = self.tabs.borrow_mut().remove(&tab);
+        self.driver.forget(tab);
+        if let Some(info) = info.filter(|_| !retain_console_errors) {
+            self.page_log.with_errors(|errors| errors.forget(&info.page_id()));
+        }
+    }
+
+    fn grant(&self, request: RequestId, grant: Grant) {
+        let taken = self.requests.borrow_mut().remove(&request);
+        let Some(taken) = taken else {
+            // Cancelled while this was on its way.
+            return self.report(Event::Release { request });
+        };
+        drop(taken.listener);
+        with_scope(|scope| {
+            let page = self
+                .driver
+                .page(scope, grant.tab)
+                .unwrap_or_else(|| scope.undefined());
+            let page_id = self.tab(grant.tab).map(|tab| tab.page_id()).unwrap_or_default();
+            let lease = lease::lease(scope, &self.me, request, &grant, page, &page_id);
+            taken.deferred.resolve(lease);
+        });
+        drop(taken.pending);
+    }
+
+    fn reject(&self, request: RequestId, error: &crate::pool::PoolError) {
+        let taken = self.requests.borrow_mut().remove(&request);
+        let Some(taken) = taken else { return };
+        drop(taken.listener);
+        with_scope(|scope| taken.deferred.reject(errors::pool_error(scope, error)));
+        drop(taken.pending);
+    }
+
+    fn answer(&self, ticket: TicketId, make: impl for<'s> FnOnce(Scope<'s>) -> Value<'s>) {
+        let call = self.calls.borrow_mut().remove(&ticket);
+        if let Some(call) = call {
+            with_scope(|scope| call.deferred.resolve(make(scope)));
+            drop(call.pending);
+        }
+    }
+
+    fn affinity_disposed(&self, affinity: &AffinityKey) {
+        let Some(callback) = &self.on_affinity_disposed else {
+            return;
+        };
+        let thrown = with_scope(|scope| {
+            let key = scope.string(affinity.as_str());
+            let returned = callback.get(scope).call(scope.undefined(), &[key]);
+            match returned {
+                // An async callback that rejects is no unhandled rejection of ours.
+                Ok(value) => {
+                    drop(settled(value));
+                    None
+                }
+                Err(thrown) => Some(thrown.message(scope)),
+            }
+        });
+        if let Some(Some(message)) = thrown {
+            self.log.write(
+                POOL_LOG,
+                LogLevel::Error,
+                &format!("onAffinityDisposed threw for {affinity}: {message}"),
+            );
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        registry::remove(self.id);
+    }
+}
+
+/// `new PagePool(options)`.
+pub(super) fn build(scope: Scope<'_>, options: Value<'_>) -> Result<Rc<Core>, Thrown> {
+    let mut options = Options::read(options)?;
+    let native = BrowserManager::of(options.browser_manager.get(scope));
+    if native.is_some() {
+        options.machine.standby_concurrency = CHROME_STANDBYS_AT_A_TIME;
+        options.machine.escalate_page_close = true;
+    }
+    let thread = JsThread::of(scope.napi_env())
+        .map_err(|error| Thrown::new(scope.error(ErrorClass::Error, &error.reason, None)))?;
+    let (config, notices) = Config::resolve(&options.machine, &|name| environment(scope, name));
+    // A logger decides itself what it drops.
+    let debug = options.logger.is_some() || environment(scope, "PAGEPOOL_LOG").as_deref() == Some("debug");
+    let log = Rc::new(Log::new(options.logger, debug));
+    for (level, message) in &notices {
+        log.write(POOL_LOG, *level, message);
+    }
+    let pages = config.initial_pages;
+    let now = Now {
+        monotonic_ms: monotonic_ms(),
+        wall_ms: date_now(scope),
+    };
+    let id = registry::next_id();
+    let standby_url = format!("{}/_standby", options.host_url.trim_end_matches('/'));
+    let page_log = Rc::new(PageLog::new(Rc::clone(&log), standby_url.clone()));
+    let liveness = Liveness::new(thread.clone());
+    let standby_timeout_ms = config.standby_timeout_ms;
+    let close_timeout_ms = config.close_timeout_ms;
+    let dynamic = config.burst_pages > config.min_pages;
+    let core = Rc::new_cyclic(|me: &Weak<Core>| {
+        let report = |me: &Weak<Core>| {
+            let me = me.clone();
+            move |event| {
+                if let Some(core) = me.upgrade() {
+                    core.handle(event);
+                }
+            }
+        };
+        let semaphore = options.render_semaphore.map(|kept| {
+            let object = kept.get(scope);
+            RenderSemaphore::new(object, kept, report(me))
+        });
+        let driver = match native {
+            Some(manager) => chromium::driver(ChromeParts {
+                pool: id,
+                thread: thread.clone(),
+                manager,
+                options: DriverOptions {
+                    host_url: options.host_url,
+                    standby_timeout: Duration::from_millis(standby_timeout_ms),
+                    close_timeout: Duration::from_millis(close_timeout_ms),
+                },
+                page_log: Rc::clone(&page_log),
+                liveness: Rc::clone(&liveness),
+                debug,
+            }),
+            None => host::driver(HostParts {
+                manager: options.browser_manager,
+                standby_url,
+                standby_timeout_ms,
+                page_log: Rc::clone(&page_log),
+                liveness: Rc::clone(&liveness),
+                report: Box::new(report(me)),
+            }),
+        };
+        let world = World {
+            id,
+            me: me.clone(),
+            thread,
+            liveness,
+            log,
+            page_log,
+            driver,
+            semaphore,
+            dynamic,
+            server_url: RefCell::new(options.server_url),
+            on_affinity_disposed: options.on_affinity_disposed,
+            requests: RefCell::default(),
+            calls: RefCell::default(),
+            tabs: RefCell::default(),
+            next: Cell::new(1),
+            timer: RefCell::default(),
+        };
+        Runtime::new(Pool::new(config, now), world)
+    });
+    registry::add(id, &core);
+    core.effects()
+        .perform(Action::SetSemaphoreCapacity { capacity: pages });
+    core.start();
+    Ok(core)
+}
+
+impl Effects for World {
+    fn inputs(&self, event: Option<&Event>) -> Inputs {
+        with_scope(|scope| {
+            // Asked only where the answer matters: at a call, and when contraction is considered.
+            let semaphore = self.semaphore.as_ref().filter(|_| self.dynamic);
+            let called = matches!(event, Some(Event::GetPage { .. }));
+            Inputs {
+                now: Now {
+                    monotonic_ms: monotonic_ms(),
+                    wall_ms: date_now(scope),
+                },
+                semaphore_full: called && semaphore.is_some_and(|semaphore| semaphore.is_full(scope)),
+                semaphore_busy: event.is_none()
+                    && semaphore.is_some_and(|semaphore| semaphore.is_busy(scope)),
+            }
+        })
+        .unwrap_or_default()
+    }
+
+    fn perform(&self, action: Action) {
+        match action {
+            Action::Browser(action) => self.perform_in_browser(action),
+            Action::BindTab { tab, affinity } => self.bind(tab, affinity),
+            Action::ForgetTab {
+                tab,
+                retain_console_errors,
+            } => self.forget(tab, retain_console_errors),
+            Action::AcquireSemaphore { request, priority } => {
+                let signal = self
+                    .requests
+                    .borrow()
+                    .get(&request)
+                    .and_then(|request| request.signal.clone());
+                match &self.semaphore {
+                    Some(semaphore) => {
+                        with_scope(|scope| semaphore.acquire(scope, request, priority, signal.as_ref()));
+                    }
+                    None => self.report(Event::SemaphoreAcquired {
+                        request,
+                        waited: false,
+                    }),
+                }
+            }
+            Action::AbandonSemaphore { request } => {
+                if let Some(semaphore) = &self.semaphore {
+                    semaphore.abandon(request);
+                }
+            }
+            Action::ReleaseSemaphore { request } => {
+                if let Some(semaphore) = &self.semaphore {
+                    semaphore.release(request);
+                }
+            }
+            Action::SetSemaphoreCapacity { capacity } => {
+                if let Some(semaphore) = &self.semaphore {
+                    let result = with_scope(|scope| {
+                        semaphore
+                            .set_capacity(scope, capacity)
+                            .map_err(|thrown| thrown.message(scope))
+                    });
+                    if let Some(Err(message)) = result {
+                        let line = format!("the render semaphore's setCapacity({capacity}) threw: {message}");
+                        self.log.write(POOL_LOG, LogLevel::Error, &line);
+                    }
+                }
+            }
+            Action::Grant { request, grant } => self.grant(request, grant),
+            Action::Reject { request, error } => self.reject(request, &error),
+            Action::DisposalEnded { ticket }
+            | Action::StandbysWarm { ticket }
+            | Action::PoolClosed { ticket } => self.answer(ticket, |scope| scope.undefined()),
+            Action::Evicted { ticket, affinities } => self.answer(ticket, |scope| {
+                scope.array(affinities.iter().map(|affinity| scope.string(affinity.as_str())))
+            }),
+            Action::AffinityDisposed { affinity } => self.affinity_disposed(&affinity),
+            Action::NotifyManager { operation, affinity } => {
+                manager::notify(self, &affinity, {
+                    let me = self.me.clone();
+                    move || {
+                        if let Some(core) = me.upgrade() {
+                            core.handle(Event::ManagerNotified { operation });
+                        }
+                    }
+                });
+            }
+            Action::CleanUserDataDirs { operation } => {
+                let me = self.me.clone();
+                self.driver.clean_user_data_dirs(Box::new(move |failure| {
+                    if let Some(core) = me.upgrade() {
+                        core.handle(Event::UserDataDirsCleaned { operation, failure });
+                    }
+                }));
+            }
+            Action::Log { level, message } => self.log.write(POOL_LOG, level, &message),
+        }
+    }
+
+    fn wake_at(&self, deadline_ms: Option<u64>) {
+        let mut timer = self.timer.borrow_mut();
+        let Some(deadline_ms) = deadline_ms else {
+            timer.take();
+            return;
+        };
+        if timer
+            .as_ref()
+            .is_some_and(|armed| armed.deadline_ms <= deadline_ms)
+        {
+            // It comes early at worst, and is armed anew then.
+            return;
+        }
+        let id = self.id;
+        let delay = deadline_ms.saturating_sub(monotonic_ms());
+        let fire = move |_: Scope<'_>| {
+            if let Some(core) = registry::pool(id) {
+                core.effects().timer.borrow_mut().take();
+                core.handle_timeout();
+            }
+        };
+        *timer = Some(ArmedTimer {
+            deadline_ms,
+            _timer: Timer::start(self.thread.clone(), delay, fire),
+            _work: self.liveness.work(),
+        });
+    }
+}
