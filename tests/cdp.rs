@@ -1,4 +1,8 @@
 //! The connection against a real Chrome, over its pipe and over its websocket.
+#![expect(
+    clippy::expect_used,
+    reason = "what is expected and does not come fails the test"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! The embedded Chrome of the npm package, where `npm install` has brought it.
+#![expect(
+    clippy::expect_used,
+    reason = "what is expected and does not come fails the test"
+)]
 
 mod support;
 

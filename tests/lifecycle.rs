@@ -1,4 +1,8 @@
 //! Nothing of a Chrome is left, however its owner ends.
+#![expect(
+    clippy::expect_used,
+    reason = "what is expected and does not come fails the test"
+)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! Pages of a real Chrome through the core, without Node.
+#![expect(
+    clippy::expect_used,
+    reason = "what is expected and does not come fails the test"
+)]
 
 mod support;
 

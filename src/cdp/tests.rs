@@ -56,7 +56,7 @@ fn settle(chrome: &mut Chrome, connection: &Connection) {
     connection
         .browser()
         .call("Test.settle", json!({}), None, move |_| {
-            done.send(()).expect("a waiter")
+            done.send(()).expect("a waiter");
         });
     loop {
         let command = chrome.hear();
