@@ -8,6 +8,9 @@ use super::{
     Action, BrowserAction, ContextId, Deadline, Failure, LogLevel, Operation, OperationId, Pool, TabId,
 };
 
+/// How long those who wait for a slot count on a close that is under way, ms. Most take a tenth of it.
+const PATIENCE_MS: u64 = 250;
+
 impl Pool {
     /// Closes a tab that is no longer offered and that nobody holds.
     pub(super) fn begin_close(&mut self, tab_id: TabId) {
@@ -27,6 +30,7 @@ impl Pool {
         match context.state {
             ContextState::Primary { affinity, .. } => {
                 context.closing_pages += 1;
+                context.slow = false;
                 context.overdue = false;
                 self.set_context_state(context_id, ContextState::Orphan { affinity });
                 self.close_page(tab_id, context_id, false);
@@ -107,6 +111,7 @@ impl Pool {
         };
         let slot = context.takes_slot();
         let tabs = context.tabs.clone();
+        context.slow = false;
         context.overdue = false;
         for tab_id in tabs {
             let Some(tab) = self.tabs.get_mut(&tab_id) else {
@@ -135,10 +140,27 @@ impl Pool {
 
     fn start_close(&mut self, operation: Operation) -> OperationId {
         let id = self.start(operation);
-        let due = self.now.monotonic_ms.saturating_add(self.config.close_timeout_ms);
+        let now = self.now.monotonic_ms;
+        let due = now.saturating_add(self.config.close_timeout_ms);
         self.deadlines.insert((due, Deadline::Close(id)));
-        self.close_due.insert(id, due);
+        let slow = now.saturating_add(PATIENCE_MS);
+        if slow < due {
+            self.deadlines.insert((slow, Deadline::SlowClose(id)));
+        }
+        self.close_due.insert(id, (slow, due));
         id
+    }
+
+    /// A close takes long: whoever counts on its slot gets another.
+    pub(super) fn close_is_slow(&mut self, operation: OperationId) {
+        let context = match self.operations.get(&operation) {
+            Some(&(Operation::ClosePage { context, .. } | Operation::CloseContext { context })) => context,
+            _ => return,
+        };
+        if let Some(entry) = self.contexts.get_mut(&context) {
+            entry.slow = true;
+            self.recount(context);
+        }
     }
 
     pub(super) fn page_closed(&mut self, tab_id: TabId, context_id: ContextId, failure: Option<&Failure>) {
@@ -154,6 +176,7 @@ impl Pool {
         };
         context.closing_pages = context.closing_pages.saturating_sub(1);
         if context.closing_pages == 0 && matches!(context.state, ContextState::Orphan { .. }) {
+            context.slow = false;
             context.overdue = false;
         }
         let condemned = matches!(context.state, ContextState::Condemned { .. });

@@ -33,7 +33,9 @@ pub(super) struct Context {
     /// How many of them are closing by themselves.
     pub(super) closing_pages: u32,
     pub(super) last_used: LastUsed,
-    /// What is closing in it has taken longer than it may: nobody counts on it any more.
+    /// What is closing in it takes long: nobody counts on its slot any more.
+    pub(super) slow: bool,
+    /// What is closing in it has taken longer than it may: nobody waits for it any more.
     pub(super) overdue: bool,
     counted: Counts,
 }
@@ -58,6 +60,7 @@ impl Context {
             tabs: Vec::new(),
             closing_pages: 0,
             last_used,
+            slow: false,
             overdue: false,
             counted: Counts::default(),
         }
@@ -94,7 +97,7 @@ impl Context {
         let stuck = closing && self.overdue;
         Counts {
             alive: usize::from(alive),
-            freeing: usize::from(alive && closing && !self.overdue),
+            freeing: usize::from(alive && closing && !self.slow && !self.overdue),
             unsettled: usize::from(!stuck),
             stuck: usize::from(stuck),
         }

@@ -72,7 +72,8 @@ pub struct Pool {
     next_id: u64,
     operations: BTreeMap<OperationId, Operation>,
     deadlines: BTreeSet<(u64, Deadline)>,
-    close_due: BTreeMap<OperationId, u64>,
+    /// When each close under way is slow, and when it is overdue.
+    close_due: BTreeMap<OperationId, (u64, u64)>,
 
     requests: BTreeMap<RequestId, Request>,
     tabs: BTreeMap<TabId, Tab>,
@@ -134,6 +135,7 @@ enum Operation {
 /// What happens when its time has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Deadline {
+    SlowClose(OperationId),
     Close(OperationId),
     Retry(JobId),
     Shutdown,
@@ -232,6 +234,7 @@ impl Pool {
         {
             self.deadlines.pop_first();
             match deadline {
+                Deadline::SlowClose(operation) => self.close_is_slow(operation),
                 Deadline::Close(operation) => self.close_overdue(operation),
                 Deadline::Retry(job) => self.retry_due(job),
                 Deadline::Shutdown => self.end_grace(),
@@ -382,7 +385,8 @@ impl Pool {
     }
 
     fn forget(&mut self, id: OperationId) -> Option<Operation> {
-        if let Some(due) = self.close_due.remove(&id) {
+        if let Some((slow, due)) = self.close_due.remove(&id) {
+            self.deadlines.remove(&(slow, Deadline::SlowClose(id)));
             self.deadlines.remove(&(due, Deadline::Close(id)));
         }
         self.operations.remove(&id)

@@ -122,7 +122,7 @@ impl Pool {
     fn may_still_yield(&self, yielding: Option<ContextId>) -> bool {
         yielding
             .and_then(|id| self.contexts.get(&id))
-            .is_none_or(|context| !context.overdue)
+            .is_none_or(|context| !context.slow && !context.overdue)
     }
 
     fn is_freeing(&self, yielding: Option<ContextId>) -> bool {
@@ -154,13 +154,15 @@ impl Pool {
             let Some((place, id)) = self.waiting.nth(coming) else {
                 return;
             };
-            if can_make
-                && (self.evict("to make room", true)
-                    || self.expand(place.priority(), "every slot is taken and a request waits"))
-            {
+            let room = "every slot is taken and a request waits";
+            let migrates = self.config.migration_allowed() && !self.donors.is_empty();
+            // Where tabs may move, an idle one moves instead of being closed.
+            if can_make && !migrates && self.evict("to make room", true) {
                 continue;
             }
-            let migrates = self.config.migration_allowed() && !self.donors.is_empty();
+            if can_make && self.expand(place.priority(), room) {
+                continue;
+            }
             if migrates || !can_make {
                 self.settle_for_less(id, None);
                 continue;
