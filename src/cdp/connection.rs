@@ -206,9 +206,9 @@ impl Shared {
             Err(source) => return callback(Err(CallError::Encode { method, source })),
         };
         let mut state = self.lock();
-        if let Some(refuse) = session.refusal(&method) {
+        if let Some(refusal) = session.refusal(&method) {
             drop(state);
-            return callback(Err(refuse(method)));
+            return callback(Err(refusal));
         }
         let deadline = deadline.map(|after| (Instant::now() + after, after));
         if let Some((at, _)) = deadline {

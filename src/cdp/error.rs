@@ -26,6 +26,14 @@ pub enum CallError {
         /// The command.
         method: Cow<'static, str>,
     },
+    /// The target had closed, or the session was detached, before the call.
+    #[error("Protocol error ({method}): Session closed. Most likely the {target} has been closed.")]
+    SessionClosed {
+        /// The command.
+        method: Cow<'static, str>,
+        /// Chrome's type of the target.
+        target: String,
+    },
     /// The target's renderer died before the answer came, and has not been replaced.
     #[error("Protocol error ({method}): Target crashed")]
     TargetCrashed {
@@ -71,6 +79,7 @@ impl CallError {
         match self {
             Self::Protocol { method, .. }
             | Self::TargetClosed { method }
+            | Self::SessionClosed { method, .. }
             | Self::TargetCrashed { method }
             | Self::Disconnected { method }
             | Self::TimedOut { method, .. }
@@ -84,7 +93,10 @@ impl CallError {
     pub fn is_gone(&self) -> bool {
         matches!(
             self,
-            Self::TargetClosed { .. } | Self::TargetCrashed { .. } | Self::Disconnected { .. }
+            Self::TargetClosed { .. }
+                | Self::SessionClosed { .. }
+                | Self::TargetCrashed { .. }
+                | Self::Disconnected { .. }
         )
     }
 }

@@ -313,17 +313,26 @@ impl Session {
 
     /// Why this command cannot be sent. Only a new document brings a crashed page back, so that much is let
     /// through.
-    pub(super) fn refusal(&self, method: &str) -> Option<fn(Cow<'static, str>) -> CallError> {
+    pub(super) fn refusal(&self, method: &str) -> Option<CallError> {
         match self.close_reason() {
-            Some(CloseReason::TargetClosed) => return Some(|method| CallError::TargetClosed { method }),
-            Some(CloseReason::Disconnected) => return Some(|method| CallError::Disconnected { method }),
+            Some(CloseReason::TargetClosed) => {
+                return Some(CallError::SessionClosed {
+                    method: method.to_owned().into(),
+                    target: self.target_type().unwrap_or("page").to_owned(),
+                });
+            }
+            Some(CloseReason::Disconnected) => {
+                let method = method.to_owned().into();
+                return Some(CallError::Disconnected { method });
+            }
             None => {}
         }
         let revives = matches!(method, "Page.navigate" | "Page.reload" | "Page.close")
             || method.starts_with("Target.")
             || method.starts_with("Inspector.");
         if self.is_crashed() && !revives {
-            Some(|method| CallError::TargetCrashed { method })
+            let method = method.to_owned().into();
+            Some(CallError::TargetCrashed { method })
         } else {
             None
         }

@@ -22,7 +22,7 @@ use super::network::NetworkEvent;
 use super::page::Page;
 
 /// What an event of Chrome does.
-pub(super) type Handle = fn(&Page, &Session, &RawValue);
+type Handle = fn(&Page, &Session, &RawValue);
 
 /// Nobody hears the console: how many messages before their objects are let go.
 const UNHEARD_BATCH: u32 = 256;
@@ -65,7 +65,7 @@ impl Page {
         self.listen_to(session, &events);
     }
 
-    pub(super) fn listen_to(&self, session: &Session, events: &[(&'static str, Handle)]) {
+    fn listen_to(&self, session: &Session, events: &[(&'static str, Handle)]) {
         let mut listeners = Vec::with_capacity(events.len());
         for (method, handle) in events {
             let (weak, session_of, handle) = (Arc::downgrade(&self.0), session.clone(), *handle);
@@ -83,10 +83,7 @@ impl Page {
             session,
             &[
                 ("Network.requestWillBeSent", |page, session, params| {
-                    if page.is_intercepting() {
-                        let events = page.lock().tracker.will_be_intercepted(session, params);
-                        page.network_events(events);
-                    } else if page.follows_network() || is_document(params) {
+                    if page.follows_network() || is_document(params) {
                         let events = page.lock().tracker.will_be_sent(session, params, None);
                         page.network_events(events);
                     }
@@ -94,8 +91,8 @@ impl Page {
                 ("Network.requestWillBeSentExtraInfo", |page, _, params| {
                     page.lock().tracker.request_extra_info(params);
                 }),
-                ("Network.requestServedFromCache", |page, session, params| {
-                    let events = page.lock().tracker.served_from_cache(session, params);
+                ("Network.requestServedFromCache", |page, _, params| {
+                    let events = page.lock().tracker.served_from_cache(params);
                     page.network_events(events);
                 }),
                 ("Network.responseReceived", |page, _, params| {
@@ -117,10 +114,6 @@ impl Page {
             ],
         );
         session.call("Network.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
-        self.observe_interception(session);
-        for call in self.lock_settings().apply_network(session) {
-            drop(call);
-        }
     }
 
     /// Whether every request is followed, or only those of documents.
@@ -128,8 +121,11 @@ impl Page {
         self.0.hub.wants_any(NETWORK)
     }
 
-    pub(super) fn network_events(&self, events: Vec<NetworkEvent>) {
+    fn network_events(&self, events: Vec<NetworkEvent>) {
         for event in events {
+            if let NetworkEvent::Request(request) = &event {
+                request.set_page(self);
+            }
             let state = self.lock();
             for watcher in &state.watchers {
                 match &event {
@@ -256,6 +252,7 @@ impl Page {
     }
 
     fn frames_removed(&self, removed: Vec<FrameState>) {
+        self.lock().remember(&removed);
         for frame in removed {
             for waiter in frame.waiters {
                 waiter(Err(EvaluateError::NoContext));
@@ -425,7 +422,6 @@ impl Page {
         for call in self.set_up(&child) {
             drop(call);
         }
-        self.observe_bindings(&child);
         if self.0.network_enabled.load(Ordering::Acquire) {
             self.observe_network(&child);
         }
@@ -461,6 +457,7 @@ impl Page {
         }
         let mut state = self.lock();
         let removed = state.tree.clear();
+        state.remember(&removed);
         state.check_watchers();
         state.tracker.clear();
         drop(state);

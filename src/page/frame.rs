@@ -34,15 +34,13 @@ impl Frame {
         &self.id
     }
 
-    /// The document's URL; empty once the frame is gone.
+    /// The document's URL, the last one once the frame is gone.
     #[must_use]
     pub fn url(&self) -> String {
         let state = self.page.lock();
         state
-            .tree
-            .get(&self.id)
-            .map(|frame| frame.url.clone())
-            .unwrap_or_default()
+            .url_and_name(&self.id)
+            .map_or_else(String::new, |(url, _)| url.to_owned())
     }
 
     /// The frame's name as of its last navigation.
@@ -50,10 +48,8 @@ impl Frame {
     pub fn name(&self) -> String {
         let state = self.page.lock();
         state
-            .tree
-            .get(&self.id)
-            .map(|frame| frame.name.clone())
-            .unwrap_or_default()
+            .url_and_name(&self.id)
+            .map_or_else(String::new, |(_, name)| name.to_owned())
     }
 
     /// The frame that holds it.

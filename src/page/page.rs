@@ -1,5 +1,6 @@
 //! One page: its set-up, its state, and what Chrome's events do to it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -10,13 +11,9 @@ use tokio::sync::watch;
 use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Listener, Session};
 
 use super::browser::{Browser, BrowserContext, TargetInfo};
-use super::emulation::Settings;
 use super::events::{Event, EventKind, Hub, Subscription};
-use super::expose::Bindings;
 use super::frame::Frame;
 use super::frame_tree::{FrameId, FrameState, FrameTree};
-use super::input::InputState;
-use super::intercept::Interception;
 use super::lifecycle::{Milestone, Progress, Watcher};
 use super::network::Tracker;
 use super::viewport::Viewport;
@@ -38,10 +35,6 @@ pub(super) struct Inner {
     pub(super) network_enabled: AtomicBool,
     log_enabled: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
-    pub(super) input: Mutex<InputState>,
-    pub(super) settings: Mutex<Settings>,
-    pub(super) interception: Interception,
-    pub(super) bindings: Mutex<Bindings>,
     timeout: Timeouts,
     listeners: Mutex<Vec<Listener>>,
 }
@@ -74,9 +67,33 @@ pub(super) struct State {
     pub watchers: Vec<Watcher>,
     pub tracker: Tracker,
     next_watcher: u64,
+    /// The latest frames that left, with their URL and name.
+    gone: VecDeque<(FrameId, String, String)>,
 }
 
+/// How many frames that left are remembered.
+const GONE_KEPT: usize = 64;
+
 impl State {
+    /// The URL and name of a frame, also of one that left a while ago.
+    pub(super) fn url_and_name(&self, id: &str) -> Option<(&str, &str)> {
+        let gone = || self.gone.iter().rev().find(|(gone, ..)| &**gone == id);
+        match self.tree.get(id) {
+            Some(frame) => Some((&frame.url, &frame.name)),
+            None => gone().map(|(_, url, name)| (url.as_str(), name.as_str())),
+        }
+    }
+
+    pub(super) fn remember(&mut self, removed: &[FrameState]) {
+        for frame in removed {
+            if self.gone.len() == GONE_KEPT {
+                self.gone.pop_front();
+            }
+            let gone = (Arc::clone(&frame.id), frame.url.clone(), frame.name.clone());
+            self.gone.push_back(gone);
+        }
+    }
+
     pub(super) fn check_watchers(&self) {
         for watcher in &self.watchers {
             watcher.check(&self.tree);
@@ -128,10 +145,6 @@ impl Page {
             network_enabled: AtomicBool::new(false),
             log_enabled: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
-            input: Mutex::default(),
-            settings: Mutex::new(Settings::new(viewport)),
-            interception: Interception::default(),
-            bindings: Mutex::default(),
             timeout: Timeouts {
                 default: AtomicU64::new(DEFAULT_TIMEOUT),
                 navigation: AtomicU64::new(UNSET),
@@ -139,6 +152,8 @@ impl Page {
             listeners: Mutex::default(),
         }));
         page.observe(session);
+        // Before any document: Chrome keeps no bodies of what it loaded earlier.
+        page.enable_network();
         let mut calls = page.set_up(session);
         if let Some(viewport) = viewport {
             calls.extend(viewport.apply(session));

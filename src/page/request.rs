@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base64::Engine as _;
@@ -13,8 +12,9 @@ use tokio::sync::watch;
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
+use super::frame::Frame;
 use super::frame_tree::FrameId;
-use super::intercept::Paused;
+use super::page::{Page, WeakPage};
 use super::text::Text;
 
 /// Header names in lower case, in the order of their first mention.
@@ -34,11 +34,11 @@ pub struct Request {
     initiator: Option<Box<RawValue>>,
     redirects: Vec<Arc<Request>>,
     interception: Option<Box<str>>,
-    pub(super) handled: AtomicBool,
     headers: Mutex<Headers>,
     answer: OnceLock<Answer>,
     failure: OnceLock<String>,
     from_memory_cache: OnceLock<()>,
+    page: OnceLock<WeakPage>,
 }
 
 /// `Network.requestWillBeSent`, of which `Network.requestServedFromCache` and interception are variations.
@@ -132,7 +132,7 @@ impl Request {
         session: &Session,
         event: &RequestWillBeSent<'_>,
         redirects: Vec<Arc<Request>>,
-        interception: Option<&Paused>,
+        interception: Option<&str>,
     ) -> Self {
         let request = &event.request;
         let entries: Vec<u8> = request
@@ -162,54 +162,15 @@ impl Request {
             frame: event.frame_id.as_deref().map(Into::into),
             initiator: event.initiator.map(ToOwned::to_owned),
             redirects,
-            interception: interception.map(|paused| paused.id.clone()),
-            handled: AtomicBool::new(false),
+            interception: interception.map(Into::into),
             headers: Mutex::default(),
             answer: OnceLock::new(),
             failure: OnceLock::new(),
             from_memory_cache: OnceLock::new(),
+            page: OnceLock::new(),
         };
         made.update_headers(request.headers.iter());
-        if let Some(paused) = interception {
-            // What the network adds later on, such as `Accept`.
-            made.update_headers(paused.headers.iter());
-        }
         made
-    }
-
-    /// A request that only its interception tells of.
-    pub(super) fn paused(
-        session: &Session,
-        request: &RawRequest<'_>,
-        frame: Option<&str>,
-        kind: Option<&str>,
-        paused: &Paused,
-    ) -> Arc<Self> {
-        let made = Self {
-            session: session.clone(),
-            id: paused.id.to_string(),
-            url: format!(
-                "{}{}",
-                request.url,
-                request.url_fragment.as_deref().unwrap_or_default()
-            ),
-            method: request.method.to_string(),
-            resource_type: kind.unwrap_or("other").to_lowercase(),
-            navigation: false,
-            post_data: request.post_data.clone(),
-            has_post_data: request.has_post_data,
-            frame: frame.map(Into::into),
-            initiator: None,
-            redirects: Vec::new(),
-            interception: Some(paused.id.clone()),
-            handled: AtomicBool::new(false),
-            headers: Mutex::default(),
-            answer: OnceLock::new(),
-            failure: OnceLock::new(),
-            from_memory_cache: OnceLock::new(),
-        };
-        made.update_headers(paused.headers.iter());
-        Arc::new(made)
     }
 
     pub(super) fn update_headers<'a>(&self, more: impl Iterator<Item = (&'a String, &'a String)>) {
@@ -241,6 +202,10 @@ impl Request {
         if let Some(answer) = self.answer.get() {
             answer.body.send_replace(body);
         }
+    }
+
+    pub(super) fn set_page(&self, page: &Page) {
+        self.page.get_or_init(|| page.downgrade());
     }
 
     pub(super) fn set_failure(&self, text: String) {
@@ -297,6 +262,12 @@ impl Request {
     #[must_use]
     pub fn frame_id(&self) -> Option<&str> {
         self.frame.as_deref()
+    }
+
+    /// The frame it belongs to, while that is in its page.
+    #[must_use]
+    pub fn frame(&self) -> Option<Frame> {
+        self.page.get()?.upgrade()?.frame(self.frame_id()?)
     }
 
     /// Chrome's account of who asked for it, as JSON.

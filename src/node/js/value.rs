@@ -214,16 +214,6 @@ impl<'s> Value<'s> {
         self.checked(status, raw)
     }
 
-    /// Its own enumerable property names, those that are strings.
-    pub(crate) fn keys(self) -> Result<Vec<String>, Thrown> {
-        let keys = self.scope.global().get("Object")?.call_method("keys", &[self])?;
-        Ok(keys
-            .elements()?
-            .into_iter()
-            .filter_map(Value::as_string)
-            .collect())
-    }
-
     /// `this[index]` of an array.
     pub(crate) fn get_element(self, index: u32) -> Result<Value<'s>, Thrown> {
         let mut raw = ptr::null_mut();

@@ -84,7 +84,7 @@ pub(super) fn source(scope: Scope<'_>, function: Value<'_>) -> Result<String, Th
         .call_method("toString", &[])?
         .as_string()
         .ok_or_else(|| unserializable(scope))?;
-    if is_expression(&source) || compiles(scope, &source)? {
+    if is_expression(&source) || compiles(scope, &source).is_ok() {
         return Ok(source);
     }
     // A method of an object literal or class lacks the keyword.
@@ -92,11 +92,7 @@ pub(super) fn source(scope: Scope<'_>, function: Value<'_>) -> Result<String, Th
         Some(rest) => format!("async function {rest}"),
         None => format!("function {source}"),
     };
-    if compiles(scope, &source)? {
-        Ok(source)
-    } else {
-        Err(unserializable(scope))
-    }
+    compiles(scope, &source).map(|()| source)
 }
 
 /// Whether the beginning says enough.
@@ -114,9 +110,9 @@ fn is_expression(source: &str) -> bool {
     name_end > 0 && rest[name_end..].trim_start().starts_with("=>")
 }
 
-fn compiles(scope: Scope<'_>, source: &str) -> Result<bool, Thrown> {
+fn compiles(scope: Scope<'_>, source: &str) -> Result<(), Thrown> {
     let text = scope.string(&format!("({source})"));
-    Ok(scope.global().get("Function")?.construct(&[text]).is_ok())
+    scope.global().get("Function")?.construct(&[text]).map(drop)
 }
 
 fn unserializable(scope: Scope<'_>) -> Thrown {

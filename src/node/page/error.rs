@@ -17,7 +17,9 @@ impl Rejection for CallError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
         let (class, code) = match self {
             Self::Protocol { .. } => (ErrorClass::ProtocolError, "PROTOCOL_ERROR"),
-            Self::TargetClosed { .. } => (ErrorClass::TargetCloseError, "PAGE_CLOSED"),
+            Self::TargetClosed { .. } | Self::SessionClosed { .. } => {
+                (ErrorClass::TargetCloseError, "PAGE_CLOSED")
+            }
             Self::TargetCrashed { .. } => (ErrorClass::TargetCloseError, "PAGE_CRASHED"),
             Self::Disconnected { .. } => (ErrorClass::TargetCloseError, "BROWSER_DISCONNECTED"),
             Self::TimedOut { .. } => (ErrorClass::TimeoutError, "TIMEOUT"),
@@ -68,11 +70,20 @@ impl Rejection for WaitError {
         let message = self.to_string();
         match self {
             Self::TimedOut(_) => scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")),
-            Self::Evaluate(EvaluateError::Exception(exception)) => {
-                let cause = rethrown(scope, &exception.rethrown());
-                scope.error_with_cause(ErrorClass::Error, &message, None, cause)
+            Self::Evaluate(error @ EvaluateError::Detached(_)) => {
+                let message = "waitForFunction failed: frame got detached.";
+                scope.error_with_cause(
+                    ErrorClass::Error,
+                    message,
+                    Some("PAGE_CLOSED"),
+                    error.to_value(scope),
+                )
             }
-            Self::Evaluate(error) => error.to_value(scope),
+            Self::Evaluate(error) => {
+                let cause = error.to_value(scope);
+                let failure = scope.error_with_cause(ErrorClass::Error, &message, None, cause);
+                copy_code(failure, cause)
+            }
             Self::Aborted => scope.error(ErrorClass::Error, &message, None),
         }
     }
@@ -86,12 +97,7 @@ impl Rejection for SelectorError {
         };
         let cause = self.source.to_value(scope);
         let error = scope.error_with_cause(class, &self.to_string(), code, cause);
-        if let WaitError::Evaluate(EvaluateError::Call(_)) = &self.source
-            && let Ok(code) = cause.get("code")
-        {
-            error.set("code", code);
-        }
-        error
+        copy_code(error, cause)
     }
 }
 
@@ -116,6 +122,15 @@ impl Rejection for ScreenshotError {
             Self::Encoding => scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR")),
             Self::Write(error) => scope.error(ErrorClass::Error, &format!("{self}: {error}"), None),
         }
+    }
+}
+
+/// An error that follows from another is of the same kind for callers.
+fn copy_code<'s>(error: Value<'s>, cause: Value<'_>) -> Value<'s> {
+    let is_object = cause.is_object();
+    match cause.get("code") {
+        Ok(code) if is_object && !code.is_undefined() => error.set("code", code),
+        _ => error,
     }
 }
 

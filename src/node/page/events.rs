@@ -81,12 +81,8 @@ fn argument<'s>(scope: Scope<'s>, page: &Page, event: &Event) -> Result<Value<'s
         Event::Request(request)
         | Event::RequestServedFromCache(request)
         | Event::RequestFinished(request)
-        | Event::RequestFailed(request) => http::wrap_request(scope, Some(page), request),
-        Event::Response(response) => {
-            // So that `response.request()` knows its page, whatever was listened to.
-            http::wrap_request(scope, Some(page), response.request())?;
-            http::wrap_response(scope, response)
-        }
+        | Event::RequestFailed(request) => http::wrap_request(scope, request),
+        Event::Response(response) => http::wrap_response(scope, response),
         Event::FrameAttached(frame) | Event::FrameNavigated(frame) | Event::FrameDetached(frame) => {
             frame::wrap(scope, frame)
         }

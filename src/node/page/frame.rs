@@ -6,7 +6,6 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{self, Argument, Code, Frame, RemoteValue};
 
-use super::error::Rejection;
 use super::handle::{self, selector_arguments};
 use super::identity::{self, Key};
 use super::{arguments, navigation, page as page_class, promise, value, wait};
@@ -221,9 +220,4 @@ pub(super) fn content<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, 
 pub(super) fn title<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
     let frame = frame.clone();
     promise::start(scope, async move { frame.title().await }, value::to_js)
-}
-
-/// A promise that is rejected with the error.
-pub(super) fn reject<'s>(scope: Scope<'s>, error: &impl Rejection) -> Result<Value<'s>, Thrown> {
-    Err(Thrown::new(error.to_value(scope)))
 }

@@ -5,15 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{Scope, Thrown, Value};
-use crate::page::{Page, Request, Response};
+use crate::node::js::{JsRef, Scope, Thrown, Value};
+use crate::page::{Request, Response};
 
 use super::identity::WeakObjects;
 use super::{frame, promise, value};
 
-/// A request, and the page whose frames it names.
+/// What a request's object carries.
 pub(super) struct RequestData {
-    pub page: Option<Page>,
     pub core: Arc<Request>,
 }
 
@@ -23,15 +22,10 @@ thread_local! {
 }
 
 /// The request's object, the same in each of its events.
-pub(super) fn wrap_request<'s>(
-    scope: Scope<'s>,
-    page: Option<&Page>,
-    request: &Arc<Request>,
-) -> Result<Value<'s>, Thrown> {
+pub(super) fn wrap_request<'s>(scope: Scope<'s>, request: &Arc<Request>) -> Result<Value<'s>, Thrown> {
     REQUESTS.with(|requests| {
         WeakObjects::object_of(requests, scope, Arc::as_ptr(request).addr(), || {
             let data = Rc::new(RequestData {
-                page: page.cloned(),
                 core: Arc::clone(request),
             });
             class::instantiate::<RequestClass>(scope, data)
@@ -60,6 +54,36 @@ fn headers<'s>(scope: Scope<'s>, headers: &[(String, String)]) -> Value<'s> {
 #[expect(clippy::cast_precision_loss, reason = "ports and status codes are small")]
 fn number(scope: Scope<'_>, number: i64) -> Value<'_> {
     scope.number(number as f64)
+}
+
+fn frame_of<'s>(scope: Scope<'s>, request: &Request) -> Result<Value<'s>, Thrown> {
+    match request.frame() {
+        Some(frame) => frame::wrap(scope, &frame),
+        None => Ok(scope.null()),
+    }
+}
+
+/// An object with puppeteer's methods over Chrome's.
+fn security_details<'s>(scope: Scope<'s>, json: &str) -> Result<Value<'s>, Thrown> {
+    let raw = value::from_json(scope, json)?;
+    let object = scope.object();
+    for (method, field) in [
+        ("issuer", "issuer"),
+        ("validFrom", "validFrom"),
+        ("validTo", "validTo"),
+        ("protocol", "protocol"),
+        ("subjectName", "subjectName"),
+        ("subjectAlternativeNames", "sanList"),
+    ] {
+        let Some(kept) = JsRef::new(raw.get(field)?) else {
+            continue;
+        };
+        object.set(
+            method,
+            scope.function(method, move |scope, _| Ok(kept.get(scope))),
+        );
+    }
+    Ok(object)
 }
 
 pub(super) struct RequestClass;
@@ -114,7 +138,7 @@ impl Class for RequestClass {
                 .core
                 .redirects()
                 .iter()
-                .map(|earlier| wrap_request(scope, request.page.as_ref(), earlier))
+                .map(|earlier| wrap_request(scope, earlier))
                 .collect();
             Ok(scope.array(chain?))
         }),
@@ -122,17 +146,7 @@ impl Class for RequestClass {
             Some(json) => value::from_json(scope, json.get()),
             None => Ok(scope.undefined()),
         }),
-        Method::sync("frame", |scope, request, _| {
-            let frame = request
-                .page
-                .as_ref()
-                .zip(request.core.frame_id())
-                .and_then(|(page, id)| page.frame(id));
-            match frame {
-                Some(frame) => frame::wrap(scope, &frame),
-                None => Ok(scope.null()),
-            }
-        }),
+        Method::sync("frame", |scope, request, _| frame_of(scope, &request.core)),
     ];
 }
 
@@ -156,7 +170,7 @@ impl Class for ResponseClass {
             Ok(headers(scope, response.headers()))
         }),
         Method::sync("request", |scope, response, _| {
-            wrap_request(scope, None, response.request())
+            wrap_request(scope, response.request())
         }),
         Method::sync("fromCache", |scope, response, _| {
             Ok(scope.boolean(response.is_from_cache()))
@@ -176,6 +190,13 @@ impl Class for ResponseClass {
         Method::sync("timing", |scope, response, _| match response.timing() {
             Some(json) => value::from_json(scope, json.get()),
             None => Ok(scope.null()),
+        }),
+        Method::sync("frame", |scope, response, _| frame_of(scope, response.request())),
+        Method::sync("securityDetails", |scope, response, _| {
+            match response.security_details() {
+                Some(json) => security_details(scope, json.get()),
+                None => Ok(scope.null()),
+            }
         }),
         Method::promise("buffer", |scope, response, _| {
             let response = Rc::unwrap_or_clone(Rc::clone(response));

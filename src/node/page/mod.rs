@@ -4,6 +4,7 @@
 //! [`promise::start`], which polls it once at once (so that its first commands are sent in the order of the
 //! calls) and the rest of the time on the connection's thread; what it ends in is converted on this thread.
 
+mod abort;
 mod arguments;
 mod browser;
 mod console;
@@ -25,5 +26,4 @@ mod value;
 mod wait;
 
 pub(crate) use browser::wrap as wrap_browser;
-pub(crate) use browser::wrap_context;
 pub(crate) use page::wrap;

@@ -1,8 +1,9 @@
 //! `goto` and its like.
 
-use crate::node::js::{Call, Scope, Thrown, Value};
+use crate::node::js::{Call, ErrorClass, Scope, Thrown, Value};
 use crate::page::{Frame, Milestone, NavigationError, NavigationOptions, Page, Response};
 
+use super::abort::{Abort, aborted};
 use super::error::Rejection as _;
 use super::{http, options, promise};
 
@@ -10,7 +11,9 @@ pub(super) fn goto<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Resu
     let url = options::text(scope, call.argument(0), "the URL")?;
     let options = read(scope, call.argument(1))?;
     let frame = frame.clone();
-    respond(scope, async move { frame.goto(&url, &options).await })
+    respond(scope, call.argument(1), async move {
+        frame.goto(&url, &options).await
+    })
 }
 
 pub(super) fn wait_for_navigation<'s>(
@@ -20,7 +23,9 @@ pub(super) fn wait_for_navigation<'s>(
 ) -> Result<Value<'s>, Thrown> {
     let options = read(scope, call.argument(0))?;
     let frame = frame.clone();
-    respond(scope, async move { frame.wait_for_navigation(&options).await })
+    respond(scope, call.argument(0), async move {
+        frame.wait_for_navigation(&options).await
+    })
 }
 
 pub(super) fn set_content<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
@@ -34,7 +39,9 @@ pub(super) fn reload<'s>(scope: Scope<'s>, page: &Page, call: &Call<'s>) -> Resu
     let options = read(scope, call.argument(0))?;
     let ignore_cache = options::flag(call.argument(0), "ignoreCache")?;
     let page = page.clone();
-    respond(scope, async move { page.reload(ignore_cache, &options).await })
+    respond(scope, call.argument(0), async move {
+        page.reload(ignore_cache, &options).await
+    })
 }
 
 pub(super) fn go<'s>(
@@ -45,16 +52,30 @@ pub(super) fn go<'s>(
 ) -> Result<Value<'s>, Thrown> {
     let options = read(scope, call.argument(0))?;
     let page = page.clone();
-    respond(scope, async move { page.go(delta, &options).await })
+    respond(
+        scope,
+        call.argument(0),
+        async move { page.go(delta, &options).await },
+    )
 }
 
 fn respond<'s>(
     scope: Scope<'s>,
+    given: Value<'s>,
     navigation: impl Future<Output = Result<Option<Response>, NavigationError>> + Send + 'static,
 ) -> Result<Value<'s>, Thrown> {
-    promise::start_with(scope, navigation, |scope, outcome| match outcome {
+    let (abort, receiver) = Abort::of(given)?;
+    let navigation = async move {
+        tokio::select! {
+            biased;
+            outcome = navigation => outcome,
+            () = aborted(receiver) => Err(NavigationError::Aborted),
+        }
+    };
+    promise::start_with(scope, navigation, move |scope, outcome| match outcome {
         Ok(Some(response)) => http::wrap_response(scope, &response),
         Ok(None) => Ok(scope.null()),
+        Err(NavigationError::Aborted) => Err(abort.reason(scope)),
         Err(error) => Err(Thrown::new(error.to_value(scope))),
     })
 }
@@ -85,7 +106,7 @@ fn milestone(scope: Scope<'_>, name: Value<'_>) -> Result<Milestone, Thrown> {
     let name = name.coerce_to_string()?;
     Milestone::from_option(&name).ok_or_else(|| {
         let message = format!("Unknown value for options.waitUntil: {name}");
-        Thrown::invalid_argument(scope, &message)
+        Thrown::new(scope.error(ErrorClass::Error, &message, None))
     })
 }
 

@@ -1,11 +1,9 @@
 //! `waitForFunction` and `waitForSelector`.
 
-use tokio::sync::oneshot;
-
-use crate::node::abort::{self, AbortListener};
-use crate::node::js::{Call, JsRef, Kind, Scope, Thrown, Value};
+use crate::node::js::{Call, ErrorClass, Kind, Scope, Thrown, Value};
 use crate::page::{Argument, Frame, Polling, WaitError, WaitOptions, Wanted};
 
+use super::abort::Abort;
 use super::error::Rejection as _;
 use super::{arguments, handle, options, promise};
 
@@ -20,7 +18,7 @@ pub(super) fn for_function<'s>(
     };
     let given = call.argument(1);
     let arguments = arguments::all(scope, frame, call.arguments().get(2..).unwrap_or_default())?;
-    let (mut options, abort) = read(scope, given)?;
+    let (mut options, abort) = read(given)?;
     options.polling = polling(scope, given)?.unwrap_or_default();
     let frame = frame.clone();
     let of_handle = frame.clone();
@@ -47,7 +45,7 @@ pub(super) fn for_selector<'s>(
     } else {
         Wanted::Present
     };
-    let (mut options, abort) = read(scope, given)?;
+    let (mut options, abort) = read(given)?;
     options.root = root;
     if wanted == Wanted::Present {
         options.polling = Polling::Mutation;
@@ -58,9 +56,24 @@ pub(super) fn for_selector<'s>(
     promise::start_with(scope, waiting, move |scope, outcome| match outcome {
         Ok(Some(object)) => handle::wrap(scope, &of_handle, object),
         Ok(None) => Ok(scope.null()),
-        Err(error) if matches!(error.source, WaitError::Aborted) => Err(abort.reason(scope)),
+        Err(error) if matches!(error.source, WaitError::Aborted) => {
+            let reason = abort.reason(scope);
+            if is_abort_error(reason.value(scope)) {
+                return Err(reason);
+            }
+            let (message, cause) = (error.to_string(), reason.value(scope));
+            let error = scope.error_with_cause(ErrorClass::Error, &message, None, cause);
+            Err(Thrown::new(error))
+        }
         Err(error) => Err(Thrown::new(error.to_value(scope))),
     })
+}
+
+fn is_abort_error(reason: Value<'_>) -> bool {
+    reason.is_object()
+        && reason
+            .get("name")
+            .is_ok_and(|name| name.as_string().as_deref() == Some("AbortError"))
 }
 
 fn polling(scope: Scope<'_>, given: Value<'_>) -> Result<Option<Polling>, Thrown> {
@@ -70,63 +83,25 @@ fn polling(scope: Scope<'_>, given: Value<'_>) -> Result<Option<Polling>, Thrown
     if polling.kind() == Kind::Number {
         let millis = polling.as_f64().unwrap_or_default();
         if millis < 0.0 {
-            return Err(Thrown::type_error(
-                scope,
-                "Cannot poll with non-positive interval",
-            ));
+            let message = "Cannot poll with non-positive interval";
+            return Err(Thrown::new(scope.error(ErrorClass::Error, message, None)));
         }
         return Ok(Some(Polling::Interval(millis)));
     }
     match polling.as_string().as_deref() {
         Some("raf") => Ok(Some(Polling::AnimationFrame)),
         Some("mutation") => Ok(Some(Polling::Mutation)),
-        _ => Err(Thrown::invalid_argument(
-            scope,
-            "polling must be 'raf', 'mutation' or a number of milliseconds",
-        )),
+        // As puppeteer's timer takes it.
+        _ => Ok(Some(Polling::Interval(0.0))),
     }
 }
 
-/// A signal that may end a wait, and its listener.
-struct Abort {
-    signal: Option<JsRef>,
-    _listener: Option<AbortListener>,
-}
-
-impl Abort {
-    fn reason(&self, scope: Scope<'_>) -> Thrown {
-        let reason = self.signal.as_ref().map(|signal| signal.get(scope).get("reason"));
-        match reason {
-            Some(Ok(reason)) => Thrown::new(reason),
-            Some(Err(thrown)) => thrown,
-            None => Thrown::new(WaitError::Aborted.to_value(scope)),
-        }
-    }
-}
-
-fn read(_: Scope<'_>, given: Value<'_>) -> Result<(WaitOptions, Abort), Thrown> {
-    let mut wait = WaitOptions {
+fn read(given: Value<'_>) -> Result<(WaitOptions, Abort), Thrown> {
+    let (abort, receiver) = Abort::of(given)?;
+    let wait = WaitOptions {
         timeout: options::timeout(given)?,
+        abort: receiver,
         ..WaitOptions::default()
     };
-    let mut abort = Abort {
-        signal: None,
-        _listener: None,
-    };
-    if let Some(signal) = options::get(given, "signal")?.filter(|signal| signal.is_object()) {
-        let (sender, receiver) = oneshot::channel();
-        wait.abort = Some(receiver);
-        abort.signal = JsRef::new(signal);
-        if abort::is_aborted(signal)? {
-            return Err(abort.reason(signal.scope()));
-        }
-        let sender = std::cell::Cell::new(Some(sender));
-        abort._listener = AbortListener::attach(signal, move |_| {
-            if let Some(sender) = sender.take() {
-                // Nobody waits any more where the receiver is gone.
-                let _ = sender.send(());
-            }
-        })?;
-    }
     Ok((wait, abort))
 }

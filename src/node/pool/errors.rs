@@ -95,7 +95,9 @@ pub(crate) fn browser_error<'s>(scope: Scope<'s>, error: &LaunchError) -> Value<
 
 fn call_error<'s>(scope: Scope<'s>, error: &CallError) -> Value<'s> {
     let (class, code) = match error {
-        CallError::TargetClosed { .. } => (ErrorClass::TargetCloseError, "PAGE_CLOSED"),
+        CallError::TargetClosed { .. } | CallError::SessionClosed { .. } => {
+            (ErrorClass::TargetCloseError, "PAGE_CLOSED")
+        }
         CallError::TargetCrashed { .. } => (ErrorClass::TargetCloseError, "PAGE_CRASHED"),
         CallError::Disconnected { .. } => (ErrorClass::TargetCloseError, "BROWSER_DISCONNECTED"),
         CallError::TimedOut { .. } => (ErrorClass::TimeoutError, "TIMEOUT"),
