@@ -76,7 +76,7 @@ impl Limits {
 impl HostDriver {
     pub(super) async fn attempt_in_new_context(self: &Rc<Self>, tab: &Rc<HostTab>) -> Result<(), Failure> {
         let mut limits = Limits::new(self.parts.standby_timeout_ms);
-        let browser = call_method(&self.parts.manager, "getBrowser", &[]);
+        let browser = self.call_manager("getBrowser");
         let browser = self.limited(tab, limits.bound(browser).await, FailureKind::Browser)?;
         if !matches!(
             self.contexts.borrow().get(&tab.context),

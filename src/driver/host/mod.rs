@@ -18,13 +18,14 @@ use crate::capture::{ConsoleErrorEntry, PendingRequests};
 use crate::node::js::{JsRef, Scope, Thrown, Value, call_method, settled, spawn_local, with_scope};
 use crate::node::loader::definition;
 use crate::node::network;
-use crate::node::pool::{Liveness, PageDriver, PageLog, TabInfo, failure_of};
+use crate::node::pool::{Liveness, MANAGER, PageDriver, PageLog, TabInfo, Vault, failure_of};
 use crate::node::timer::sleep;
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
 /// What the driver is made of.
 pub(crate) struct HostParts {
-    pub(crate) manager: JsRef,
+    /// Holds the browser manager.
+    pub(crate) vault: Rc<Vault>,
     /// Where standbys stand.
     pub(crate) standby_url: String,
     /// Budget of a standby's navigation, and again of its readiness.
@@ -75,6 +76,18 @@ impl HostDriver {
             contexts: RefCell::default(),
             tabs: RefCell::default(),
         })
+    }
+
+    /// Calls a method of the browser manager, which is gone only after the pool.
+    fn call_manager(&self, method: &str) -> impl Future<Output = Result<JsRef, Thrown>> + use<> {
+        let manager = with_scope(|scope| JsRef::new(self.parts.vault.get(scope, MANAGER))).flatten();
+        let called = manager.map(|manager| call_method(&manager, method, &[]));
+        async move {
+            match called {
+                Some(called) => called.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     fn report(&self, event: Event) {
@@ -325,7 +338,7 @@ impl PageDriver for Driver {
     }
 
     fn clean_user_data_dirs(&self, ended: Box<dyn FnOnce(Option<Failure>)>) {
-        let cleaned = call_method(&self.0.parts.manager, "cleanupUserDataDirs", &[]);
+        let cleaned = self.0.call_manager("cleanupUserDataDirs");
         spawn_local(async move {
             ended(
                 cleaned

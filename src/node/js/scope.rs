@@ -150,12 +150,18 @@ impl<'s> Scope<'s> {
                 return Thrown::new(Value::new(self, raw));
             }
         }
-        let status = napi::Status::from(status);
-        Thrown::new(self.error(
-            super::ErrorClass::Error,
-            &format!("JavaScript could not be called: {status}"),
-            None,
-        ))
+        // Looks nothing up: where JavaScript cannot run any more, that would fail for the same reason.
+        let text = format!("JavaScript could not be called: {}", napi::Status::from(status));
+        let message = self.string(&text);
+        #[expect(unsafe_code, reason = "makes a JavaScript value")]
+        // SAFETY: as above.
+        let status =
+            unsafe { sys::napi_create_error(self.env, ptr::null_mut(), message.raw(), &raw mut raw) };
+        if status == sys::Status::napi_ok {
+            Thrown::new(Value::new(self, raw))
+        } else {
+            Thrown::default()
+        }
     }
 
     /// Hands what a listener threw to Node, as an `uncaughtException`.

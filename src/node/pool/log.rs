@@ -1,9 +1,9 @@
 //! Log lines: through the caller's logger, or through JavaScript's console as it is at the time.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::super::js::{JsRef, Scope, with_scope};
+use super::super::js::{Scope, Value, with_scope};
+use super::vault::Vault;
 use crate::pool::LogLevel;
 
 /// The log of the pool's own lines.
@@ -11,26 +11,25 @@ pub(crate) const POOL_LOG: &str = "prerenderer";
 /// The log of what pages say.
 pub(crate) const CHROME_LOG: &str = "prerenderer-chrome";
 
+/// The caller's `(name) => logger` in the vault.
+pub(super) const LOGGER: &str = "logger";
+
 pub(crate) struct Log {
-    /// `(name) => logger`, or none for the console.
-    factory: Option<JsRef>,
-    made: RefCell<HashMap<&'static str, JsRef>>,
+    vault: Rc<Vault>,
+    /// Whether the caller gave a logger; else it is the console.
+    own: bool,
+    /// Whether debug lines go to the console.
     debug: bool,
 }
 
 impl Log {
-    /// `debug`: whether debug lines go to the console.
-    pub(super) fn new(factory: Option<JsRef>, debug: bool) -> Self {
-        Self {
-            factory,
-            made: RefCell::default(),
-            debug,
-        }
+    pub(super) fn new(vault: Rc<Vault>, own: bool, debug: bool) -> Self {
+        Self { vault, own, debug }
     }
 
     /// Writes one line. A logger that throws loses it.
     pub(crate) fn write(&self, name: &'static str, level: LogLevel, text: &str) {
-        if self.factory.is_none() && level == LogLevel::Debug && !self.debug {
+        if !self.own && level == LogLevel::Debug && !self.debug {
             return;
         }
         with_scope(|scope| {
@@ -40,9 +39,9 @@ impl Log {
                 LogLevel::Warn => "warn",
                 LogLevel::Error => "error",
             };
-            if let Some(factory) = &self.factory {
-                if let Some(logger) = self.logger(scope, factory, name) {
-                    drop(logger.get(scope).call_method(method, &[scope.string(text)]));
+            if self.own {
+                if let Some(logger) = self.logger(scope, name) {
+                    drop(logger.call_method(method, &[scope.string(text)]));
                 }
             } else if let Ok(console) = scope.global().get("console") {
                 drop(console.call_method(method, &[scope.string(&format!("[{name}] {text}"))]));
@@ -50,16 +49,16 @@ impl Log {
         });
     }
 
-    fn logger(&self, scope: Scope<'_>, factory: &JsRef, name: &'static str) -> Option<JsRef> {
-        if let Some(logger) = self.made.borrow().get(name) {
-            return Some(logger.clone());
+    /// The logger of this name: the caller is asked for it once.
+    fn logger<'s>(&self, scope: Scope<'s>, name: &str) -> Option<Value<'s>> {
+        let kept = format!("{LOGGER} {name}");
+        let made = self.vault.get(scope, &kept);
+        if !made.is_undefined() {
+            return Some(made);
         }
-        let logger = factory
-            .get(scope)
-            .call(scope.undefined(), &[scope.string(name)])
-            .ok()?;
-        let logger = JsRef::new(logger)?;
-        self.made.borrow_mut().insert(name, logger.clone());
+        let factory = self.vault.get(scope, LOGGER);
+        let logger = factory.call(scope.undefined(), &[scope.string(name)]).ok()?;
+        self.vault.put(&kept, logger);
         Some(logger)
     }
 }

@@ -13,11 +13,13 @@ mod registry;
 mod render_semaphore;
 mod snapshot;
 mod tab;
+mod vault;
 mod world;
 
 use std::rc::Rc;
 
-use napi::Env;
+use napi::bindgen_prelude::This;
+use napi::{Env, JsValue};
 use napi_derive::napi;
 
 use super::js::{JsRef, Scope, Thrown, Value};
@@ -31,7 +33,8 @@ pub(crate) use page_log::PageLog;
 pub(crate) use render_semaphore::failure_of;
 pub(crate) use snapshot::read_location;
 pub(crate) use tab::TabInfo;
-pub(crate) use world::PageDriver;
+pub(crate) use vault::Vault;
+pub(crate) use world::{MANAGER, PageDriver};
 
 /// A pool of warm pages.
 #[napi]
@@ -43,9 +46,10 @@ pub struct PagePool {
 impl PagePool {
     /// Reads its options and the environment, and starts nothing.
     #[napi(constructor, catch_unwind, ts_args_type = "options: PagePoolOptions")]
-    pub fn new(env: Env, options: Value<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, this: This<'_>, options: Value<'_>) -> napi::Result<Self> {
         let scope = Scope::of(&env);
-        let core = world::build(scope, options).map_err(|thrown| thrown.into_napi(scope))?;
+        let core = world::build(scope, Value::from_raw(scope, this.raw()), options)
+            .map_err(|thrown| thrown.into_napi(scope))?;
         Ok(Self { core })
     }
 

@@ -1,21 +1,21 @@
 //! The constructor's options, checked.
 
-use super::super::js::{JsRef, Kind, Scope, Thrown, Value};
+use super::super::js::{Kind, Scope, Thrown, Value};
 use crate::pool::PoolOptions;
 
 /// What `new PagePool` was given, as far as it is not the machine's.
-pub(super) struct Options {
+pub(super) struct Options<'s> {
     pub(super) machine: PoolOptions,
     pub(super) server_url: String,
     pub(super) host_url: String,
-    pub(super) browser_manager: JsRef,
-    pub(super) render_semaphore: Option<JsRef>,
-    pub(super) on_affinity_disposed: Option<JsRef>,
-    pub(super) logger: Option<JsRef>,
+    pub(super) browser_manager: Value<'s>,
+    pub(super) render_semaphore: Option<Value<'s>>,
+    pub(super) on_affinity_disposed: Option<Value<'s>>,
+    pub(super) logger: Option<Value<'s>>,
 }
 
-impl Options {
-    pub(super) fn read(options: Value<'_>) -> Result<Self, Thrown> {
+impl<'s> Options<'s> {
+    pub(super) fn read(options: Value<'s>) -> Result<Self, Thrown> {
         if !options.is_object() {
             return Err(invalid(options, "options", "an object"));
         }
@@ -44,19 +44,16 @@ impl Options {
         if !manager.is_object() || !manager.get("getBrowser")?.is_function() {
             return Err(invalid(manager, "options.browserManager", expected));
         }
-        let browser_manager =
-            JsRef::new(manager).ok_or_else(|| invalid(manager, "options.browserManager", expected))?;
         let render_semaphore = object_with(options, "renderSemaphore", "acquire")?;
         if let Some(semaphore) = &render_semaphore {
             machine.has_semaphore = true;
-            let semaphore = semaphore.get(options.scope());
             machine.semaphore_can_grow = semaphore.get("setCapacity")?.is_function();
         }
         Ok(Self {
             machine,
             server_url,
             host_url,
-            browser_manager,
+            browser_manager: manager,
             render_semaphore,
             on_affinity_disposed: function(options, "onAffinityDisposed")?,
             logger: logger(options)?,
@@ -123,23 +120,23 @@ fn url(options: Value<'_>, name: &str) -> Result<String, Thrown> {
         .ok_or_else(|| invalid(value, &format!("options.{name}"), "a URL"))
 }
 
-fn function(options: Value<'_>, name: &str) -> Result<Option<JsRef>, Thrown> {
+fn function<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown> {
     let Some(value) = given(options, name)? else {
         return Ok(None);
     };
     if value.is_function() {
-        Ok(JsRef::new(value))
+        Ok(Some(value))
     } else {
         Err(invalid(value, &format!("options.{name}"), "a function"))
     }
 }
 
-fn object_with(options: Value<'_>, name: &str, method: &str) -> Result<Option<JsRef>, Thrown> {
+fn object_with<'s>(options: Value<'s>, name: &str, method: &str) -> Result<Option<Value<'s>>, Thrown> {
     let Some(value) = given(options, name)? else {
         return Ok(None);
     };
     if value.is_object() && value.get(method)?.is_function() {
-        Ok(JsRef::new(value))
+        Ok(Some(value))
     } else {
         Err(invalid(
             value,
@@ -150,12 +147,12 @@ fn object_with(options: Value<'_>, name: &str, method: &str) -> Result<Option<Js
 }
 
 /// `undefined` and the console itself stand for the console as it is at each line.
-fn logger(options: Value<'_>) -> Result<Option<JsRef>, Thrown> {
+fn logger<'s>(options: Value<'s>) -> Result<Option<Value<'s>>, Thrown> {
     let Some(value) = given(options, "logger")? else {
         return Ok(None);
     };
     if value.is_function() {
-        return Ok(JsRef::new(value));
+        return Ok(Some(value));
     }
     if value.strict_equals(options.scope().global().get("console")?) {
         return Ok(None);

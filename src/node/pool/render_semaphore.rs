@@ -7,12 +7,16 @@ use std::rc::{Rc, Weak};
 use super::super::js::{JsRef, Scope, Thrown, Value, settled, spawn_local, with_scope};
 use super::super::loader;
 use super::super::semaphore::{AsyncSemaphore, ForeignPermit, SharedSemaphore};
+use super::vault::Vault;
 use crate::pool::{Event, Failure, FailureKind, Priority, RequestId};
 use crate::runtime::semaphore::{Acquired, Ticket};
 
+/// Its name in the vault.
+const SEMAPHORE: &str = "renderSemaphore";
+
 /// Takes permits for requests and gives them back.
 pub(super) struct RenderSemaphore {
-    object: JsRef,
+    vault: Rc<Vault>,
     /// The core of `object` where that is one of ours.
     ours: Option<Rc<SharedSemaphore>>,
     waiting: RefCell<HashMap<RequestId, Option<Ticket>>>,
@@ -38,9 +42,10 @@ impl Permit {
 
 impl RenderSemaphore {
     /// `report` hands outcomes to the pool.
-    pub(super) fn new(object: Value<'_>, kept: JsRef, report: impl Fn(Event) + 'static) -> Rc<Self> {
+    pub(super) fn new(object: Value<'_>, vault: Rc<Vault>, report: impl Fn(Event) + 'static) -> Rc<Self> {
+        vault.put(SEMAPHORE, object);
         Rc::new(Self {
-            object: kept,
+            vault,
             ours: AsyncSemaphore::of(object),
             waiting: RefCell::default(),
             held: RefCell::default(),
@@ -68,12 +73,16 @@ impl RenderSemaphore {
     }
 
     fn number(&self, scope: Scope<'_>, name: &str) -> Option<f64> {
-        self.object.get(scope).get(name).ok().and_then(Value::as_f64)
+        self.vault
+            .get(scope, SEMAPHORE)
+            .get(name)
+            .ok()
+            .and_then(Value::as_f64)
     }
 
     /// Calls `setCapacity`, where there is one.
     pub(super) fn set_capacity(&self, scope: Scope<'_>, capacity: u32) -> Result<(), Thrown> {
-        let object = self.object.get(scope);
+        let object = self.vault.get(scope, SEMAPHORE);
         if object.get("setCapacity")?.is_function() {
             object.call_method("setCapacity", &[scope.number(f64::from(capacity))])?;
         }
@@ -88,7 +97,7 @@ impl RenderSemaphore {
         priority: Priority,
         signal: Option<&JsRef>,
     ) {
-        let object = self.object.get(scope);
+        let object = self.vault.get(scope, SEMAPHORE);
         let method = match object.get("acquire") {
             Ok(method) => method,
             Err(thrown) => return self.fail(request, thrown),

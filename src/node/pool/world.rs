@@ -14,13 +14,14 @@ use super::chromium::{self, ChromeParts};
 use super::errors;
 use super::lease;
 use super::liveness::{Liveness, PendingPromise, Work};
-use super::log::{Log, POOL_LOG};
+use super::log::{LOGGER, Log, POOL_LOG};
 use super::manager;
 use super::options::{Options, environment};
 use super::page_log::PageLog;
 use super::registry;
 use super::render_semaphore::RenderSemaphore;
 use super::tab::TabInfo;
+use super::vault::Vault;
 use crate::driver::chromium::DriverOptions;
 use crate::driver::host::{self, HostParts};
 use crate::pool::{
@@ -31,6 +32,10 @@ use crate::runtime::{Effects, Runtime};
 
 /// Chrome makes standbys side by side; more at a time than this makes each slower.
 const CHROME_STANDBYS_AT_A_TIME: u32 = 4;
+
+/// Their names in the vault.
+pub(crate) const MANAGER: &str = "browserManager";
+const CALLBACK: &str = "onAffinityDisposed";
 
 /// A pool in Node.
 pub(crate) type Core = Runtime<World>;
@@ -84,7 +89,7 @@ pub(crate) struct World {
     /// Whether the pool can expand at all, so that the semaphore is asked whether it is full.
     pub(super) dynamic: bool,
     pub(super) server_url: RefCell<String>,
-    pub(super) on_affinity_disposed: Option<JsRef>,
+    pub(super) vault: Rc<Vault>,
     pub(super) requests: RefCell<HashMap<RequestId, Request>>,
     pub(super) calls: RefCell<HashMap<TicketId, Call>>,
     pub(super) tabs: RefCell<HashMap<TabId, Rc<TabInfo>>>,
@@ -199,12 +204,12 @@ impl World {
     }
 
     fn affinity_disposed(&self, affinity: &AffinityKey) {
-        let Some(callback) = &self.on_affinity_disposed else {
-            return;
-        };
         let thrown = with_scope(|scope| {
-            let key = scope.string(affinity.as_str());
-            let returned = callback.get(scope).call(scope.undefined(), &[key]);
+            let callback = self.vault.get(scope, CALLBACK);
+            if callback.is_undefined() {
+                return None;
+            }
+            let returned = callback.call(scope.undefined(), &[scope.string(affinity.as_str())]);
             match returned {
                 // An async callback that rejects is no unhandled rejection of ours.
                 Ok(value) => {
@@ -231,9 +236,9 @@ impl Drop for World {
 }
 
 /// `new PagePool(options)`.
-pub(super) fn build(scope: Scope<'_>, options: Value<'_>) -> Result<Rc<Core>, Thrown> {
+pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> Result<Rc<Core>, Thrown> {
     let mut options = Options::read(options)?;
-    let native = BrowserManager::of(options.browser_manager.get(scope));
+    let native = BrowserManager::of(options.browser_manager);
     if native.is_some() {
         options.machine.standby_concurrency = CHROME_STANDBYS_AT_A_TIME;
         options.machine.escalate_page_close = true;
@@ -243,7 +248,14 @@ pub(super) fn build(scope: Scope<'_>, options: Value<'_>) -> Result<Rc<Core>, Th
     let (config, notices) = Config::resolve(&options.machine, &|name| environment(scope, name));
     // A logger decides itself what it drops.
     let debug = options.logger.is_some() || environment(scope, "PAGEPOOL_LOG").as_deref() == Some("debug");
-    let log = Rc::new(Log::new(options.logger, debug));
+    let vault = Vault::of(owner)?;
+    vault.put(MANAGER, options.browser_manager);
+    for (name, object) in [(LOGGER, options.logger), (CALLBACK, options.on_affinity_disposed)] {
+        if let Some(object) = object {
+            vault.put(name, object);
+        }
+    }
+    let log = Rc::new(Log::new(Rc::clone(&vault), options.logger.is_some(), debug));
     for (level, message) in &notices {
         log.write(POOL_LOG, *level, message);
     }
@@ -268,10 +280,9 @@ pub(super) fn build(scope: Scope<'_>, options: Value<'_>) -> Result<Rc<Core>, Th
                 }
             }
         };
-        let semaphore = options.render_semaphore.map(|kept| {
-            let object = kept.get(scope);
-            RenderSemaphore::new(object, kept, report(me))
-        });
+        let semaphore = options
+            .render_semaphore
+            .map(|object| RenderSemaphore::new(object, Rc::clone(&vault), report(me)));
         let driver = match native {
             Some(manager) => chromium::driver(ChromeParts {
                 pool: id,
@@ -287,7 +298,7 @@ pub(super) fn build(scope: Scope<'_>, options: Value<'_>) -> Result<Rc<Core>, Th
                 debug,
             }),
             None => host::driver(HostParts {
-                manager: options.browser_manager,
+                vault: Rc::clone(&vault),
                 standby_url,
                 standby_timeout_ms,
                 page_log: Rc::clone(&page_log),
@@ -306,7 +317,7 @@ pub(super) fn build(scope: Scope<'_>, options: Value<'_>) -> Result<Rc<Core>, Th
             semaphore,
             dynamic,
             server_url: RefCell::new(options.server_url),
-            on_affinity_disposed: options.on_affinity_disposed,
+            vault,
             requests: RefCell::default(),
             calls: RefCell::default(),
             tabs: RefCell::default(),
@@ -420,6 +431,10 @@ impl Effects for World {
     }
 
     fn wake_at(&self, deadline_ms: Option<u64>) {
+        let idle = self.requests.borrow().is_empty()
+            && self.calls.borrow().is_empty()
+            && self.tabs.borrow().is_empty();
+        with_scope(|scope| self.vault.hold(scope, !idle));
         let mut timer = self.timer.borrow_mut();
         let Some(deadline_ms) = deadline_ms else {
             timer.take();
