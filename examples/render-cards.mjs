@@ -311,7 +311,8 @@ async function run(options) {
       .sort((a, b) => a.file.localeCompare(b.file))
       .map(({ card, file }) => ({ label: `${card.tenant}/${card.number}  ${card.title}`, file }));
     await writeFile(join(directory, 'index.html'), gallery(pictures));
-    const shown = relative(process.cwd(), directory) || '.';
+    const near = relative(process.cwd(), directory) || '.';
+    const shown = near.startsWith('..') ? directory : near;
     process.stdout.write(`\n${summary(outcomes, options)}\n\n${heading('recovered')}\n`);
     for (const line of recovered(outcomes)) process.stdout.write(`  ${line}\n`);
     process.stdout.write(
