@@ -30,3 +30,412 @@ export declare class ProtocolError extends Error {
 /** The page was closed, or its Chrome went away, before it answered. */
 export declare class TargetCloseError extends ProtocolError {}
 
+/** What a lease is for: `'file'` renders can wait on the others of their affinity. */
+export type QueueKind = 'file' | 'module' | 'command'
+
+/** Where lines of the log go. */
+export interface Logger {
+  debug(...parts: unknown[]): void
+  info(...parts: unknown[]): void
+  warn(...parts: unknown[]): void
+  error(...parts: unknown[]): void
+}
+
+/** Whoever has a browser in puppeteer's shape: this package's `BrowserManager`, or one of the caller's. */
+export interface BrowserManagerLike {
+  getBrowser(): unknown
+  cleanupUserDataDirs(): unknown
+}
+
+/** A cap on concurrent leases: this package's `AsyncSemaphore`, or one of the caller's. */
+export interface RenderSemaphore {
+  acquire(signal?: AbortSignal, priority?: number): Promise<() => void>
+  setCapacity?(capacity: number): void
+  readonly capacity?: number
+  readonly inUseCount?: number
+  readonly pendingCount?: number
+}
+
+/** What `new PagePool` takes. */
+export interface PagePoolOptions {
+  /** Pages when the environment sets no envelope: an integer from 1. */
+  maxPages: number
+  /** This server's URL, told to the prerender manager. */
+  serverURL: string
+  /** Whose browser pages are made in. */
+  browserManager: BrowserManagerLike
+  /** The origin of the host app. */
+  boxelHostURL: string
+  /** The budget of a standby's navigation, and again of its readiness. Default: 30000. */
+  standbyTimeoutMs?: number | undefined
+  /** The cap on concurrent leases of every kind. Default: none. */
+  renderSemaphore?: RenderSemaphore | undefined
+  /** No standbys are made while any tab is bound to an affinity. Default: false. */
+  disableStandbyRefill?: boolean | undefined
+  /** Told after every teardown. Default: nobody is. */
+  onAffinityDisposed?: ((affinityKey: string) => void) | undefined
+  /** No cap on concurrent `file` leases of an affinity. Default: false. */
+  disableFileAdmission?: boolean | undefined
+  /** How often contraction is considered. Default: the contraction threshold. */
+  contractionTickMs?: number | undefined
+  /** How long a used tab may take to answer before it is handed out again; 0: not asked. Default: 3000. */
+  tabHealthProbeMs?: number | undefined
+  /** Whether a tab may move to another affinity with its storage. Default: false. */
+  allowTabMigration?: boolean | undefined
+  /** How long a page or context may take to close before the next, harder step. Default: 5000. */
+  closeTimeoutMs?: number | undefined
+  /** Makes a logger for a name. Default: `console`. */
+  logger?: ((name: string) => Logger) | Console | undefined
+}
+
+/** How `getPage` waits. */
+export interface GetPageOptions {
+  /** Ends the wait wherever it is. */
+  signal?: AbortSignal | undefined
+  /** Highest first. Default: 0. */
+  priority?: number | undefined
+}
+
+/** How `disposeAffinity` goes about it. */
+export interface DisposeAffinityOptions {
+  /** Resolve when everything has closed, and not at once. Default: true. */
+  awaitIdle?: boolean | undefined
+  /** Keep what its pages said. Default: false. */
+  retainConsoleErrors?: boolean | undefined
+  /** Keep its context without a page, for the next visit. Default: false. */
+  retainSharedContext?: boolean | undefined
+}
+
+/** Where a request's time went, in whole milliseconds. */
+export interface LeaseWaits {
+  semaphoreMs: number
+  admissionMs: number
+  tabQueueMs: number
+  tabStartupMs: number
+  tabProbeMs: number
+}
+
+/** The right to use one page until `release()`. */
+export interface Lease {
+  page: Page
+  /** Stays with the page for life. */
+  pageId: string
+  /** Whether the page was warm for the affinity before. */
+  reused: boolean
+  /** From the call to the lease. */
+  launchMs: number
+  waits: LeaseWaits
+  /** Gives everything back, at once; a second call does nothing. */
+  release: () => void
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** One affinity for whoever looks for an idle one. */
+export interface AffinityVacancy {
+  idle: boolean
+  tabCount: number
+  /** The highest priority that waits, where somebody does. */
+  maxPendingPriority?: number
+}
+
+/** One affinity's queues. */
+export interface AffinityQueueDepth {
+  affinityKey: string
+  tabCount: number
+  pendingTotal: number
+  maxPending: number
+  idle: boolean
+  byQueue: Record<QueueKind, number>
+  admission: { pending: number; cap: number }
+  tabQueuedByPriority: Record<string, number>
+  admissionQueuedByPriority: Record<string, number>
+}
+
+/** How many hold and wait for what. */
+export interface QueueDepthSnapshot {
+  totalTabs: number
+  totalPending: number
+  affinities: AffinityQueueDepth[]
+}
+
+/** The ledger of shared contexts. */
+export interface SharedContextSnapshot {
+  cap: number
+  entries: { affinityKey: string; pageCount: number; lastUsedAt: number; closing: boolean }[]
+}
+
+/** A place in a script. */
+export interface ConsoleErrorLocation {
+  url?: string
+  lineNumber?: number
+  columnNumber?: number
+}
+
+/** An error that a page logged or threw. */
+export interface ConsoleErrorEntry {
+  type: string
+  text: string
+  location?: ConsoleErrorLocation
+  stackFrames?: ConsoleErrorLocation[]
+  source?: 'console' | 'exception'
+  /** V8 took it back: its promise was handled after all. */
+  revoked?: boolean
+}
+
+/** A request that has not ended. */
+export interface PendingNetworkRequest {
+  url: string
+  method: string
+  startedAt: number
+  resourceType?: string
+}
+
+export interface PagePool {
+  /** The same as `closeAll()`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What `new BrowserManager` takes. */
+export interface BrowserManagerOptions {
+  /** The Chrome to use. Default: searched for. */
+  executablePath?: string | undefined
+  /** `'shell'` or `true`: the headless shell where there is one; `'new'`: full Chrome without windows; `false`: with them. */
+  headless?: 'shell' | 'new' | boolean | undefined
+  /** Appended to Chrome's command line. */
+  args?: string[] | undefined
+  /** Run without Chrome's sandbox. Default: only for root. */
+  noSandbox?: boolean | undefined
+  /** Where profiles are made. Default: the directory for temporary files. */
+  profileParent?: string | undefined
+  /** A running browser to connect to instead of starting one. */
+  browserWSEndpoint?: string | undefined
+  /** Also open a port, so that others can connect. Default: false. */
+  debuggingPort?: boolean | undefined
+  /** How long Chrome may take to start. Default: 30000. */
+  launchTimeoutMs?: number | undefined
+}
+
+type Listener = (...args: any[]) => void
+
+/** Listeners by event. */
+export interface EventSource {
+  on(event: string, listener: Listener): this
+  once(event: string, listener: Listener): this
+  off(event: string, listener?: Listener): this
+  removeAllListeners(event?: string): this
+  listenerCount(event: string): number
+}
+
+type Unwrapped<A extends unknown[]> = { [I in keyof A]: A[I] extends JSHandle<infer T> ? T : A[I] }
+
+/** Runs code in a page. Arguments and results are values, handles stand for their objects. */
+export interface Evaluates {
+  evaluate<R, A extends unknown[]>(fn: (...args: Unwrapped<A>) => R, ...args: A): Promise<Awaited<R>>
+  evaluate(expression: string): Promise<any>
+  evaluateHandle<R, A extends unknown[]>(fn: (...args: Unwrapped<A>) => R, ...args: A): Promise<JSHandle<Awaited<R>>>
+  evaluateHandle(expression: string): Promise<JSHandle<any>>
+}
+
+/** Finds elements by selector. */
+export interface Queries {
+  $(selector: string): Promise<ElementHandle | null>
+  $$(selector: string): Promise<ElementHandle[]>
+  $eval<R, A extends unknown[]>(selector: string, fn: (element: Element, ...args: Unwrapped<A>) => R, ...args: A): Promise<Awaited<R>>
+  $$eval<R, A extends unknown[]>(selector: string, fn: (elements: Element[], ...args: Unwrapped<A>) => R, ...args: A): Promise<Awaited<R>>
+  waitForSelector(selector: string, options?: WaitForSelectorOptions): Promise<ElementHandle | null>
+}
+
+/** An object that stayed in its page. */
+export interface JSHandle<T = unknown> {
+  evaluate<R, A extends unknown[]>(fn: (object: T, ...args: Unwrapped<A>) => R, ...args: A): Promise<Awaited<R>>
+  evaluateHandle<R, A extends unknown[]>(fn: (object: T, ...args: Unwrapped<A>) => R, ...args: A): Promise<JSHandle<Awaited<R>>>
+  getProperty(name: string): Promise<JSHandle<any>>
+  getProperties(): Promise<Map<string, JSHandle<any>>>
+  jsonValue(): Promise<T>
+  asElement(): ElementHandle | null
+  dispose(): Promise<void>
+  readonly disposed: boolean
+  remoteObject(): object
+  toString(): string
+}
+
+/** An element that stayed in its page. */
+export interface ElementHandle extends JSHandle<Element>, Queries {
+  readonly frame: Frame
+}
+
+export interface WaitOptions {
+  /** Milliseconds; 0: no limit. Default: the page's. */
+  timeout?: number
+  signal?: AbortSignal
+}
+
+export interface WaitForFunctionOptions extends WaitOptions {
+  /** Default: `'raf'`. */
+  polling?: 'raf' | 'mutation' | number
+}
+
+export interface WaitForSelectorOptions extends WaitOptions {
+  visible?: boolean
+  hidden?: boolean
+}
+
+export type LifecycleEvent = 'load' | 'domcontentloaded' | 'networkidle0' | 'networkidle2'
+
+export interface NavigationOptions extends WaitOptions {
+  /** Default: `'load'`. */
+  waitUntil?: LifecycleEvent | LifecycleEvent[]
+}
+
+export interface GotoOptions extends NavigationOptions {
+  referer?: string
+  referrerPolicy?: string
+}
+
+/** Goes somewhere, and waits. */
+export interface Navigates {
+  goto(url: string, options?: GotoOptions): Promise<HTTPResponse | null>
+  setContent(html: string, options?: NavigationOptions): Promise<void>
+  waitForNavigation(options?: NavigationOptions): Promise<HTTPResponse | null>
+  waitForFunction<R, A extends unknown[]>(fn: ((...args: Unwrapped<A>) => R) | string, options?: WaitForFunctionOptions, ...args: A): Promise<JSHandle<any>>
+  content(): Promise<string>
+  title(): Promise<string>
+  url(): string
+}
+
+/** A frame of a page. */
+export interface Frame extends Evaluates, Queries, Navigates {
+  name(): string
+  page(): Page
+  parentFrame(): Frame | null
+  childFrames(): Frame[]
+  isDetached(): boolean
+  readonly detached: boolean
+}
+
+export interface ScreenshotOptions {
+  /** Default: by the path's ending, else `'png'`. */
+  type?: 'png' | 'jpeg' | 'webp'
+  /** 0 to 100, not for PNG. */
+  quality?: number
+  /** Also written there. */
+  path?: string
+  fullPage?: boolean
+  clip?: { x: number; y: number; width: number; height: number; scale?: number }
+  omitBackground?: boolean
+  captureBeyondViewport?: boolean
+  fromSurface?: boolean
+  optimizeForSpeed?: boolean
+  encoding?: 'binary' | 'base64'
+}
+
+/** One page, in puppeteer's shape. */
+export interface Page extends EventSource, Evaluates, Queries, Navigates {
+  reload(options?: NavigationOptions): Promise<HTTPResponse | null>
+  goBack(options?: NavigationOptions): Promise<HTTPResponse | null>
+  goForward(options?: NavigationOptions): Promise<HTTPResponse | null>
+  evaluateOnNewDocument<A extends unknown[]>(fn: ((...args: A) => unknown) | string, ...args: A): Promise<{ identifier: string }>
+  removeScriptToEvaluateOnNewDocument(identifier: string): Promise<void>
+  screenshot(options: ScreenshotOptions & { encoding: 'base64' }): Promise<string>
+  screenshot(options?: ScreenshotOptions): Promise<Uint8Array>
+  createCDPSession(): Promise<CDPSession>
+  bringToFront(): Promise<void>
+  close(options?: { runBeforeUnload?: boolean }): Promise<void>
+  isClosed(): boolean
+  mainFrame(): Frame
+  frames(): Frame[]
+  browser(): Browser
+  browserContext(): BrowserContext
+  setDefaultTimeout(ms: number): void
+  setDefaultNavigationTimeout(ms: number): void
+  getDefaultTimeout(): number
+  getDefaultNavigationTimeout(): number
+}
+
+/** A BrowserContext. */
+export interface BrowserContext extends EventSource {
+  readonly id: string | undefined
+  readonly closed: boolean
+  newPage(): Promise<Page>
+  pages(): Promise<Page[]>
+  browser(): Browser
+  close(): Promise<void>
+}
+
+/** A running Chrome. */
+export interface Browser extends EventSource {
+  createBrowserContext(): Promise<BrowserContext>
+  defaultBrowserContext(): BrowserContext
+  browserContexts(): BrowserContext[]
+  newPage(): Promise<Page>
+  pages(): Promise<Page[]>
+  version(): Promise<string>
+  userAgent(): Promise<string>
+  /** Empty where no port is open. */
+  wsEndpoint(): string
+  process(): { pid: number } | null
+  isConnected(): boolean
+  readonly connected: boolean
+  close(): Promise<void>
+}
+
+/** What a page said to its console. */
+export interface ConsoleMessage {
+  type(): string
+  text(): string
+  args(): JSHandle[]
+  location(): ConsoleErrorLocation
+  stackTrace(): ConsoleErrorLocation[]
+}
+
+/** `alert`, `confirm`, `prompt` or `beforeunload`. */
+export interface Dialog {
+  type(): string
+  message(): string
+  defaultValue(): string
+  accept(text?: string): Promise<void>
+  dismiss(): Promise<void>
+}
+
+/** A request of a page. */
+export interface HTTPRequest {
+  readonly id: string
+  url(): string
+  method(): string
+  headers(): Record<string, string>
+  resourceType(): string
+  isNavigationRequest(): boolean
+  postData(): string | undefined
+  hasPostData(): boolean
+  fetchPostData(): Promise<string | undefined>
+  response(): HTTPResponse | null
+  failure(): { errorText: string } | null
+  redirectChain(): HTTPRequest[]
+  frame(): Frame | null
+}
+
+/** An answer to a request. */
+export interface HTTPResponse {
+  status(): number
+  statusText(): string
+  ok(): boolean
+  url(): string
+  headers(): Record<string, string>
+  request(): HTTPRequest
+  fromCache(): boolean
+  fromServiceWorker(): boolean
+  remoteAddress(): { ip?: string; port?: number }
+  buffer(): Promise<Uint8Array>
+  content(): Promise<Uint8Array>
+  text(): Promise<string>
+  json(): Promise<any>
+}
+
+/** Chrome's protocol, untyped, on a session of its own. */
+export interface CDPSession extends EventSource {
+  send(method: string, params?: object): Promise<any>
+  detach(): Promise<void>
+  id(): string
+  readonly detached: boolean
+}
+
