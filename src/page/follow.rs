@@ -22,7 +22,7 @@ use super::network::NetworkEvent;
 use super::page::Page;
 
 /// What an event of Chrome does.
-type Handle = fn(&Page, &Session, &RawValue);
+pub(super) type Handle = fn(&Page, &Session, &RawValue);
 
 /// Nobody hears the console: how many messages before their objects are let go.
 const UNHEARD_BATCH: u32 = 256;
@@ -65,7 +65,7 @@ impl Page {
         self.listen_to(session, &events);
     }
 
-    fn listen_to(&self, session: &Session, events: &[(&'static str, Handle)]) {
+    pub(super) fn listen_to(&self, session: &Session, events: &[(&'static str, Handle)]) {
         let mut listeners = Vec::with_capacity(events.len());
         for (method, handle) in events {
             let (weak, session_of, handle) = (Arc::downgrade(&self.0), session.clone(), *handle);
@@ -83,7 +83,10 @@ impl Page {
             session,
             &[
                 ("Network.requestWillBeSent", |page, session, params| {
-                    if page.follows_network() || is_document(params) {
+                    if page.is_intercepting() {
+                        let events = page.lock().tracker.will_be_intercepted(session, params);
+                        page.network_events(events);
+                    } else if page.follows_network() || is_document(params) {
                         let events = page.lock().tracker.will_be_sent(session, params, None);
                         page.network_events(events);
                     }
@@ -91,8 +94,8 @@ impl Page {
                 ("Network.requestWillBeSentExtraInfo", |page, _, params| {
                     page.lock().tracker.request_extra_info(params);
                 }),
-                ("Network.requestServedFromCache", |page, _, params| {
-                    let events = page.lock().tracker.served_from_cache(params);
+                ("Network.requestServedFromCache", |page, session, params| {
+                    let events = page.lock().tracker.served_from_cache(session, params);
                     page.network_events(events);
                 }),
                 ("Network.responseReceived", |page, _, params| {
@@ -114,6 +117,10 @@ impl Page {
             ],
         );
         session.call("Network.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
+        self.observe_interception(session);
+        for call in self.lock_settings().apply_network(session) {
+            drop(call);
+        }
     }
 
     /// Whether every request is followed, or only those of documents.
@@ -121,7 +128,7 @@ impl Page {
         self.0.hub.wants_any(NETWORK)
     }
 
-    fn network_events(&self, events: Vec<NetworkEvent>) {
+    pub(super) fn network_events(&self, events: Vec<NetworkEvent>) {
         for event in events {
             if let NetworkEvent::Request(request) = &event {
                 request.set_page(self);
@@ -422,6 +429,7 @@ impl Page {
         for call in self.set_up(&child) {
             drop(call);
         }
+        self.observe_bindings(&child);
         if self.0.network_enabled.load(Ordering::Acquire) {
             self.observe_network(&child);
         }

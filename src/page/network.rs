@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::cdp::Session;
 
+use super::intercept::Paused;
 use super::request::{Body, RawResponse, Request, RequestWillBeSent, Response, ResponseExtraInfo};
 
 /// What happened to a request.
@@ -66,7 +67,10 @@ pub(super) struct Tracker {
     request_extra: HashMap<String, VecDeque<Box<RawValue>>>,
     response_extra: HashMap<String, VecDeque<Box<RawValue>>>,
     held: HashMap<String, Held>,
-    held_redirects: HashMap<String, (Box<RawValue>, Option<Box<str>>)>,
+    held_redirects: HashMap<String, (Box<RawValue>, Option<Paused>)>,
+    /// Requests and their interceptions that wait for each other.
+    pub(super) sent: HashMap<String, Box<RawValue>>,
+    pub(super) paused: HashMap<String, Paused>,
 }
 
 impl Tracker {
@@ -78,7 +82,7 @@ impl Tracker {
         &mut self,
         session: &Session,
         params: &RawValue,
-        interception: Option<&str>,
+        interception: Option<&Paused>,
     ) -> Vec<NetworkEvent> {
         let mut events = Vec::new();
         let Some(event) = parse::<RequestWillBeSent<'_>>(params) else {
@@ -91,7 +95,7 @@ impl Tracker {
             if event.redirect_has_extra_info {
                 extra = take_extra(&mut self.response_extra, id);
                 if extra.is_none() {
-                    let held = (params.to_owned(), interception.map(Into::into));
+                    let held = (params.to_owned(), interception.cloned());
                     self.held_redirects.insert(id.to_owned(), held);
                     return events;
                 }
@@ -126,15 +130,22 @@ impl Tracker {
         }
     }
 
-    pub fn served_from_cache(&mut self, params: &RawValue) -> Vec<NetworkEvent> {
-        let request = request_id(params).and_then(|id| self.requests.get(id.as_ref()).cloned());
-        request
-            .map(|request| {
-                request.set_from_memory_cache();
-                NetworkEvent::ServedFromCache(request)
-            })
-            .into_iter()
-            .collect()
+    pub fn served_from_cache(&mut self, session: &Session, params: &RawValue) -> Vec<NetworkEvent> {
+        let mut events = Vec::new();
+        let Some(id) = request_id(params) else {
+            return events;
+        };
+        // The memory cache answers without an interception.
+        if !self.requests.contains_key(id.as_ref())
+            && let Some(sent) = self.sent.remove(id.as_ref())
+        {
+            events = self.will_be_sent(session, &sent, None);
+        }
+        if let Some(request) = self.requests.get(id.as_ref()) {
+            request.set_from_memory_cache();
+            events.push(NetworkEvent::ServedFromCache(Arc::clone(request)));
+        }
+        events
     }
 
     pub fn response_received(&mut self, params: &RawValue) -> Vec<NetworkEvent> {
@@ -175,7 +186,7 @@ impl Tracker {
                 .entry(id)
                 .or_default()
                 .push_back(params.to_owned());
-            return self.will_be_sent(session, &redirect, interception.as_deref());
+            return self.will_be_sent(session, &redirect, interception.as_ref());
         }
         let Some(held) = self.held.remove(&id) else {
             self.response_extra
@@ -225,6 +236,7 @@ impl Tracker {
 
     fn end(&mut self, id: &str, ending: Ending) -> Option<NetworkEvent> {
         let request = self.requests.remove(id)?;
+        self.sent.remove(id);
         self.request_extra.remove(id);
         self.response_extra.remove(id);
         request.set_body(Body::Loaded);
@@ -253,7 +265,7 @@ fn take_extra<T: DeserializeOwned>(
 }
 
 /// The event's `requestId`, which Chrome writes first: found without parsing the rest.
-fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
+pub(super) fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Id<'a> {
@@ -267,7 +279,7 @@ fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
     serde_json::from_str(params.get())
         .inspect_err(|error| tracing::warn!(%error, "a network event was not understood"))
         .ok()

@@ -11,9 +11,13 @@ use tokio::sync::watch;
 use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Listener, Session};
 
 use super::browser::{Browser, BrowserContext, TargetInfo};
+use super::emulation::Settings;
 use super::events::{Event, EventKind, Hub, Subscription};
+use super::expose::Bindings;
 use super::frame::Frame;
 use super::frame_tree::{FrameId, FrameState, FrameTree};
+use super::input::InputState;
+use super::intercept::Interception;
 use super::lifecycle::{Milestone, Progress, Watcher};
 use super::network::Tracker;
 use super::viewport::Viewport;
@@ -35,6 +39,10 @@ pub(super) struct Inner {
     pub(super) network_enabled: AtomicBool,
     log_enabled: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
+    pub(super) input: Mutex<InputState>,
+    pub(super) settings: Mutex<Settings>,
+    pub(super) interception: Interception,
+    pub(super) bindings: Mutex<Bindings>,
     timeout: Timeouts,
     listeners: Mutex<Vec<Listener>>,
 }
@@ -145,6 +153,10 @@ impl Page {
             network_enabled: AtomicBool::new(false),
             log_enabled: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
+            input: Mutex::default(),
+            settings: Mutex::new(Settings::new(viewport)),
+            interception: Interception::default(),
+            bindings: Mutex::default(),
             timeout: Timeouts {
                 default: AtomicU64::new(DEFAULT_TIMEOUT),
                 navigation: AtomicU64::new(UNSET),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
 use super::frame::Frame;
 use super::frame_tree::FrameId;
+use super::intercept::Paused;
 use super::page::{Page, WeakPage};
 use super::text::Text;
 
@@ -34,6 +36,7 @@ pub struct Request {
     initiator: Option<Box<RawValue>>,
     redirects: Vec<Arc<Request>>,
     interception: Option<Box<str>>,
+    pub(super) handled: AtomicBool,
     headers: Mutex<Headers>,
     answer: OnceLock<Answer>,
     failure: OnceLock<String>,
@@ -132,7 +135,7 @@ impl Request {
         session: &Session,
         event: &RequestWillBeSent<'_>,
         redirects: Vec<Arc<Request>>,
-        interception: Option<&str>,
+        interception: Option<&Paused>,
     ) -> Self {
         let request = &event.request;
         let entries: Vec<u8> = request
@@ -162,7 +165,8 @@ impl Request {
             frame: event.frame_id.as_deref().map(Into::into),
             initiator: event.initiator.map(ToOwned::to_owned),
             redirects,
-            interception: interception.map(Into::into),
+            interception: interception.map(|paused| paused.id.clone()),
+            handled: AtomicBool::new(false),
             headers: Mutex::default(),
             answer: OnceLock::new(),
             failure: OnceLock::new(),
@@ -170,7 +174,47 @@ impl Request {
             page: OnceLock::new(),
         };
         made.update_headers(request.headers.iter());
+        if let Some(paused) = interception {
+            // What the network adds later on, such as `Accept`.
+            made.update_headers(paused.headers.iter());
+        }
         made
+    }
+
+    /// A request that only its interception tells of.
+    pub(super) fn paused(
+        session: &Session,
+        request: &RawRequest<'_>,
+        frame: Option<&str>,
+        kind: Option<&str>,
+        paused: &Paused,
+    ) -> Arc<Self> {
+        let made = Self {
+            session: session.clone(),
+            id: paused.id.to_string(),
+            url: format!(
+                "{}{}",
+                request.url,
+                request.url_fragment.as_deref().unwrap_or_default()
+            ),
+            method: request.method.to_string(),
+            resource_type: kind.unwrap_or("other").to_lowercase(),
+            navigation: false,
+            post_data: request.post_data.clone(),
+            has_post_data: request.has_post_data,
+            frame: frame.map(Into::into),
+            initiator: None,
+            redirects: Vec::new(),
+            interception: Some(paused.id.clone()),
+            handled: AtomicBool::new(false),
+            headers: Mutex::default(),
+            answer: OnceLock::new(),
+            failure: OnceLock::new(),
+            from_memory_cache: OnceLock::new(),
+            page: OnceLock::new(),
+        };
+        made.update_headers(paused.headers.iter());
+        Arc::new(made)
     }
 
     pub(super) fn update_headers<'a>(&self, more: impl Iterator<Item = (&'a String, &'a String)>) {

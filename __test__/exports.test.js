@@ -1,0 +1,132 @@
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const path = require('node:path');
+const { lib, poolModule } = require('./helpers/kit.js');
+
+const root = path.join(__dirname, '..');
+const values = [
+  'PagePool', 'BrowserManager', 'AsyncSemaphore', 'TabQueue', 'PrerenderCancelledError', 'isPrerenderCancellation',
+  'throwIfAborted', 'abortable', 'StandbyTargetNotReadyError', 'getPendingNetworkRequests',
+];
+
+QUnit.module('what the package exports', () => {
+  for (const name of values) {
+    QUnit.test(`require gives ${name}`, (assert) => {
+      assert.strictEqual(typeof lib[name], 'function', `${name} is a function`);
+      assert.strictEqual(lib[name].name, name, `${name} carries its own name`);
+    });
+  }
+
+  QUnit.test('import gives the same by name', (assert) => {
+    const script = `import { ${values.join(', ')} } from 'pagepool';
+      import all from 'pagepool';
+      console.log(JSON.stringify([${values.join(', ')}].map((v) => typeof v)), all.PagePool === PagePool);`;
+    const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', cwd: root });
+    assert.strictEqual(out.trim(), `${JSON.stringify(values.map(() => 'function'))} true`, 'each named import is a function, and the default holds the same');
+  });
+
+  QUnit.test('the same module is one whether required or imported', async (assert) => {
+    const imported = await import('pagepool');
+    for (const name of values) {
+      assert.strictEqual(imported[name], lib[name], `${name} is one object`);
+    }
+  });
+});
+
+QUnit.module('getPendingNetworkRequests', () => {
+  QUnit.test('of something that is no page of a pool is an empty list', async (assert) => {
+    assert.deepEqual(await lib.getPendingNetworkRequests({}), [], 'an unknown object has none in flight');
+  });
+});
+
+poolModule('classes are open', (kit) => {
+  QUnit.test('PagePool can be subclassed, fields and methods work', async (assert) => {
+    class Mine extends lib.PagePool {
+      asked = [];
+
+      async getPage(key, ...rest) {
+        this.asked.push(key);
+        return super.getPage(key, ...rest);
+      }
+    }
+    const { pool } = await kit().warm({ Class: Mine });
+    assert.ok(pool instanceof Mine && pool instanceof lib.PagePool, 'it is both');
+    const lease = await kit().take(pool, 'a');
+    assert.deepEqual(pool.asked, ['a'], 'the override ran');
+    assert.strictEqual(typeof lease.page.evaluate, 'function', 'and super gave a page');
+  });
+
+  QUnit.test('prototype methods are writable, and a patch is used by all instances', async (assert) => {
+    const { pool } = await kit().warm();
+    const original = lib.PagePool.prototype.getPage;
+    const seen = [];
+    try {
+      lib.PagePool.prototype.getPage = function (...args) {
+        seen.push(args.length);
+        return original.apply(this, args);
+      };
+      await kit().visit(pool, 'a');
+      const lease = await pool.getPage('a');
+      lease.release();
+    } finally {
+      lib.PagePool.prototype.getPage = original;
+    }
+    assert.strictEqual(seen.length, 2, 'the patch saw both calls');
+    assert.strictEqual(lib.PagePool.prototype.getPage, original, 'and could be taken back');
+  });
+
+  QUnit.test('every method of the classes is writable and configurable', (assert) => {
+    for (const Class of [lib.PagePool, lib.AsyncSemaphore, lib.TabQueue, lib.BrowserManager]) {
+      for (const name of Object.getOwnPropertyNames(Class.prototype).filter((n) => n !== 'constructor')) {
+        const d = Object.getOwnPropertyDescriptor(Class.prototype, name);
+        if (typeof d.value === 'function') {
+          assert.true(d.writable && d.configurable, `${Class.name}.prototype.${name} can be patched`);
+        }
+      }
+    }
+  });
+
+  QUnit.test('instances are extensible', (assert) => {
+    const { pool, fake } = kit().make();
+    pool.extra = 1;
+    assert.strictEqual(pool.extra, 1, 'a pool takes properties');
+    assert.ok(Object.isExtensible(new lib.AsyncSemaphore(1)) && Object.isExtensible(new lib.TabQueue()), 'so do semaphore and queue');
+    assert.ok(fake, 'made');
+  });
+
+  QUnit.test('getPage.call(pool, key) with one argument works', async (assert) => {
+    const { pool } = await kit().warm();
+    const lease = kit().keep(await lib.PagePool.prototype.getPage.call(pool, 'a'), 'a');
+    assert.false(lease.reused, 'a fresh lease');
+  });
+
+  QUnit.test('one tab always hands out the same page object, which keeps what callers put on it', async (assert) => {
+    const { pool, fake } = await kit().warm();
+    const seen = new WeakMap();
+    const first = await kit().visit(pool, 'a');
+    seen.set(first.page, 1);
+    first.page.evaluate = function mine() {
+      return Promise.resolve('replaced');
+    };
+    const second = await kit().visit(pool, 'a');
+    assert.strictEqual(second.page, first.page, 'the same object');
+    assert.strictEqual(seen.get(second.page), 1, 'found in a WeakMap');
+    assert.strictEqual(await second.page.evaluate(() => 1), 'replaced', 'a replaced method stays');
+    assert.ok(fake.pages.includes(first.page), 'and it is the very object the browser made');
+  });
+
+  QUnit.test('calling the classes without new throws', (assert) => {
+    assert.throws(() => lib.PagePool({}), TypeError, 'PagePool');
+    assert.throws(() => lib.PrerenderCancelledError('x'), TypeError, 'PrerenderCancelledError');
+  });
+
+  QUnit.test('instanceof works across what the pool throws', async (assert) => {
+    const { pool } = await kit().warm();
+    const c = new AbortController();
+    c.abort('gone');
+    await assert.rejects(pool.getPage('a', 'file', { signal: c.signal }),
+      (e) => e instanceof lib.PrerenderCancelledError && e instanceof Error && e.state === 'queued'
+        && e.reason === 'gone' && e.code === 'PRERENDER_CANCELLED' && lib.isPrerenderCancellation(e), 'the exported class');
+  });
+});

@@ -1,0 +1,246 @@
+//! Where an element is on the page.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cdp::CallError;
+
+use super::error::EvaluateError;
+use super::evaluate::Code;
+use super::frame::Frame;
+use super::page::send;
+use super::value::{Argument, RemoteObject, RemoteValue};
+
+/// Why an element has no place.
+#[derive(Debug, thiserror::Error)]
+pub enum ElementError {
+    /// It is no element, or has no size, or cannot be seen.
+    #[error("Node is either not clickable or not an Element")]
+    NotClickable,
+    /// It has left its document.
+    #[error("Node is detached from document")]
+    Detached,
+    /// It is a text node or the like.
+    #[error("Node is not of type HTMLElement")]
+    NotAnElement,
+    /// It could not be looked at.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// The command failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A rectangle in CSS pixels of the page's viewport.
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Rectangle {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// Where the content of a frame begins.
+#[derive(Clone, Copy, Deserialize)]
+struct Corner {
+    x: f64,
+    y: f64,
+}
+
+const CLIENT_RECTS: &str = "element => element instanceof Element ? [...element.getClientRects()].map(
+    ({ x, y, width, height }) => ({ x, y, width, height })) : null";
+
+const BOUNDING_RECT: &str = "element => {
+    if (!(element instanceof Element) || element.getClientRects().length === 0) return null;
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x, y, width, height };
+}";
+
+const CONTENT_CORNER: &str = "element => {
+    if (element.getClientRects().length === 0) return null;
+    const rect = element.getBoundingClientRect();
+    const style = getComputedStyle(element);
+    return {
+        x: rect.left + parseInt(style.paddingLeft, 10) + parseInt(style.borderLeftWidth, 10),
+        y: rect.top + parseInt(style.paddingTop, 10) + parseInt(style.borderTopWidth, 10),
+    };
+}";
+
+const SCROLL_INTO_VIEW: &str = "element => {
+    if (!element.isConnected) return 'detached';
+    if (element.nodeType !== Node.ELEMENT_NODE) return 'node';
+    return null;
+}";
+
+impl Frame {
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        code: &str,
+        element: &RemoteObject,
+    ) -> Result<Option<T>, EvaluateError> {
+        let argument = element
+            .object_id
+            .clone()
+            .map_or(Argument::Undefined, Argument::Object);
+        match self.evaluate(Code::call(code, [argument])).await? {
+            RemoteValue::Json(text) => Ok(serde_json::from_str(&text.to_string_lossy()).ok()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Scrolls the element into view.
+    ///
+    /// # Errors
+    /// Where it is none, or has left its document.
+    pub async fn scroll_into_view(&self, element: &RemoteObject) -> Result<(), ElementError> {
+        let argument = element
+            .object_id
+            .clone()
+            .map_or(Argument::Undefined, Argument::Object);
+        let state = self.evaluate(Code::call(SCROLL_INTO_VIEW, [argument])).await?;
+        match state.into_string().as_deref() {
+            Some("detached") => return Err(ElementError::Detached),
+            Some(_) => return Err(ElementError::NotAnElement),
+            None => {}
+        }
+        let params = json!({ "objectId": element.object_id.as_deref() });
+        // What has no layout has no place to scroll to; whoever needs one says so.
+        let _ = send(&self.session(), "DOM.scrollIntoViewIfNeeded", params).await;
+        Ok(())
+    }
+
+    /// The element that holds the frame, in its parent.
+    ///
+    /// # Errors
+    /// As any command; `None` for the main frame.
+    pub async fn owner(&self) -> Result<Option<(Frame, RemoteObject)>, ElementError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Owner {
+            backend_node_id: i64,
+        }
+        let Some(parent) = self.parent() else {
+            return Ok(None);
+        };
+        let method = "DOM.getFrameOwner";
+        let answer = send(&parent.session(), method, json!({ "frameId": &**self.id() })).await?;
+        let owner: Owner = decode(method, answer.get())?;
+        let object = parent.adopt(owner.backend_node_id).await?;
+        Ok(Some((parent, object)))
+    }
+
+    /// The DOM node of this id, as an object of the frame's document.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn adopt(&self, backend_node_id: i64) -> Result<RemoteObject, ElementError> {
+        #[derive(Deserialize)]
+        struct Resolved {
+            object: Box<serde_json::value::RawValue>,
+        }
+        let method = "DOM.resolveNode";
+        let realm = super::evaluate::called(self.page().session(), |then| self.with_realm(then)).await?;
+        let params = json!({ "backendNodeId": backend_node_id, "executionContextId": realm.context });
+        let answer = send(&realm.session, method, params).await?;
+        let resolved: Resolved = decode(method, answer.get())?;
+        RemoteObject::parse(resolved.object.get()).map_err(|source| decode_error(method, source).into())
+    }
+
+    /// The element's rectangle on the page; `None` where it has none.
+    ///
+    /// # Errors
+    /// As any evaluation.
+    pub async fn bounding_box(&self, element: &RemoteObject) -> Result<Option<Rectangle>, ElementError> {
+        let Some(mut rect) = self.ask::<Rectangle>(BOUNDING_RECT, element).await? else {
+            return Ok(None);
+        };
+        let mut frame = self.clone();
+        while let Some((parent, owner)) = frame.owner().await? {
+            let Some(corner) = parent.ask::<Corner>(CONTENT_CORNER, &owner).await? else {
+                return Ok(None);
+            };
+            rect.x += corner.x;
+            rect.y += corner.y;
+            frame = parent;
+        }
+        Ok(Some(rect))
+    }
+
+    /// A point of the page at which the element can be clicked: its middle, or `offset` from its corner.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn clickable_point(
+        &self,
+        element: &RemoteObject,
+        offset: Option<(f64, f64)>,
+    ) -> Result<(f64, f64), ElementError> {
+        let mut rects: Vec<Rectangle> = self.ask(CLIENT_RECTS, element).await?.unwrap_or_default();
+        let mut frame = self.clone();
+        loop {
+            let (width, height) = frame.document_size().await?;
+            for rect in &mut rects {
+                rect.clip(width, height);
+            }
+            let Some((parent, owner)) = frame.owner().await? else {
+                break;
+            };
+            let corner: Corner = parent
+                .ask(CONTENT_CORNER, &owner)
+                .await?
+                .ok_or(ElementError::NotClickable)?;
+            for rect in &mut rects {
+                rect.x += corner.x;
+                rect.y += corner.y;
+            }
+            frame = parent;
+        }
+        let rect = rects
+            .into_iter()
+            .find(|rect| rect.width >= 1.0 && rect.height >= 1.0)
+            .ok_or(ElementError::NotClickable)?;
+        Ok(match offset {
+            Some((x, y)) => (rect.x + x, rect.y + y),
+            None => (rect.x + rect.width / 2.0, rect.y + rect.height / 2.0),
+        })
+    }
+
+    async fn document_size(&self) -> Result<(f64, f64), EvaluateError> {
+        const SIZE: &str =
+            "() => [document.documentElement.clientWidth, document.documentElement.clientHeight]";
+        match self.evaluate(Code::call(SIZE, [])).await? {
+            RemoteValue::Json(text) => Ok(serde_json::from_str(&text.to_string_lossy()).unwrap_or_default()),
+            _ => Ok((0.0, 0.0)),
+        }
+    }
+}
+
+impl Rectangle {
+    /// Leaves of it what is within a document of this size.
+    fn clip(&mut self, width: f64, height: f64) {
+        let visible = |start: f64, length: f64, limit: f64| {
+            let end = if start >= 0.0 {
+                length.min(limit - start)
+            } else {
+                limit.min(length + start)
+            };
+            end.max(0.0)
+        };
+        self.width = visible(self.x, self.width, width);
+        self.height = visible(self.y, self.height, height);
+        self.x = self.x.max(0.0);
+        self.y = self.y.max(0.0);
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(method: &'static str, answer: &str) -> Result<T, CallError> {
+    serde_json::from_str(answer).map_err(|source| decode_error(method, source))
+}
+
+fn decode_error(method: &'static str, source: serde_json::Error) -> CallError {
+    CallError::Decode {
+        method: method.into(),
+        source,
+    }
+}

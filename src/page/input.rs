@@ -1,0 +1,378 @@
+//! Keyboard, mouse and touch.
+//!
+//! The state of keys and buttons changes when a command is sent, not when it is answered: commands are sent in the
+//! order of the calls, so that is the order in which Chrome sees them.
+
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::cdp::{Call, CallError};
+
+use super::keyboard::{self, Keyboard};
+use super::page::{Page, send};
+
+/// Why input did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// No key has this name.
+    #[error("Unknown key: \"{0}\"")]
+    UnknownKey(String),
+    /// No button has this name.
+    #[error("Unsupported mouse button: {0}")]
+    UnknownButton(String),
+    /// The button is down.
+    #[error("'{0}' is already pressed.")]
+    AlreadyPressed(&'static str),
+    /// The button is up.
+    #[error("'{0}' is not pressed.")]
+    NotPressed(&'static str),
+    /// A click is at least one.
+    #[error("Click must occur a positive number of times.")]
+    NoClicks,
+    /// The command failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// What keys and buttons are held, and where the mouse is.
+#[derive(Default)]
+pub(super) struct InputState {
+    pub keyboard: Keyboard,
+    x: f64,
+    y: f64,
+    buttons: u32,
+}
+
+/// A button of the mouse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum MouseButton {
+    #[default]
+    Left,
+    Right,
+    Middle,
+    Back,
+    Forward,
+}
+
+impl MouseButton {
+    const ALL: [Self; 5] = [Self::Left, Self::Right, Self::Middle, Self::Back, Self::Forward];
+
+    /// The button of this name.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn from_name(name: &str) -> Result<Self, InputError> {
+        Self::ALL
+            .into_iter()
+            .find(|button| button.name() == name)
+            .ok_or_else(|| InputError::UnknownButton(name.to_owned()))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Middle => "middle",
+            Self::Back => "back",
+            Self::Forward => "forward",
+        }
+    }
+
+    fn flag(self) -> u32 {
+        match self {
+            Self::Left => 1,
+            Self::Right => 2,
+            Self::Middle => 4,
+            Self::Back => 8,
+            Self::Forward => 16,
+        }
+    }
+}
+
+/// How to click.
+#[derive(Clone, Copy, Debug)]
+pub struct ClickOptions {
+    /// The button.
+    pub button: MouseButton,
+    /// How many clicks.
+    pub count: u32,
+    /// What the page sees as the number of the click, where that is not `count`.
+    pub click_count: Option<u32>,
+    /// How long the button stays down.
+    pub delay: Option<Duration>,
+}
+
+impl Default for ClickOptions {
+    fn default() -> Self {
+        Self {
+            button: MouseButton::Left,
+            count: 1,
+            click_count: None,
+            delay: None,
+        }
+    }
+}
+
+type Sent = Call<Box<RawValue>>;
+
+async fn all(calls: Vec<Sent>) -> Result<(), InputError> {
+    for call in calls {
+        call.await?;
+    }
+    Ok(())
+}
+
+impl Page {
+    fn lock_input(&self) -> MutexGuard<'_, InputState> {
+        self.0.input.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn key_event(&self, event: serde_json::Value) -> Sent {
+        send(self.session(), "Input.dispatchKeyEvent", event)
+    }
+
+    fn mouse_event(&self, event: serde_json::Value) -> Sent {
+        send(self.session(), "Input.dispatchMouseEvent", event)
+    }
+
+    /// Holds a key down. `text` is what it types where that is not what the key says.
+    ///
+    /// # Errors
+    /// Where there is no such key.
+    pub async fn key_down(
+        &self,
+        key: &str,
+        text: Option<&str>,
+        commands: Option<&[String]>,
+    ) -> Result<(), InputError> {
+        self.send_key_down(key, text, commands)?.await?;
+        Ok(())
+    }
+
+    fn send_key_down(
+        &self,
+        key: &str,
+        text: Option<&str>,
+        commands: Option<&[String]>,
+    ) -> Result<Sent, InputError> {
+        let event = self.lock_input().keyboard.down(key, text, commands)?;
+        Ok(self.key_event(event))
+    }
+
+    /// Lets a key go.
+    ///
+    /// # Errors
+    /// Where there is no such key.
+    pub async fn key_up(&self, key: &str) -> Result<(), InputError> {
+        self.send_key_up(key)?.await?;
+        Ok(())
+    }
+
+    fn send_key_up(&self, key: &str) -> Result<Sent, InputError> {
+        let event = self.lock_input().keyboard.up(key)?;
+        Ok(self.key_event(event))
+    }
+
+    /// Presses a key and lets it go.
+    ///
+    /// # Errors
+    /// Where there is no such key.
+    pub async fn press(
+        &self,
+        key: &str,
+        text: Option<&str>,
+        commands: Option<&[String]>,
+        delay: Option<Duration>,
+    ) -> Result<(), InputError> {
+        let down = self.send_key_down(key, text, commands)?;
+        let Some(delay) = delay else {
+            let up = self.send_key_up(key)?;
+            return all(vec![down, up]).await;
+        };
+        down.await?;
+        tokio::time::sleep(delay).await;
+        self.send_key_up(key)?.await?;
+        Ok(())
+    }
+
+    /// Enters text without keys.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn insert_text(&self, text: &str) -> Result<(), InputError> {
+        send(self.session(), "Input.insertText", json!({ "text": text })).await?;
+        Ok(())
+    }
+
+    /// Types, with keys where there are such.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn type_text(&self, text: &str, delay: Option<Duration>) -> Result<(), InputError> {
+        let mut buffer = [0; 4];
+        for character in text.chars() {
+            let character_text = &*character.encode_utf8(&mut buffer);
+            if keyboard::has_key(character) {
+                self.press(character_text, None, None, delay).await?;
+            } else {
+                if let Some(delay) = delay {
+                    tokio::time::sleep(delay).await;
+                }
+                self.insert_text(character_text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_mouse_moves(&self, x: f64, y: f64, steps: u32) -> Vec<Sent> {
+        let mut state = self.lock_input();
+        let (from_x, from_y) = (state.x, state.y);
+        let held = MouseButton::ALL
+            .into_iter()
+            .find(|button| state.buttons & button.flag() != 0)
+            .map_or("none", MouseButton::name);
+        (1..=steps)
+            .map(|step| {
+                let part = f64::from(step) / f64::from(steps);
+                state.x = from_x + (x - from_x) * part;
+                state.y = from_y + (y - from_y) * part;
+                self.mouse_event(json!({
+                    "type": "mouseMoved", "modifiers": state.keyboard.modifiers, "buttons": state.buttons,
+                    "button": held, "x": state.x, "y": state.y,
+                }))
+            })
+            .collect()
+    }
+
+    fn send_mouse_down(&self, button: MouseButton, click_count: u32) -> Result<Sent, InputError> {
+        let mut state = self.lock_input();
+        if state.buttons & button.flag() != 0 {
+            return Err(InputError::AlreadyPressed(button.name()));
+        }
+        state.buttons |= button.flag();
+        Ok(self.mouse_button("mousePressed", &state, button, click_count))
+    }
+
+    fn send_mouse_up(&self, button: MouseButton, click_count: u32) -> Result<Sent, InputError> {
+        let mut state = self.lock_input();
+        if state.buttons & button.flag() == 0 {
+            return Err(InputError::NotPressed(button.name()));
+        }
+        state.buttons &= !button.flag();
+        Ok(self.mouse_button("mouseReleased", &state, button, click_count))
+    }
+
+    fn mouse_button(&self, kind: &str, state: &InputState, button: MouseButton, click_count: u32) -> Sent {
+        self.mouse_event(json!({
+            "type": kind, "modifiers": state.keyboard.modifiers, "clickCount": click_count,
+            "buttons": state.buttons, "button": button.name(), "x": state.x, "y": state.y,
+        }))
+    }
+
+    /// Moves the mouse, in so many steps.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn mouse_move(&self, x: f64, y: f64, steps: u32) -> Result<(), InputError> {
+        all(self.send_mouse_moves(x, y, steps)).await
+    }
+
+    /// Holds a button down.
+    ///
+    /// # Errors
+    /// Where it is down.
+    pub async fn mouse_down(&self, button: MouseButton, click_count: u32) -> Result<(), InputError> {
+        self.send_mouse_down(button, click_count)?.await?;
+        Ok(())
+    }
+
+    /// Lets a button go.
+    ///
+    /// # Errors
+    /// Where it is up.
+    pub async fn mouse_up(&self, button: MouseButton, click_count: u32) -> Result<(), InputError> {
+        self.send_mouse_up(button, click_count)?.await?;
+        Ok(())
+    }
+
+    /// Moves the mouse and clicks.
+    ///
+    /// # Errors
+    /// Where the button is down.
+    pub async fn mouse_click(&self, x: f64, y: f64, options: ClickOptions) -> Result<(), InputError> {
+        if options.count < 1 {
+            return Err(InputError::NoClicks);
+        }
+        let button = options.button;
+        let click_count = options.click_count.unwrap_or(options.count);
+        let mut calls = self.send_mouse_moves(x, y, 1);
+        if click_count == options.count {
+            for nth in 1..options.count {
+                calls.push(self.send_mouse_down(button, nth)?);
+                calls.push(self.send_mouse_up(button, nth)?);
+            }
+        }
+        calls.push(self.send_mouse_down(button, click_count)?);
+        if let Some(delay) = options.delay {
+            all(std::mem::take(&mut calls)).await?;
+            tokio::time::sleep(delay).await;
+        }
+        calls.push(self.send_mouse_up(button, click_count)?);
+        all(calls).await
+    }
+
+    /// Turns the wheel.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn mouse_wheel(&self, delta_x: f64, delta_y: f64) -> Result<(), InputError> {
+        let event = {
+            let state = self.lock_input();
+            json!({
+                "type": "mouseWheel", "pointerType": "mouse", "modifiers": state.keyboard.modifiers,
+                "deltaX": delta_x, "deltaY": delta_y, "buttons": state.buttons, "x": state.x, "y": state.y,
+            })
+        };
+        self.mouse_event(event).await?;
+        Ok(())
+    }
+
+    /// Lets all buttons go and moves the mouse to the corner.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn mouse_reset(&self) -> Result<(), InputError> {
+        let (held, moved) = {
+            let state = self.lock_input();
+            (state.buttons, state.x != 0.0 || state.y != 0.0)
+        };
+        let mut calls = Vec::new();
+        for button in MouseButton::ALL {
+            if held & button.flag() != 0 {
+                calls.push(self.send_mouse_up(button, 1)?);
+            }
+        }
+        if moved {
+            calls.extend(self.send_mouse_moves(0.0, 0.0, 1));
+        }
+        all(calls).await
+    }
+
+    /// Touches the page and lets go.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn tap(&self, x: f64, y: f64) -> Result<(), InputError> {
+        let modifiers = self.lock_input().keyboard.modifiers;
+        let touch = |kind: &str, points: serde_json::Value| {
+            let event = json!({ "type": kind, "touchPoints": points, "modifiers": modifiers });
+            send(self.session(), "Input.dispatchTouchEvent", event)
+        };
+        let point = json!([{ "x": x.round(), "y": y.round(), "radiusX": 0.5, "radiusY": 0.5, "force": 0.5 }]);
+        all(vec![touch("touchStart", point), touch("touchEnd", json!([]))]).await
+    }
+}

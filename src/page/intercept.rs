@@ -1,0 +1,482 @@
+//! Requests that wait for a verdict, and servers that ask for a password.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Session};
+
+use super::network::{NetworkEvent, Tracker, parse};
+use super::page::{Page, send};
+use super::request::{RawRequest, Request, RequestWillBeSent};
+
+/// A request that Chrome holds back.
+#[derive(Clone)]
+pub(super) struct Paused {
+    /// Chrome's id of the interception.
+    pub id: Box<str>,
+    pub headers: BTreeMap<String, String>,
+}
+
+/// Name and password for servers that ask.
+#[derive(Clone, Deserialize, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
+}
+
+/// What of a page's requests is held back.
+#[derive(Default)]
+pub(super) struct Interception {
+    /// The caller decides on each request.
+    by_caller: AtomicBool,
+    /// Chrome holds requests back, for the caller or for the credentials.
+    in_chrome: AtomicBool,
+    credentials: Mutex<Option<Credentials>>,
+    attempted: Mutex<HashSet<String>>,
+}
+
+/// Why a verdict was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InterceptError {
+    /// The request does not wait for one.
+    #[error("Request Interception is not enabled!")]
+    NotEnabled,
+    /// It has had one.
+    #[error("Request is already handled!")]
+    AlreadyHandled,
+    /// Chrome refuses it as it is.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// What of a request is changed on its way.
+#[derive(Clone, Default, Debug)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub struct Overrides {
+    pub url: Option<String>,
+    pub method: Option<String>,
+    pub post_data: Option<Vec<u8>>,
+    pub headers: Option<Vec<(String, String)>>,
+}
+
+/// An answer that no server gave.
+#[derive(Clone, Default, Debug)]
+#[expect(missing_docs, reason = "the names are the protocol's")]
+pub struct Reply {
+    pub status: Option<i64>,
+    pub headers: Vec<(String, String)>,
+    pub content_type: Option<String>,
+    pub body: Option<Vec<u8>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestPaused<'a> {
+    request_id: String,
+    network_id: Option<String>,
+    #[serde(borrow)]
+    request: RawRequest<'a>,
+    frame_id: Option<String>,
+    resource_type: Option<String>,
+}
+
+/// As much of `Network.requestWillBeSent` as tells whether an interception belongs to it.
+#[derive(Deserialize)]
+struct Sent<'a> {
+    #[serde(borrow)]
+    request: RawRequest<'a>,
+}
+
+impl Tracker {
+    /// A request whose interception comes in an event of its own.
+    pub fn will_be_intercepted(&mut self, session: &Session, params: &RawValue) -> Vec<NetworkEvent> {
+        let Some(event) = parse::<RequestWillBeSent<'_>>(params) else {
+            return Vec::new();
+        };
+        if event.request.url.starts_with("data:") {
+            return self.will_be_sent(session, params, None);
+        }
+        let id = event.request_id.into_owned();
+        let paused = self.paused.remove(&id);
+        self.sent.insert(id, params.to_owned());
+        match paused {
+            Some(paused) => self.will_be_sent(session, params, Some(&paused)),
+            None => Vec::new(),
+        }
+    }
+
+    fn paused(&mut self, session: &Session, event: &RequestPaused<'_>) -> Vec<NetworkEvent> {
+        let paused = Paused {
+            id: event.request_id.as_str().into(),
+            headers: event.request.headers.clone(),
+        };
+        let Some(network_id) = &event.network_id else {
+            // Chrome's network domain does not tell of it.
+            let request = Request::paused(
+                session,
+                &event.request,
+                event.frame_id.as_deref(),
+                event.resource_type.as_deref(),
+                &paused,
+            );
+            return vec![NetworkEvent::Request(request)];
+        };
+        let sent = self.sent.get(network_id).filter(|sent| {
+            // A redirect has the id of what it comes from.
+            parse::<Sent<'_>>(sent).is_some_and(|sent| {
+                sent.request.url == event.request.url && sent.request.method == event.request.method
+            })
+        });
+        if let Some(sent) = sent.cloned() {
+            return self.will_be_sent(session, &sent, Some(&paused));
+        }
+        self.sent.remove(network_id);
+        self.paused.insert(network_id.clone(), paused);
+        Vec::new()
+    }
+}
+
+impl Page {
+    pub(super) fn is_intercepting(&self) -> bool {
+        self.0.interception.by_caller.load(Ordering::Acquire)
+    }
+
+    /// Lets the caller decide on each request, or not any more.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn set_request_interception(&self, enabled: bool) -> Result<(), CallError> {
+        self.enable_network();
+        self.0.interception.by_caller.store(enabled, Ordering::Release);
+        self.update_interception().await
+    }
+
+    /// Answers servers that ask for a password, or not any more.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn authenticate(&self, credentials: Option<Credentials>) -> Result<(), CallError> {
+        self.enable_network();
+        *self
+            .0
+            .interception
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = credentials;
+        self.update_interception().await
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        let credentials = &self.0.interception.credentials;
+        credentials.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn update_interception(&self) -> Result<(), CallError> {
+        let interception = &self.0.interception;
+        let wanted = self.is_intercepting() || self.credentials().is_some();
+        if interception.in_chrome.swap(wanted, Ordering::AcqRel) == wanted {
+            return Ok(());
+        }
+        self.lock_settings().cache_disabled.get_or_insert(false);
+        let mut calls = Vec::new();
+        for session in self.sessions() {
+            calls.extend(self.lock_settings().apply_network(&session));
+            calls.push(if wanted {
+                send(&session, "Fetch.enable", enable())
+            } else {
+                send(&session, "Fetch.disable", json!({}))
+            });
+        }
+        for call in calls {
+            call.await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn observe_interception(&self, session: &Session) {
+        self.listen_to(
+            session,
+            &[
+                ("Fetch.requestPaused", Self::on_paused),
+                ("Fetch.authRequired", Self::on_auth_required),
+            ],
+        );
+        if self.0.interception.in_chrome.load(Ordering::Acquire) {
+            session.call("Fetch.enable", enable(), Some(DEFAULT_DEADLINE), |_| {});
+        }
+    }
+
+    fn on_paused(&self, session: &Session, params: &RawValue) {
+        let Some(event) = parse::<RequestPaused<'_>>(params) else {
+            return;
+        };
+        if !self.is_intercepting() {
+            let params = json!({ "requestId": event.request_id });
+            session.call("Fetch.continueRequest", params, Some(DEFAULT_DEADLINE), |_| {});
+            return;
+        }
+        let events = self.lock().tracker.paused(session, &event);
+        self.network_events(events);
+    }
+
+    fn on_auth_required(&self, session: &Session, params: &RawValue) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct AuthRequired {
+            request_id: String,
+        }
+        let Some(event) = parse::<AuthRequired>(params) else {
+            return;
+        };
+        let mut attempted = self
+            .0
+            .interception
+            .attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let response = if attempted.contains(&event.request_id) {
+            // The server has refused them.
+            attempted.remove(&event.request_id);
+            json!({ "response": "CancelAuth" })
+        } else if let Some(credentials) = self.credentials() {
+            attempted.insert(event.request_id.clone());
+            json!({ "response": "ProvideCredentials", "username": credentials.username,
+                "password": credentials.password })
+        } else {
+            json!({ "response": "Default" })
+        };
+        let params = json!({ "requestId": event.request_id, "authChallengeResponse": response });
+        session.call("Fetch.continueWithAuth", params, Some(DEFAULT_DEADLINE), |_| {});
+    }
+}
+
+fn enable() -> Value {
+    json!({ "handleAuthRequests": true, "patterns": [{ "urlPattern": "*" }] })
+}
+
+impl Request {
+    /// Whether it may be decided on.
+    #[must_use]
+    pub fn is_handled(&self) -> bool {
+        self.handled.load(Ordering::Acquire)
+    }
+
+    /// Whether there is a verdict to take at all: pages keep some requests to themselves.
+    #[must_use]
+    pub fn can_be_intercepted(&self) -> bool {
+        !self.url().starts_with("data:") && !self.is_from_memory_cache()
+    }
+
+    fn decide(&self, method: &'static str, mut params: Value) -> Result<Call<Box<RawValue>>, InterceptError> {
+        let id = self.interception().ok_or(InterceptError::NotEnabled)?;
+        if self.handled.swap(true, Ordering::AcqRel) {
+            return Err(InterceptError::AlreadyHandled);
+        }
+        params["requestId"] = id.into();
+        Ok(send(&self.session, method, params))
+    }
+
+    /// Chrome may have given the request up meanwhile; only what cannot be right is an error.
+    async fn decided(&self, call: Call<Box<RawValue>>) -> Result<(), InterceptError> {
+        match call.await {
+            Err(error @ CallError::Protocol { .. }) => {
+                let text = error.to_string();
+                let is_callers = [
+                    "Invalid header",
+                    "Unsafe header",
+                    "Expected \"header\"",
+                    "invalid argument",
+                ]
+                .iter()
+                .any(|part| text.contains(part));
+                if is_callers {
+                    self.handled.store(false, Ordering::Release);
+                    return Err(error.into());
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets it go on, changed or not.
+    ///
+    /// # Errors
+    /// Where it has had its verdict, and for headers that cannot be.
+    pub async fn proceed(&self, overrides: Overrides) -> Result<(), InterceptError> {
+        let mut params = json!({});
+        if let Some(url) = overrides.url {
+            params["url"] = url.into();
+        }
+        if let Some(method) = overrides.method {
+            params["method"] = method.into();
+        }
+        if let Some(data) = overrides.post_data.filter(|data| !data.is_empty()) {
+            params["postData"] = BASE64.encode(data).into();
+        }
+        if let Some(headers) = overrides.headers {
+            params["headers"] = header_list(headers);
+        }
+        let call = self.decide("Fetch.continueRequest", params)?;
+        self.decided(call).await
+    }
+
+    /// Answers it.
+    ///
+    /// # Errors
+    /// Where it has had its verdict, and for headers that cannot be.
+    pub async fn respond(&self, reply: Reply) -> Result<(), InterceptError> {
+        let mut headers: Vec<(String, String)> = reply
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_lowercase(), value))
+            .collect();
+        if let Some(kind) = reply.content_type {
+            headers.retain(|(name, _)| name != "content-type");
+            headers.push(("content-type".to_owned(), kind));
+        }
+        let body = reply.body.filter(|body| !body.is_empty());
+        if let Some(body) = &body
+            && !headers.iter().any(|(name, _)| name == "content-length")
+        {
+            headers.push(("content-length".to_owned(), body.len().to_string()));
+        }
+        let status = reply.status.filter(|status| *status != 0).unwrap_or(200);
+        let mut params = json!({ "responseCode": status, "responseHeaders": header_list(headers) });
+        if let Some(phrase) = phrase(status) {
+            params["responsePhrase"] = phrase.into();
+        }
+        if let Some(body) = body {
+            params["body"] = BASE64.encode(body).into();
+        }
+        let call = self.decide("Fetch.fulfillRequest", params)?;
+        self.decided(call).await
+    }
+
+    /// Lets it fail with the protocol's reason.
+    ///
+    /// # Errors
+    /// Where it has had its verdict.
+    pub async fn abort(&self, reason: &str) -> Result<(), InterceptError> {
+        let call = self.decide("Fetch.failRequest", json!({ "errorReason": reason }))?;
+        self.decided(call).await
+    }
+
+    /// The protocol's reason of puppeteer's error code.
+    #[must_use]
+    pub fn abort_reason(code: &str) -> Option<&'static str> {
+        Some(match code {
+            "aborted" => "Aborted",
+            "accessdenied" => "AccessDenied",
+            "addressunreachable" => "AddressUnreachable",
+            "blockedbyclient" => "BlockedByClient",
+            "blockedbyresponse" => "BlockedByResponse",
+            "connectionaborted" => "ConnectionAborted",
+            "connectionclosed" => "ConnectionClosed",
+            "connectionfailed" => "ConnectionFailed",
+            "connectionrefused" => "ConnectionRefused",
+            "connectionreset" => "ConnectionReset",
+            "internetdisconnected" => "InternetDisconnected",
+            "namenotresolved" => "NameNotResolved",
+            "timedout" => "TimedOut",
+            "failed" => "Failed",
+            _ => return None,
+        })
+    }
+}
+
+fn header_list(headers: Vec<(String, String)>) -> Value {
+    headers
+        .into_iter()
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .collect()
+}
+
+/// The usual text beside a status.
+fn phrase(status: i64) -> Option<&'static str> {
+    Some(match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        102 => "Processing",
+        103 => "Early Hints",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
+        306 => "Switch Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Payload Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        418 => "I'm a teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Entity",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        510 => "Not Extended",
+        511 => "Network Authentication Required",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_reasons() {
+        assert_eq!(Request::abort_reason("connectionreset"), Some("ConnectionReset"));
+        assert_eq!(Request::abort_reason("nonsense"), None);
+    }
+}
