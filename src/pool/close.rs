@@ -153,9 +153,10 @@ impl Pool {
 
     /// A close takes long: whoever counts on its slot gets another.
     pub(super) fn close_is_slow(&mut self, operation: OperationId) {
-        let context = match self.operations.get(&operation) {
-            Some(&(Operation::ClosePage { context, .. } | Operation::CloseContext { context })) => context,
-            _ => return,
+        let Some(&(Operation::ClosePage { context, .. } | Operation::CloseContext { context })) =
+            self.operations.get(&operation)
+        else {
+            return;
         };
         if let Some(entry) = self.contexts.get_mut(&context) {
             entry.slow = true;

@@ -47,6 +47,8 @@ pub(super) struct Counts {
     pub(super) alive: usize,
     /// Of these, the ones whose slot is on its way back.
     pub(super) freeing: usize,
+    /// Of these alive, the ones that are closing and have not been given up on.
+    pub(super) closing: usize,
     /// They have not been given up on.
     pub(super) unsettled: usize,
     /// They have, and are still there.
@@ -98,6 +100,7 @@ impl Context {
         Counts {
             alive: usize::from(alive),
             freeing: usize::from(alive && closing && !self.slow && !self.overdue),
+            closing: usize::from(alive && closing && !self.overdue),
             unsettled: usize::from(!stuck),
             stuck: usize::from(stuck),
         }
@@ -122,6 +125,7 @@ impl Pool {
         let sum = &mut self.counts;
         sum.alive = sum.alive + new.alive - old.alive;
         sum.freeing = sum.freeing + new.freeing - old.freeing;
+        sum.closing = sum.closing + new.closing - old.closing;
         sum.unsettled = sum.unsettled + new.unsettled - old.unsettled;
         sum.stuck = sum.stuck + new.stuck - old.stuck;
         self.dirty = true;

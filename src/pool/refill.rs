@@ -216,7 +216,8 @@ impl Pool {
                     || (self.standbys.is_empty()
                         && self.refill.making == 0
                         && self.waiting.is_empty()
-                        && self.evict("to make room for a standby", true));
+                        && self.evict("to make room for a standby", true))
+                    || self.counts.closing > 0;
                 if on_its_way {
                     return;
                 }

@@ -1,6 +1,6 @@
 //! Choosing a tab for a request, and moving one between affinities where that is allowed.
 
-use super::affinity::AffinityId;
+use super::affinity::{Affinity, AffinityId};
 use super::context::ContextState;
 use super::request::{Phase, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
@@ -27,7 +27,10 @@ impl Pool {
         let live = affinity.offered.len();
         let newcomer = live == 0;
         let below_max = live < self.config.affinity_tab_max as usize;
-        let beyond_max = command_like && (request.beyond_tab_max || self.can_expand(request.priority()));
+        let beyond_max = command_like
+            && (request.beyond_tab_max
+                || self.can_expand(request.priority())
+                || self.config.is_dynamic() && self.is_behind_a_file(affinity));
         let priority = request.priority();
         let expanded = request.beyond_tab_max;
         if newcomer || below_max || beyond_max {
@@ -57,6 +60,15 @@ impl Pool {
         self.settle_for_less(id, None);
     }
 
+    /// Whether the tab on which a caller would queue is held by a `file` lease. That may wait for the very module
+    /// or command render that is asking, so a dynamic pool that cannot expand any more gives it the next slot
+    /// that frees instead of a place behind it.
+    fn is_behind_a_file(&self, affinity: &Affinity) -> bool {
+        let tab = affinity.least_loaded().and_then(|id| self.tabs.get(&id));
+        let holder = tab.and_then(|tab| self.requests.get(&tab.holder?));
+        holder.is_some_and(|request| request.queue == QueueKind::File)
+    }
+
     /// What remains when no standby comes: the queue of a tab of its own, a tab of somebody else, or nothing.
     pub(super) fn settle_for_less(&mut self, id: RequestId, cause: Option<&Failure>) {
         let Some(request) = self.requests.get(&id) else {
@@ -65,7 +77,7 @@ impl Pool {
         let own = self
             .affinities
             .get(&request.affinity)
-            .and_then(super::affinity::Affinity::least_loaded);
+            .and_then(Affinity::least_loaded);
         if let Some(tab) = own {
             self.detach(id);
             self.wait_for_tab(id, tab);
@@ -227,6 +239,9 @@ impl Pool {
     /// Each of them chooses anew, in the order of their places.
     pub(super) fn choose_again(&mut self, mut requests: Vec<RequestId>) {
         requests.retain(|id| self.requests.contains_key(id));
+        if requests.is_empty() {
+            return;
+        }
         for &id in &requests {
             self.detach(id);
         }

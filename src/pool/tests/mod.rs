@@ -1,4 +1,16 @@
 //! The machine's behaviour, one file per family of rules.
 
+mod cancel;
+mod capacity;
+mod closing;
+mod config;
+mod contexts;
+mod dispose;
+mod health;
+mod priority;
 mod random;
+mod refill;
 mod select;
+mod shutdown;
+mod snapshot;
+mod waits;

@@ -1,0 +1,187 @@
+//! Closes that hang, fail, or come late.
+
+use crate::pool::testing::{Kind, World};
+use crate::pool::{DisposeOptions, LogLevel, PoolOptions, QueueKind};
+
+const BACKGROUND: DisposeOptions = DisposeOptions {
+    await_idle: false,
+    retain_console_errors: false,
+    retain_shared_context: false,
+};
+
+#[test]
+fn a_hung_close_holds_nobody_else_up_nor_a_fresh_page_of_the_same_affinity() {
+    let mut world = World::new(2);
+    world.visit("a");
+    world.hold(&[Kind::CloseContext]);
+    world.dispose_with("a", BACKGROUND);
+    world.lease("b");
+    world.lease("a");
+    assert_eq!(world.count(Kind::CloseContext), 1);
+}
+
+#[test]
+fn an_awaited_disposal_goes_on_after_the_close_timeout_and_warns() {
+    let mut world = World::new(2);
+    world.visit("a");
+    world.hold(&[Kind::CloseContext]);
+    let ticket = world.dispose("a");
+    world.advance(4_999);
+    assert!(!world.is_done(ticket));
+    world.advance(1);
+    assert!(world.is_done(ticket), "{:?}", world.trace);
+    assert!(world.ledger().is_empty(), "the row is gone");
+    assert!(
+        world.logged(LogLevel::Warn, "count as alive: 1"),
+        "{:?}",
+        world.log
+    );
+}
+
+#[test]
+fn a_hung_page_is_followed_by_its_context_when_both_are_to_go() {
+    let mut world = World::new(2);
+    world.visit("a");
+    world.hold(&[Kind::ClosePage, Kind::CloseContext]);
+    let ticket = world.dispose("a");
+    assert_eq!(world.count(Kind::CloseContext), 0);
+    world.advance(5_000);
+    assert_eq!(world.count(Kind::CloseContext), 1, "the harder step");
+    world.finish(Kind::CloseContext);
+    assert!(world.is_done(ticket));
+    world.finish(Kind::ClosePage);
+    assert_eq!(world.forgotten.len(), 1, "a late answer changes nothing");
+}
+
+#[test]
+fn an_orphan_whose_page_hangs_is_not_offered_and_goes_on_counting() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::ClosePage]);
+    world.dispose_with(
+        "a",
+        DisposeOptions {
+            retain_shared_context: true,
+            ..DisposeOptions::default()
+        },
+    );
+    world.advance(5_000);
+    let lease = world.lease("a");
+    let other = world.get("b");
+    assert!(
+        !world.is_granted(other),
+        "one slot is a's lease, the other a page that does not close"
+    );
+    world.finish(Kind::ClosePage);
+    assert!(world.is_granted(other));
+    world.release(lease);
+}
+
+#[test]
+fn where_closing_a_context_is_harder_a_hung_page_takes_its_orphan_along() {
+    let mut world = World::with(
+        &PoolOptions {
+            escalate_page_close: true,
+            ..PoolOptions::new(1)
+        },
+        &[],
+    );
+    world.visit("a");
+    world.hold(&[Kind::ClosePage]);
+    world.dispose_with(
+        "a",
+        DisposeOptions {
+            retain_shared_context: true,
+            ..DisposeOptions::default()
+        },
+    );
+    assert_eq!(world.ledger(), ["a 0"]);
+    world.advance(5_000);
+    assert!(world.ledger().is_empty(), "{:?}", world.ledger());
+}
+
+#[test]
+fn a_hundred_hung_closes_do_not_stop_the_pool_as_long_as_a_slot_is_left() {
+    let mut world = World::new(101);
+    world.hold(&[Kind::CloseContext]);
+    for index in 0..100 {
+        let key = format!("t{index}");
+        world.visit(&key);
+        world.dispose_with(&key, BACKGROUND);
+        world.advance(6_000);
+    }
+    assert_eq!(world.count(Kind::CloseContext), 100);
+    world.visit("a");
+    world.visit("b");
+    assert_eq!(world.count(Kind::CloseContext), 100, "no more than these");
+}
+
+#[test]
+fn with_no_slot_left_callers_wait_are_told_why_and_go_on_when_one_closes() {
+    let mut world = World::new(1);
+    world.hold(&[Kind::CloseContext]);
+    for key in ["a", "b"] {
+        world.visit(key);
+        world.dispose_with(key, BACKGROUND);
+        world.advance(6_000);
+    }
+    let waiter = world.get("c");
+    let cancelled = world.get("d");
+    assert!(!world.is_granted(waiter));
+    assert!(world.logged(LogLevel::Warn, "do not close"), "{:?}", world.log);
+    world.cancel(cancelled);
+    world.finish(Kind::CloseContext);
+    assert!(world.is_granted(waiter));
+    assert!(!world.is_granted(cancelled));
+}
+
+#[test]
+fn whoever_counts_on_a_slow_close_gets_another_slot_long_before_the_timeout() {
+    let mut world = World::new(1);
+    let a = world.lease("a");
+    let b = world.lease("b");
+    world.release(a);
+    world.hold(&[Kind::CloseContext]);
+    world.dispose_with("a", BACKGROUND);
+    let c = world.get("c");
+    world.release(b);
+    assert!(!world.is_granted(c), "the close has just begun");
+    world.advance(300);
+    assert!(world.is_granted(c), "b is idle and gives way: {:?}", world.trace);
+}
+
+#[test]
+fn the_incident_a_leased_page_never_comes_back_and_nobody_else_waits() {
+    let mut world = World::with(
+        &PoolOptions {
+            disable_file_admission: true,
+            ..PoolOptions::new(3)
+        },
+        &[],
+    );
+    let lost = world.lease("a");
+    world.hold(&[Kind::CloseContext]);
+    let ticket = world.dispose("a");
+    world.dispose_with("a", BACKGROUND);
+    let again: Vec<_> = [0.0, 5.0, 1.0]
+        .map(|priority| world.get_for("a", QueueKind::File, priority))
+        .to_vec();
+    let others: Vec<_> = ["b", "c", "d"].map(|key| world.get(key)).to_vec();
+    for round in 0..6 {
+        for request in again.iter().chain(&others) {
+            if world.is_granted(*request) {
+                world.release(*request);
+            }
+        }
+        world.advance(300);
+        assert!(
+            round < 5 || again.iter().chain(&others).all(|id| world.is_granted(*id)),
+            "{:#?}",
+            world.trace
+        );
+    }
+    assert!(!world.is_done(ticket), "the lease is still out");
+    world.release(lost);
+    world.unhold(&[Kind::CloseContext]);
+    assert!(world.is_done(ticket));
+}

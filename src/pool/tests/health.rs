@@ -1,0 +1,199 @@
+use crate::pool::testing::{Kind, World, broken};
+use crate::pool::{Event, LogLevel, PoolOptions, QueueKind};
+
+fn swaps(world: &World) -> Vec<(String, u32)> {
+    world
+        .pool
+        .unresponsive_tab_swaps()
+        .iter()
+        .map(|at| (at.0.to_string(), at.1))
+        .collect()
+}
+
+#[test]
+fn only_a_tab_that_served_a_render_is_probed() {
+    let mut world = World::new(1);
+    world.hold(&[Kind::Probe]);
+    let first = world.lease("a");
+    world.release(first);
+    let second = world.get("a");
+    assert!(!world.is_granted(second));
+    world.wall += 12.0;
+    world.finish(Kind::Probe);
+    assert_eq!(world.grants[&second].waits.tab_probe_ms, 12);
+}
+
+#[test]
+fn a_budget_of_zero_turns_the_probe_off() {
+    let mut world = World::with(
+        &PoolOptions {
+            tab_health_probe_ms: Some(0.0),
+            ..PoolOptions::new(1)
+        },
+        &[],
+    );
+    world.hold(&[Kind::Probe]);
+    world.visit("a");
+    world.visit("a");
+    assert_eq!(world.count(Kind::Probe), 0);
+}
+
+#[test]
+fn a_tab_that_does_not_answer_is_retired_and_its_caller_gets_another() {
+    let mut world = World::new(1);
+    let bad = world.visit("a");
+    world.hold(&[Kind::Probe, Kind::ClosePage]);
+    let request = world.get("a");
+    world.fail(Kind::Probe, broken());
+    assert!(
+        world.is_granted(request),
+        "the hung page's close holds its caller up: {:?}",
+        world.trace
+    );
+    assert_ne!(world.tab(request), bad);
+    assert_eq!(swaps(&world), [("a".to_owned(), 1)]);
+    assert_eq!(world.disposed, ["a"], "its last tab goes through a disposal");
+    world.unhold(&[Kind::ClosePage]);
+    assert!(world.notified.is_empty(), "the affinity is in use again");
+    assert_eq!(world.ledger(), ["a 0"], "the context is retained");
+    world.release(request);
+}
+
+#[test]
+fn a_tab_among_others_is_retired_alone() {
+    let mut world = World::with(
+        &PoolOptions {
+            disable_file_admission: true,
+            ..PoolOptions::new(2)
+        },
+        &[],
+    );
+    let first = world.lease("a");
+    let second = world.get_for("a", QueueKind::Module, 0.0);
+    let good = world.tab(second);
+    world.release(first);
+    world.wall += 5.0;
+    world.release(second);
+    world.hold(&[Kind::Probe]);
+    let request = world.get("a");
+    world.fail(Kind::Probe, broken());
+    world.finish(Kind::Probe);
+    assert_eq!(world.tab(request), good);
+    assert!(world.disposed.is_empty());
+    assert_eq!(swaps(&world), [("a".to_owned(), 1)]);
+}
+
+#[test]
+fn with_nothing_else_to_be_had_the_tab_is_handed_over_with_a_warning() {
+    let options = PoolOptions {
+        disable_standby_refill: true,
+        ..PoolOptions::new(1)
+    };
+    let mut world = World::with(&options, &[]);
+    let tab = world.visit("a");
+    world.hold(&[Kind::Probe]);
+    let request = world.get("a");
+    world.fail(Kind::Probe, broken());
+    assert_eq!(world.tab(request), tab);
+    assert!(
+        world.logged(LogLevel::Warn, "for lack of another"),
+        "{:?}",
+        world.log
+    );
+    assert!(swaps(&world).is_empty());
+}
+
+#[test]
+fn the_third_choice_is_handed_over_as_it_is() {
+    let mut world = World::with(
+        &PoolOptions {
+            disable_file_admission: true,
+            ..PoolOptions::new(4)
+        },
+        &[],
+    );
+    let leases: Vec<_> = (0..4).map(|_| world.get("a")).collect();
+    for lease in leases {
+        world.wall += 1.0;
+        world.release(lease);
+    }
+    world.hold(&[Kind::Probe]);
+    let request = world.get("a");
+    for _ in 0..2 {
+        world.fail(Kind::Probe, broken());
+        assert!(!world.is_granted(request));
+    }
+    world.fail(Kind::Probe, broken());
+    assert!(world.is_granted(request));
+    assert_eq!(swaps(&world), [("a".to_owned(), 2)]);
+}
+
+#[test]
+fn close_all_clears_the_count_of_swaps() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::Probe]);
+    world.get("a");
+    world.fail(Kind::Probe, broken());
+    assert_eq!(swaps(&world).len(), 1);
+    world.close_all();
+    assert!(swaps(&world).is_empty());
+}
+
+#[test]
+fn a_crashed_tab_is_not_offered_again_and_its_holder_keeps_the_lease() {
+    let mut world = World::new(1);
+    let lease = world.lease("a");
+    let tab = world.tab(lease);
+    world.handle(Event::TabCrashed { tab });
+    let next = world.get_for("a", QueueKind::Module, 0.0);
+    assert!(world.is_granted(next) && world.tab(next) != tab);
+    assert!(world.forgotten.is_empty(), "closed under its holder");
+    world.release(lease);
+    assert_eq!(world.forgotten, [(tab, false)]);
+    world.release(next);
+}
+
+#[test]
+fn a_crashed_standby_is_replaced() {
+    let mut world = World::new(1);
+    world.warm();
+    let tab = crate::pool::TabId(3);
+    world.handle(Event::TabCrashed { tab });
+    assert_eq!(world.attempts, 2, "{:?}", world.trace);
+    assert!(world.logged(LogLevel::Warn, "crashed"));
+}
+
+#[test]
+fn when_the_browser_dies_everything_is_gone_and_whoever_waits_gets_a_new_page() {
+    let mut world = World::with(
+        &PoolOptions {
+            disable_file_admission: true,
+            ..PoolOptions::new(1)
+        },
+        &[],
+    );
+    world.visit("b");
+    let lease = world.lease("a");
+    let waiter = world.get("a");
+    world.hold(&[Kind::ClosePage, Kind::CloseContext]);
+    world.handle(Event::BrowserDisconnected);
+    assert!(
+        world.is_granted(waiter),
+        "a new page serves it: {:?}",
+        world.trace
+    );
+    assert_ne!(world.tab(waiter), world.tab(lease));
+    assert_eq!(
+        world.count(Kind::ClosePage) + world.count(Kind::CloseContext),
+        0,
+        "nothing is left to close"
+    );
+    assert_eq!(world.ledger(), ["a 1"]);
+    assert_eq!(
+        world.disposed,
+        ["a", "b"].map(String::from).into_iter().rev().collect::<Vec<_>>()
+    );
+    world.release(lease);
+    world.release(waiter);
+}
