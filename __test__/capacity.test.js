@@ -82,6 +82,21 @@ poolModule('expansion', (kit) => {
     assert.strictEqual(ask.state, 'fulfilled', 'and the second is served beside the first');
   });
 
+  QUnit.test('a full semaphore expands for a request that admission lets through later', async (assert) => {
+    const tiers = { PRERENDER_PAGE_POOL_MAX: '2', PRERENDER_PAGE_POOL_HIGH_PRIORITY_MAX: '3' };
+    const { pool, semaphore } = dynamic({ env: { ...TIERED, ...tiers, PRERENDER_AFFINITY_FILE_CONCURRENCY: '1' } });
+    await pool.warmStandbys();
+    const first = await kit().take(pool, 'a');
+    await kit().take(pool, 'b');
+    const queued = kit().ask(pool, 'c');
+    await until(() => semaphore.pendingCount === 1, 'a third holds a tab and waits for a permit');
+    kit().ask(pool, 'a', 'file', { priority: 10 });
+    assert.strictEqual(pool.currentMaxPages, 2, 'the fourth waits for admission: no expansion yet');
+    first.release();
+    assert.strictEqual(pool.currentMaxPages, 3, 'the permit went to the third, so the fourth found it full');
+    await queued.settled;
+  });
+
   QUnit.test('is logged at info with sizes, tier and priority', (assert) => {
     const { pool, logs } = dynamic({ env: TIERED });
     pool.__test_tryExpand(4);
