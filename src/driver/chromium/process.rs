@@ -13,7 +13,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
@@ -24,6 +24,8 @@ use super::profile::Profile;
 const KEPT_LINES: usize = 40;
 /// How long a killed process group may take to be gone.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long it is believed to be more than zombies.
+const ZOMBIE_PATIENCE: Duration = Duration::from_millis(5);
 
 /// The last lines of Chrome's stderr.
 #[derive(Clone, Default)]
@@ -188,43 +190,43 @@ async fn wait(child: &mut Child, group: Pid, mut killed: watch::Receiver<bool>) 
 
 /// Kills what the process has left behind, such as the browser that a wrapper script started.
 async fn end_group(group: Pid) {
-    let step = Duration::from_millis(10);
+    let mut step = Duration::from_millis(1);
     let mut waited = Duration::ZERO;
-    while group_is_running(group) && waited < KILL_PATIENCE {
-        let _ = kill_process_group(group, Signal::KILL);
+    while kill_process_group(group, Signal::KILL).is_ok() && waited < KILL_PATIENCE {
+        if waited > ZOMBIE_PATIENCE {
+            let looking = tokio::task::spawn_blocking(move || group_is_running(group));
+            if !looking.await.unwrap_or(true) {
+                return;
+            }
+        }
         tokio::time::sleep(step).await;
         waited += step;
+        step = (step * 2).min(Duration::from_millis(20));
     }
 }
 
 /// Whether anything in the group still runs; zombies whose new parent does not reap them do not count.
 #[cfg(target_os = "linux")]
 fn group_is_running(group: Pid) -> bool {
-    if test_kill_process_group(group).is_err() {
-        return false;
-    }
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return true;
     };
-    processes
-        .flatten()
-        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
-        .any(|entry| {
-            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            // After the name in parentheses: state, parent, group.
-            let mut fields = stat
-                .rsplit_once(')')
-                .map_or("", |(_, rest)| rest)
-                .split_ascii_whitespace();
-            let state = fields.next();
-            fields.nth(1).and_then(|field| field.parse().ok()) == Some(group.as_raw_nonzero().get())
-                && !matches!(state, Some("Z" | "X"))
-        })
+    processes.flatten().any(|entry| {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in parentheses: state, parent, group.
+        let mut fields = stat
+            .rsplit_once(')')
+            .map_or("", |(_, rest)| rest)
+            .split_ascii_whitespace();
+        let state = fields.next();
+        fields.nth(1).and_then(|field| field.parse().ok()) == Some(group.as_raw_nonzero().get())
+            && !matches!(state, Some("Z" | "X"))
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
 fn group_is_running(group: Pid) -> bool {
-    test_kill_process_group(group).is_ok()
+    rustix::process::test_kill_process_group(group).is_ok()
 }
 
 /// Reads stderr for life: a Chrome that cannot write there takes seconds over every crash of a renderer.
