@@ -9,7 +9,7 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -340,20 +340,27 @@ fn only_stale_profiles_of_ours_are_removed() {
     assert!(foreign.exists(), "somebody else's profile was removed");
 }
 
-/// A stand-in for a Chrome on the profile, which notices SIGTERM only if told to.
+/// A stand-in for a Chrome on the profile, which notices SIGTERM only if told to. It starts no children, and ends with
+/// this test.
 fn chrome_on(profile: &Path, stubborn: bool) -> Child {
     let script = if stubborn {
-        "trap '' TERM; while :; do sleep 0.05; done"
+        "trap '' TERM; echo up; read -r _"
     } else {
-        "while :; do sleep 0.05; done"
+        "echo up; read -r _"
     };
     let mut flag = std::ffi::OsString::from("--user-data-dir=");
     flag.push(profile);
-    Command::new("/bin/sh")
+    let mut process = Command::new("/bin/sh")
         .args(["-c", script, "chrome"])
         .arg(flag)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
-        .expect("a process")
+        .expect("a process");
+    let mut up = String::new();
+    let output = process.stdout.take().expect("a pipe");
+    BufReader::new(output).read_line(&mut up).expect("a line");
+    process
 }
 
 #[test]
@@ -373,7 +380,13 @@ fn a_chrome_whose_owner_died_is_terminated_and_nobody_elses() {
     let mut expected = vec![obedient.id(), stubborn.id()];
     expected.sort_unstable();
     assert_eq!(terminated, expected, "what was terminated");
-    assert!(!obedient.wait().expect("an end").success() && !stubborn.wait().expect("an end").success());
+    let signal = |process: &mut Child| process.wait().expect("an end").signal();
+    assert_eq!(
+        signal(&mut obedient),
+        Some(15),
+        "SIGTERM is enough for one that obeys"
+    );
+    assert_eq!(signal(&mut stubborn), Some(9), "SIGKILL for one that does not");
     for process in [&mut other, &mut foreign] {
         assert!(
             process.try_wait().expect("a state").is_none(),
