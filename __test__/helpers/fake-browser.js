@@ -219,7 +219,7 @@ class FakeContext {
 
   /** Its context is an orphan once its close does not follow within a few microtasks. */
   async pageClosed() {
-    await microtasks(20);
+    await microtasks(4);
     this.becameOrphan ||= !this.closing;
   }
 }

@@ -203,6 +203,10 @@ impl Pool {
         let Some(context) = self.remove_context(id) else {
             return;
         };
+        if context.overdue {
+            // Nobody waits for its end any more, so nobody else would use its slot.
+            self.kick_refill();
+        }
         for tab in context.tabs {
             let closing = self
                 .tabs

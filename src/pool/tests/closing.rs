@@ -185,3 +185,22 @@ fn the_incident_a_leased_page_never_comes_back_and_nobody_else_waits() {
     world.unhold(&[Kind::CloseContext]);
     assert!(world.is_done(ticket));
 }
+
+#[test]
+fn the_slot_of_a_close_that_ends_late_is_filled_again() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::CloseContext]);
+    world.dispose("a");
+    world.advance(60_000);
+    assert!(
+        world.logged(LogLevel::Warn, "still count as alive: 1"),
+        "a close that hangs is told of"
+    );
+    world.lease("b");
+    let before = world.attempts;
+    world.advance(60_000);
+    assert_eq!(world.attempts, before, "no slot is left while the close hangs");
+    world.unhold(&[Kind::CloseContext]);
+    assert_eq!(world.attempts, before + 1, "its slot was not used again");
+}

@@ -1,0 +1,35 @@
+'use strict';
+
+// A host app as small as a test needs: `/_standby` with its mark, a request that never ends, and a switch to be down.
+
+const http = require('node:http');
+
+const STANDBY = `<!doctype html><title>standby</title>
+<script>window.marked = [globalThis.__boxelDuringPrerender, globalThis.__boxelRenderContext];</script>
+<div id="standby-ready">ready</div>`;
+
+/** Starts it; `host.status` other than 200 is what `/_standby` answers with. */
+async function startHost() {
+  const host = { status: 200, requests: [] };
+  const server = http.createServer((request, response) => {
+    host.requests.push(request.url);
+    if (request.url === '/hang') {
+      return;
+    }
+    if (request.url === '/_standby') {
+      response.writeHead(host.status, { 'content-type': 'text/html' });
+      response.end(host.status === 200 ? STANDBY : 'not yet');
+      return;
+    }
+    response.writeHead(request.url === '/favicon.ico' ? 204 : 404).end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  host.url = `http://127.0.0.1:${server.address().port}`;
+  host.stop = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  return host;
+}
+
+module.exports = { startHost };
