@@ -23,6 +23,13 @@ pub(super) struct Attached {
     pub target_info: TargetInfo,
 }
 
+/// `Target.targetInfoChanged`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InfoChanged {
+    target_info: TargetInfo,
+}
+
 /// `Target.TargetInfo`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,7 +92,8 @@ impl Browser {
             viewport: Some(Viewport::default()),
             listeners: Mutex::default(),
         }));
-        let events: [(&'static str, Handle); 2] = [
+        let events: [(&'static str, Handle); 3] = [
+            ("Target.targetInfoChanged", Self::on_info_changed),
             ("Target.attachedToTarget", Self::on_attached),
             ("Target.detachedFromTarget", |browser, _| browser.sweep()),
         ];
@@ -134,6 +142,8 @@ impl Browser {
         if target.kind != "page" || known {
             return;
         }
+        let mut target = target;
+        target.browser_context_id = target.browser_context_id.filter(|id| self.is_made(id));
         let (page, set_up) = Page::attach(&session, &target, self, self.0.viewport);
         let mut state = self.lock();
         state.pages.push(page.clone());
@@ -146,6 +156,7 @@ impl Browser {
                 // Ends when the set-up has been answered, or its session is gone.
                 io::spawn(async move {
                     if set_up.done().await.is_ok() {
+                        page.located().await;
                         opener.emit(&Event::Popup(page));
                     }
                 });
@@ -155,6 +166,17 @@ impl Browser {
             }
         }
         self.0.attached.notify_waiters();
+    }
+
+    fn on_info_changed(&self, params: &RawValue) {
+        let Some(InfoChanged { target_info }) = parse::<InfoChanged>(params) else {
+            return;
+        };
+        if !target_info.url.is_empty()
+            && let Some(page) = self.page(&target_info.target_id)
+        {
+            page.set_located();
+        }
     }
 
     /// Takes pages out whose sessions have ended.
@@ -173,6 +195,11 @@ impl Browser {
         for page in gone {
             page.on_closed();
         }
+    }
+
+    /// Whether the context was made here; Chrome names the default one as well.
+    fn is_made(&self, context: &str) -> bool {
+        self.lock().contexts.iter().any(|made| **made == *context)
     }
 
     /// The connection.
@@ -355,10 +382,10 @@ impl BrowserContext {
     #[must_use]
     pub fn pages(&self) -> Vec<Page> {
         let pages = self.browser.pages();
-        let is_ours = |page: &Page| {
-            page.browser_context().id() == self.id() || self.id.is_none() && !page_is_made(page)
-        };
-        pages.into_iter().filter(is_ours).collect()
+        pages
+            .into_iter()
+            .filter(|page| page.browser_context().id() == self.id())
+            .collect()
     }
 
     /// Makes a page in it.
@@ -386,15 +413,6 @@ impl BrowserContext {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Whether the page lives in a context that was made; Chrome names the default one as well.
-fn page_is_made(page: &Page) -> bool {
-    let context = page.browser_context();
-    page.browser()
-        .contexts()
-        .iter()
-        .any(|made| made.id() == context.id())
 }
 
 fn decode<T: serde::de::DeserializeOwned>(method: &'static str, answer: &RawValue) -> Result<T, CallError> {

@@ -433,6 +433,7 @@ impl Page {
         if self.0.network_enabled.load(Ordering::Acquire) {
             self.observe_network(&child);
         }
+        self.add_scripts_to(&child);
         child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
     }
 

@@ -67,6 +67,7 @@ pub use pdf::{PdfError, PdfOptions};
 pub use query::{all as query_all, first as query_first, with_query};
 pub use request::{BodyError, Headers, Request, Response};
 pub use screenshot::{Clip, ScreenshotError, ScreenshotOptions};
+pub use scripts::RemoveScriptError;
 pub use text::Text;
 pub use value::{Argument, RemoteObject, RemoteValue};
 pub use viewport::Viewport;

@@ -30,12 +30,15 @@ pub(super) struct Inner {
     id: u64,
     target_id: Arc<str>,
     context_id: Option<Arc<str>>,
+    opener: Option<Box<str>>,
     pub(super) session: Session,
     pub(super) browser: Browser,
     state: Mutex<State>,
     pub(super) hub: Arc<Hub>,
     pub(super) closed: AtomicBool,
     pub(super) crashed: watch::Sender<bool>,
+    /// Whether the target has a URL: a popup has none until its first navigation is under way.
+    located: watch::Sender<bool>,
     pub(super) network_enabled: AtomicBool,
     log_enabled: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
@@ -75,6 +78,8 @@ pub(super) struct State {
     pub watchers: Vec<Watcher>,
     pub tracker: Tracker,
     next_watcher: u64,
+    /// What runs in new documents, by Chrome's names.
+    pub(super) scripts: Vec<(String, String)>,
     /// The latest frames that left, with their URL and name.
     gone: VecDeque<(FrameId, String, String)>,
 }
@@ -150,6 +155,8 @@ impl Page {
             hub: Arc::default(),
             closed: AtomicBool::new(false),
             crashed: watch::Sender::new(false),
+            located: watch::Sender::new(!target.url.is_empty()),
+            opener: target.opener_id.as_deref().map(Into::into),
             network_enabled: AtomicBool::new(false),
             log_enabled: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
@@ -232,6 +239,26 @@ impl Page {
     #[must_use]
     pub fn downgrade(&self) -> WeakPage {
         WeakPage(Arc::downgrade(&self.0))
+    }
+
+    /// The page that opened it, while that is there.
+    #[must_use]
+    pub fn opener(&self) -> Option<Page> {
+        self.0.browser.page(self.0.opener.as_deref()?)
+    }
+
+    pub(super) fn set_located(&self) {
+        self.0.located.send_replace(true);
+    }
+
+    /// Waits until the target has a URL.
+    pub(super) async fn located(&self) {
+        let mut located = self.0.located.subscribe();
+        tokio::select! {
+            // The page keeps the sender.
+            _ = located.wait_for(|located| *located) => {}
+            _ = self.session().closed() => {}
+        }
     }
 
     /// The page's own session.

@@ -12,7 +12,7 @@ use crate::page::{Browser, BrowserContext, Page};
 use super::emitter::Emitter;
 use super::error::Message;
 use super::identity::{self, Key};
-use super::{page as page_class, promise};
+use super::{page as page_class, promise, target};
 
 /// What a browser's object carries. Keeps the process.
 pub(super) struct BrowserData {
@@ -102,48 +102,23 @@ fn new_page<'s>(scope: Scope<'s>, context: BrowserContext) -> Result<Value<'s>, 
     })
 }
 
-/// `page.target()`: what others need to find the page.
-pub(super) fn target<'s>(scope: Scope<'s>, page: &Page, object: Value<'s>) -> Result<Value<'s>, Thrown> {
-    let target = scope.object();
-    target.set("_targetId", scope.string(page.target_id()));
-    let of_page = page.clone();
-    target.set(
-        "url",
-        scope.function("url", move |scope, _| Ok(scope.string(&of_page.url()))),
-    );
-    target.set(
-        "type",
-        scope.function("type", |scope, _| Ok(scope.string("page"))),
-    );
-    let of_browser = page.clone();
-    target.set(
-        "browser",
-        scope.function("browser", move |scope, _| wrap_of(scope, of_browser.browser())),
-    );
-    let of_context = page.clone();
-    target.set(
-        "browserContext",
-        scope.function("browserContext", move |scope, _| {
-            wrap_context(scope, &of_context.browser_context())
+/// Enough of a `ChildProcess` to find and end the process.
+fn child(scope: Scope<'_>, pid: u32) -> Value<'_> {
+    let child = scope.object();
+    child.set("pid", scope.number(f64::from(pid)));
+    child.set(
+        "kill",
+        scope.function("kill", move |scope, call| {
+            let pid = scope.number(f64::from(pid));
+            let process = scope.global().get("process")?;
+            process.call_method("kill", &[pid, call.argument(0)])
         }),
-    );
-    let of_session = page.clone();
-    target.set(
-        "createCDPSession",
-        scope.function("createCDPSession", move |scope, _| {
-            super::session::create(scope, &of_session)
-        }),
-    );
-    let resolved = scope.global().get("Promise")?.call_method("resolve", &[object])?;
-    let kept = crate::node::js::JsRef::new(resolved);
-    Ok(target.set(
-        "page",
-        scope.function("page", move |scope, _| {
-            Ok(kept
-                .as_ref()
-                .map_or_else(|| scope.undefined(), |page| page.get(scope)))
-        }),
-    ))
+    )
+}
+
+fn targets<'s>(scope: Scope<'s>, pages: &[Page]) -> Result<Value<'s>, Thrown> {
+    let objects: Result<Vec<_>, _> = pages.iter().map(|page| target::wrap(scope, page)).collect();
+    Ok(scope.array(objects?))
 }
 
 pub(super) struct BrowserClass;
@@ -173,6 +148,9 @@ impl Class for BrowserClass {
             new_page(scope, browser.core().default_context())
         }),
         Method::promise("pages", |scope, browser, _| pages(scope, &browser.core().pages())),
+        Method::sync("targets", |scope, browser, _| {
+            targets(scope, &browser.core().pages())
+        }),
         Method::promise("version", |scope, browser, _| {
             let version = scope.string(browser.process.product());
             scope.global().get("Promise")?.call_method("resolve", &[version])
@@ -187,7 +165,7 @@ impl Class for BrowserClass {
         }),
         Method::sync("process", |scope, browser, _| {
             Ok(match browser.process.pid() {
-                Some(pid) => scope.object().set("pid", scope.number(f64::from(pid))),
+                Some(pid) => child(scope, pid),
                 None => scope.null(),
             })
         }),
@@ -255,6 +233,7 @@ impl Class for ContextClass {
             new_page(scope, Rc::unwrap_or_clone(Rc::clone(context)))
         }),
         Method::promise("pages", |scope, context, _| pages(scope, &context.pages())),
+        Method::sync("targets", |scope, context, _| targets(scope, &context.pages())),
         Method::sync("browser", |scope, context, _| wrap_of(scope, context.browser())),
         Method::promise("close", |scope, context, _| {
             let context = Rc::unwrap_or_clone(Rc::clone(context));

@@ -3,7 +3,8 @@
 use crate::cdp::CallError;
 use crate::node::js::{ErrorClass, Scope, Value};
 use crate::page::{
-    BodyError, EvaluateError, Exception, NavigationError, Rethrown, ScreenshotError, SelectorError, WaitError,
+    BodyError, EvaluateError, Exception, NavigationError, RemoveScriptError, Rethrown, ScreenshotError,
+    SelectorError, WaitError,
 };
 
 use super::value;
@@ -121,6 +122,15 @@ impl Rejection for ScreenshotError {
             Self::Call(error) => error.to_value(scope),
             Self::Encoding => scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR")),
             Self::Write(error) => scope.error(ErrorClass::Error, &format!("{self}: {error}"), None),
+        }
+    }
+}
+
+impl Rejection for RemoveScriptError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        match self {
+            Self::Call(error) => error.to_value(scope),
+            Self::Unknown(_) => scope.error(ErrorClass::Error, &self.to_string(), None),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::node::js::{JsRef, JsWeak, Scope, Thrown, Value};
 pub(super) enum Key {
     Page(u64),
     Frame(u64, String),
+    Target(u64),
     Browser(usize),
     Context(usize, Option<String>),
 }
@@ -44,7 +45,7 @@ pub(super) fn forget_page(id: u64) {
     let gone: Vec<JsRef> = OBJECTS.with(|objects| {
         objects
             .borrow_mut()
-            .extract_if(|key, _| matches!(key, Key::Page(page) | Key::Frame(page, _) if *page == id))
+            .extract_if(|key, _| matches!(key, Key::Page(page) | Key::Target(page) | Key::Frame(page, _) if *page == id))
             .map(|(_, object)| object)
             .collect()
     });

@@ -22,6 +22,7 @@ mod options;
 mod page;
 mod promise;
 mod session;
+mod target;
 mod value;
 mod wait;
 

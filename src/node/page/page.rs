@@ -11,7 +11,7 @@ use crate::page::{Clip, Page, ScreenshotError, ScreenshotOptions};
 
 use super::events::PageEvents;
 use super::identity::{self, Key};
-use super::{arguments, browser, frame, navigation, options, promise, session, wait};
+use super::{arguments, browser, frame, navigation, options, promise, session, target, wait};
 
 /// What a page's object carries.
 pub(super) struct PageData {
@@ -131,9 +131,7 @@ impl Class for PageClass {
         Method::sync("browserContext", |scope, page, _| {
             browser::wrap_context(scope, &page.core.browser_context())
         }),
-        Method::sync("target", |scope, page, call| {
-            browser::target(scope, &page.core, call.this)
-        }),
+        Method::sync("target", |scope, page, _| target::wrap(scope, &page.core)),
         Method::sync("setDefaultTimeout", |scope, page, call| {
             let millis = call.argument(0).as_f64().unwrap_or_default();
             page.core.set_default_timeout(options::millis(millis));
