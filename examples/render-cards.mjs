@@ -207,8 +207,8 @@ function summary(outcomes, options) {
       outcomes.filter((one) => one.card.tenant === id),
     ),
   );
-  rows.push(row('all', outcomes));
-  return table(['tenant', 'cards', 'warm', 'cold', 'failed', 'waited, mean ms', 'p50 ms', 'p95 ms'], rows);
+  const head = ['tenant', 'cards', 'warm', 'cold', 'failed', 'waited, mean ms', 'p50 ms', 'p95 ms'];
+  return table(head, rows, row('all', outcomes));
 }
 
 function recovered(outcomes) {

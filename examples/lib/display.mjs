@@ -92,18 +92,21 @@ export function quantile(values, q) {
  * A table with a head, aligned: the first column to the left, figures to the right.
  *
  * @param {string[]} head
- * @param {(string | number | null)[][]} rows the last one is the sum
+ * @param {(string | number | null)[][]} rows
+ * @param {(string | number | null)[]} [sum] set apart at the end
  */
-export function table(head, rows) {
-  const cells = [head, ...rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))))];
+export function table(head, rows, sum) {
+  const cells = [head, ...rows, ...(sum ? [sum] : [])].map((row) =>
+    row.map((cell) => (cell === null ? '-' : String(cell))),
+  );
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   const line = (row) =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
       .join('  ');
   const rule = dim('─'.repeat(widths.reduce((sum, width) => sum + width + 2, -2)));
-  const body = cells.slice(1, -1).map(line);
-  return [bold(line(cells[0])), rule, ...body, rule, line(cells.at(-1))].join('\n');
+  const body = cells.slice(1, rows.length + 1).map(line);
+  return [bold(line(cells[0])), rule, ...body, ...(sum ? [rule, line(cells.at(-1))] : [])].join('\n');
 }
 
 /** A heading. */
