@@ -26,7 +26,12 @@ impl Rejection for CallError {
             Self::TimedOut { .. } => (ErrorClass::TimeoutError, "TIMEOUT"),
             Self::Encode { .. } | Self::Decode { .. } => (ErrorClass::Error, "PROTOCOL_ERROR"),
         };
-        let error = scope.error(class, &self.to_string(), Some(code));
+        let message = match self {
+            // What callers of puppeteer look for; the code tells the two apart.
+            Self::Disconnected { method } => format!("Protocol error ({method}): Target closed"),
+            error => error.to_string(),
+        };
+        let error = scope.error(class, &message, Some(code));
         if let Self::Protocol { message, .. } = self {
             error.set("originalMessage", scope.string(message));
         }
