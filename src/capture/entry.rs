@@ -1,5 +1,7 @@
 //! One thing that a page said.
 
+use std::fmt::Write as _;
+
 /// A console error, a failed assertion or an uncaught exception.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsoleErrorEntry {
@@ -53,7 +55,8 @@ impl ConsoleErrorLocation {
             .into_iter()
             .map_while(|number| number)
         {
-            text.push_str(&format!(":{}", number + 1.0));
+            // Writing to a string does not fail.
+            let _ = write!(text, ":{}", number + 1.0);
         }
         text
     }
