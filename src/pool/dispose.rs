@@ -69,6 +69,11 @@ impl Teardown {
         self.tabs.is_empty() && self.contexts.is_empty() && self.notifying.is_none()
     }
 
+    /// Its end is no reason to make standbys any more.
+    pub(super) fn forgo_refill(&mut self) {
+        self.refill = false;
+    }
+
     /// Whether the key counts as warm while its tabs close.
     pub(super) fn is_listed(&self) -> bool {
         self.listed
@@ -90,7 +95,7 @@ impl Pool {
             retain_context: options.retain_shared_context,
             retain_console_errors: options.retain_console_errors,
             background: !options.await_idle,
-            refill: true,
+            refill: self.shutdown.is_none(),
         };
         if options.await_idle {
             self.tear_down(id, manner, Some(Listener::Dispose(ticket)));
@@ -143,7 +148,7 @@ impl Pool {
             retain_context: false,
             retain_console_errors: false,
             background: false,
-            refill: true,
+            refill: self.shutdown.is_none(),
         };
         for id in idle {
             self.tear_down(id, manner, Some(Listener::Sweep(ticket)));

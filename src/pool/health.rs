@@ -95,7 +95,8 @@ impl Pool {
     }
 
     /// Every context and page is gone. Leases on them last until their release; everybody else chooses again,
-    /// for which new standbys are made, and with the first of them a new browser.
+    /// for which new standbys are made, and with the first of them a new browser. With nobody there the next
+    /// call starts it: the browser may have been stopped on purpose.
     pub(super) fn browser_disconnected(&mut self) {
         self.log(
             LogLevel::Warn,
@@ -137,13 +138,12 @@ impl Pool {
         for affinity in bound {
             let manner = Manner {
                 retain_context: false,
-                refill: true,
+                refill: false,
                 ..Manner::EVICT
             };
             self.tear_down_unattended(affinity, manner);
         }
         self.choose_again(displaced);
-        self.kick_refill();
     }
 
     fn is_being_made(&self, state: ContextState) -> bool {

@@ -1,5 +1,5 @@
 use crate::pool::testing::{Kind, World};
-use crate::pool::{PoolError, PoolOptions};
+use crate::pool::{Event, PoolError, PoolOptions};
 
 #[test]
 fn an_empty_pool_closes_at_once() {
@@ -118,4 +118,33 @@ fn the_pool_can_be_used_again_contraction_included() {
     world.visit("a");
     world.advance(180_000);
     assert_eq!(world.pool.current_max_pages(), 1);
+}
+
+#[test]
+fn a_disposal_that_ends_after_it_makes_no_standby() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::Manager]);
+    let disposal = world.dispose("a");
+    let closed = world.close_all();
+    assert!(
+        world.is_done(closed) && !world.is_done(disposal),
+        "the manager has not answered"
+    );
+    let attempts = world.attempts;
+    world.unhold(&[Kind::Manager]);
+    assert!(world.is_done(disposal));
+    assert_eq!(world.attempts, attempts, "a standby after closeAll");
+    assert!(world.pool.is_empty());
+}
+
+#[test]
+fn a_browser_that_is_stopped_after_it_is_not_started_again() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.close_all();
+    let attempts = world.attempts;
+    world.handle(Event::BrowserDisconnected);
+    assert_eq!(world.attempts, attempts);
+    world.visit("a");
 }
