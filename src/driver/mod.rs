@@ -6,6 +6,9 @@ pub(crate) mod host;
 
 use crate::pool::{BrowserAction, Event};
 
+#[cfg(feature = "simulator")]
+pub mod sim;
+
 /// Performs the pool's browser actions. Each ends in exactly one event with its operation.
 pub trait Driver {
     /// Starts the action and returns at once; its outcome may be reported before this returns.

@@ -207,13 +207,14 @@ impl Pool {
                 .is_some_and(|context| !context.is_live_primary());
             contexts.extend(going.then_some(primary));
         }
+        let closing = self.shutdown.is_some();
         if let Some(affinity) = self.affinities.get_mut(&id) {
             let teardown = affinity.teardown.get_or_insert_with(Teardown::default);
             teardown.tabs.extend(departing.iter().copied());
             teardown.contexts.extend(contexts);
             teardown.listeners.extend(listener);
             teardown.listed = manner.background && (is_new || teardown.listed);
-            teardown.refill |= manner.refill;
+            teardown.refill |= manner.refill && !closing;
             teardown.announced &= !fresh_work;
         }
         for tab in departing {
@@ -265,6 +266,15 @@ impl Pool {
             affinity.departing.insert(id);
         }
         displaced
+    }
+
+    /// What is being torn down is no reason to refill any more.
+    pub(super) fn forgo_refills(&mut self) {
+        for affinity in self.affinities.values_mut() {
+            if let Some(teardown) = &mut affinity.teardown {
+                teardown.refill = false;
+            }
+        }
     }
 
     fn announce(&mut self, id: AffinityId) {

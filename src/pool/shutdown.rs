@@ -28,6 +28,7 @@ impl Pool {
         });
         self.deadlines.insert((due, Deadline::Shutdown));
         self.refill.wind_down();
+        self.forgo_refills();
         self.contraction.stop();
         self.swaps.clear();
         self.reject_waiting();

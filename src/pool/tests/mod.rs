@@ -12,5 +12,6 @@ mod random;
 mod refill;
 mod select;
 mod shutdown;
+mod simulated;
 mod snapshot;
 mod waits;

@@ -1,0 +1,165 @@
+//! The fake Chrome: what is alive in it, told by the actions alone.
+
+use std::collections::BTreeMap;
+
+use crate::pool::{AffinityKey, ContextId, RequestId, TabId};
+
+/// A context that Chrome has not let go of.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) state: ContextState,
+    /// Whether it counts against current pages + 1: a page is, or may still be, in it.
+    pub(super) takes_slot: bool,
+    /// Whom its storage belongs to.
+    pub(super) tenant: Option<AffinityKey>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ContextState {
+    /// A standby is being made in it.
+    Making,
+    /// Nothing is under way.
+    Open,
+    /// Its close was asked for.
+    Closing,
+}
+
+/// A page that is not closed.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a page")]
+pub(super) struct Page {
+    pub(super) context: ContextId,
+    pub(super) state: PageState,
+    pub(super) affinity: Option<AffinityKey>,
+    pub(super) lease: Option<RequestId>,
+    /// Whether a lease of it was given out, ever.
+    pub(super) served: bool,
+    /// Whether it was probed since then.
+    pub(super) probed: bool,
+    pub(super) crashed: bool,
+    /// Whether its context is closed after it.
+    pub(super) context_follows: bool,
+    /// Since when, in steps, it may not be given to new callers.
+    pub(super) doomed: Option<u64>,
+    /// A callback disposed of its tenant at a moment when it was not certain which tabs that has.
+    pub(super) suspect: bool,
+    /// When, in steps, its last lease ended.
+    pub(super) released: Option<u64>,
+    /// When, in steps, it was bound to its tenant.
+    pub(super) bound: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PageState {
+    Making,
+    Open,
+    Closing,
+    /// It went with its browser, and only its lease is left, or the report of its opening.
+    Lost,
+}
+
+impl Page {
+    pub(super) fn new(context: ContextId) -> Self {
+        Self {
+            context,
+            state: PageState::Making,
+            affinity: None,
+            lease: None,
+            served: false,
+            probed: false,
+            crashed: false,
+            context_follows: false,
+            doomed: None,
+            suspect: false,
+            released: None,
+            bound: 0,
+        }
+    }
+
+    /// Whether a caller may be given it.
+    pub(super) fn is_live(&self) -> bool {
+        self.state == PageState::Open && !self.crashed && self.doomed.is_none() && !self.suspect
+    }
+}
+
+/// Everything that is alive.
+#[derive(Debug, Default)]
+pub(super) struct Chrome {
+    pub(super) contexts: BTreeMap<ContextId, Context>,
+    pub(super) pages: BTreeMap<TabId, Page>,
+    /// Contexts that went with their browser and that the pool may still close, once.
+    pub(super) lost: Vec<ContextId>,
+    last_context: Option<ContextId>,
+    last_tab: Option<TabId>,
+}
+
+impl Chrome {
+    /// Contexts that count against current pages + 1.
+    pub(super) fn slots_taken(&self) -> usize {
+        self.contexts
+            .values()
+            .filter(|context| context.takes_slot)
+            .count()
+    }
+
+    /// Whether the names are new; they are taken from here on.
+    pub(super) fn take_names(&mut self, context: Option<ContextId>, tab: TabId) -> bool {
+        let fresh = context.is_none_or(|context| self.last_context.is_none_or(|last| context > last))
+            && self.last_tab.is_none_or(|last| tab > last);
+        self.last_context = context.or(self.last_context);
+        self.last_tab = Some(tab);
+        fresh
+    }
+
+    pub(super) fn pages_in(&self, context: ContextId) -> impl Iterator<Item = (TabId, &Page)> {
+        self.pages
+            .iter()
+            .filter(move |(_, page)| page.context == context)
+            .map(|(tab, page)| (*tab, page))
+    }
+
+    /// Pages bound to the affinity and not closed, whatever else is true of them.
+    pub(super) fn pages_of<'a>(&'a self, key: &'a AffinityKey) -> impl Iterator<Item = (TabId, &'a Page)> {
+        self.pages
+            .iter()
+            .filter(move |(_, page)| page.affinity.as_ref() == Some(key) && page.state != PageState::Lost)
+            .map(|(tab, page)| (*tab, page))
+    }
+
+    /// The page is no more.
+    pub(super) fn page_gone(&mut self, tab: TabId) {
+        if let Some(page) = self.pages.remove(&tab)
+            && !self.pages.values().any(|other| other.context == page.context)
+            && let Some(context) = self.contexts.get_mut(&page.context)
+            && context.state != ContextState::Closing
+            && !page.context_follows
+        {
+            context.takes_slot = false;
+        }
+    }
+
+    /// The context and its pages are no more.
+    pub(super) fn context_gone(&mut self, context: ContextId) {
+        self.contexts.remove(&context);
+        self.pages.retain(|_, page| {
+            page.context != context || page.lease.is_some() || page.state == PageState::Making
+        });
+        for page in self.pages.values_mut().filter(|page| page.context == context) {
+            page.state = PageState::Lost;
+        }
+    }
+
+    /// Chrome died: all that is not being made is gone.
+    pub(super) fn die(&mut self) {
+        let gone: Vec<_> = self
+            .contexts
+            .iter()
+            .filter(|(_, context)| context.state != ContextState::Making)
+            .map(|(id, _)| *id)
+            .collect();
+        for context in gone {
+            self.context_gone(context);
+            self.lost.push(context);
+        }
+    }
+}

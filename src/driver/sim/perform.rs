@@ -1,0 +1,320 @@
+//! Performing the pool's actions, as a runtime does.
+
+use super::chrome::{Context, ContextState, Page, PageState};
+use super::operation::{Call, Operation, Outcome, Work};
+use super::semaphore::Semaphore;
+use super::settings::SemaphoreKind;
+use super::world::{Notice, Pending, Subject, World};
+use crate::pool::{
+    Action, AffinityKey, BrowserAction, Event, Grant, Inputs, LogLevel, OperationId, PoolError, Priority,
+    QueueKind, RequestId, TabId, TicketId,
+};
+
+impl World {
+    pub(super) fn inputs(&self) -> Inputs {
+        Inputs {
+            now: self.now,
+            semaphore_full: self.semaphore.as_ref().is_some_and(Semaphore::is_full),
+            semaphore_busy: self.semaphore.as_ref().is_some_and(Semaphore::is_busy),
+        }
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        if self.violation.is_some() {
+            return;
+        }
+        self.note(|| format!("  > {event:?}"));
+        let inputs = self.inputs();
+        self.pool.handle(event, &inputs);
+        self.after_event();
+        self.drain();
+    }
+
+    pub(super) fn after_event(&mut self) {
+        self.tally.events += 1;
+        self.tally.checks += 1;
+        if let Err(broken) = self.pool.check_invariants() {
+            self.fail("own-invariants", || broken.to_string());
+        }
+    }
+
+    /// Performs what the pool wants done, as a runtime does: one by one, and whatever follows comes between.
+    pub(super) fn drain(&mut self) {
+        self.depth += 1;
+        while self.violation.is_none()
+            && let Some(action) = self.pool.poll_action()
+        {
+            self.note(|| format!("  < {action:?}"));
+            self.perform(action);
+        }
+        self.depth -= 1;
+    }
+
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Browser(action) => self.perform_in_browser(&action),
+            Action::BindTab { tab, affinity } => self.bind(tab, affinity),
+            Action::ForgetTab { tab, .. } => self.check_forgotten(tab),
+            Action::AcquireSemaphore { request, priority } => self.acquire_semaphore(request, priority),
+            Action::AbandonSemaphore { request } => self.abandon_semaphore(request),
+            Action::ReleaseSemaphore { request } => self.release_semaphore(request),
+            Action::SetSemaphoreCapacity { capacity } => self.set_capacity(capacity),
+            Action::Grant { request, grant } => self.granted(request, grant),
+            Action::Reject { request, error } => self.rejected(request, &error),
+            Action::DisposalEnded { ticket }
+            | Action::StandbysWarm { ticket }
+            | Action::PoolClosed { ticket } => {
+                self.ticket_ended(ticket, &[]);
+            }
+            Action::Evicted { ticket, affinities } => self.ticket_ended(ticket, &affinities),
+            Action::AffinityDisposed { .. } => self.callback(),
+            Action::NotifyManager { operation, affinity } => {
+                self.check_notification(&affinity);
+                self.start(Work::Notify, operation, Subject::Nothing);
+            }
+            Action::CleanUserDataDirs { operation } => self.start(Work::CleanUp, operation, Subject::Nothing),
+            Action::Log { level, message } => {
+                if level == LogLevel::Warn {
+                    self.warning = Some((self.step, message));
+                }
+                self.callback();
+            }
+        }
+    }
+
+    pub(super) fn perform_in_browser(&mut self, action: &BrowserAction) {
+        match *action {
+            BrowserAction::CreateStandby {
+                operation,
+                context,
+                tab,
+            } => {
+                self.check_standby_wanted();
+                if !self.chrome.take_names(Some(context), tab) {
+                    self.fail("names-are-new", || {
+                        format!("{context:?} or {tab:?} was used before")
+                    });
+                }
+                self.tally.contexts += 1;
+                self.chrome.contexts.insert(
+                    context,
+                    Context {
+                        state: ContextState::Making,
+                        takes_slot: true,
+                        tenant: None,
+                    },
+                );
+                self.chrome.pages.insert(tab, Page::new(context));
+                self.check_slots();
+                self.start(Work::Standby, operation, Subject::Standby(context, tab));
+            }
+            BrowserAction::OpenPage {
+                operation,
+                context: id,
+                tab,
+            } => {
+                if !self.chrome.take_names(None, tab) {
+                    self.fail("names-are-new", || format!("{tab:?} was used before"));
+                }
+                self.check_orphan(id);
+                if let Some(context) = self.chrome.contexts.get_mut(&id) {
+                    context.takes_slot = true;
+                    let tenant = context.tenant.clone();
+                    let page = self.chrome.pages.entry(tab).or_insert(Page::new(id));
+                    page.affinity = tenant;
+                }
+                self.check_slots();
+                self.start(Work::Page, operation, Subject::Page(tab));
+            }
+            BrowserAction::Probe {
+                operation,
+                tab,
+                budget_ms,
+            } => {
+                self.check_probe(tab, budget_ms);
+                self.start(Work::Probe, operation, Subject::Tab(tab));
+            }
+            BrowserAction::ClosePage {
+                operation,
+                tab,
+                context_follows,
+            } => {
+                self.check_page_close(tab);
+                if let Some(page) = self.chrome.pages.get_mut(&tab) {
+                    page.context_follows = context_follows;
+                }
+                if let Some(page) = self.chrome.pages.get_mut(&tab)
+                    && page.state == PageState::Open
+                {
+                    page.state = PageState::Closing;
+                }
+                self.start(Work::ClosePage, operation, Subject::Tab(tab));
+            }
+            BrowserAction::CloseContext { operation, context } => {
+                self.check_context_close(context);
+                if let Some(context) = self.chrome.contexts.get_mut(&context) {
+                    context.state = ContextState::Closing;
+                }
+                for page in self
+                    .chrome
+                    .pages
+                    .values_mut()
+                    .filter(|page| page.context == context)
+                {
+                    page.state = PageState::Closing;
+                }
+                self.start(Work::CloseContext, operation, Subject::Context(context));
+            }
+        }
+    }
+
+    pub(super) fn start(&mut self, kind: Work, operation: OperationId, subject: Subject) {
+        let pending = Pending {
+            operation,
+            subject,
+            since: self.now.monotonic_ms,
+        };
+        if self.instant >> kind.index() & 1 == 1 {
+            self.end_work(kind, pending, Outcome::Done);
+        } else {
+            self.pending[kind.index()].push(pending);
+            self.notices.push(Notice::Started { kind, operation });
+        }
+    }
+
+    pub(super) fn bind(&mut self, tab: TabId, affinity: AffinityKey) {
+        self.check_binding(tab, &affinity);
+        let step = self.step;
+        let Some(page) = self.chrome.pages.get_mut(&tab) else {
+            return;
+        };
+        if page.affinity.as_ref().is_some_and(|before| *before != affinity) {
+            self.tally.migrations += 1;
+        }
+        page.affinity = Some(affinity.clone());
+        page.bound = step;
+        page.suspect = false;
+        page.released = None;
+        if let Some(context) = self.chrome.contexts.get_mut(&page.context) {
+            context.tenant = Some(affinity);
+        }
+    }
+
+    pub(super) fn acquire_semaphore(&mut self, id: RequestId, priority: Priority) {
+        let asked = self.requests.get(&id).map(|request| request.priority);
+        let Some(semaphore) = &mut self.semaphore else {
+            return self.fail("semaphore", || {
+                format!("{id:?} wants a permit of a semaphore that is not there")
+            });
+        };
+        if semaphore.holds(id) || semaphore.waits(id) {
+            return self.fail("semaphore", || format!("{id:?} asks for a second permit"));
+        }
+        semaphore.enqueue(id, priority);
+        let at_once = !semaphore.is_full();
+        if asked.is_some_and(|asked| asked != priority) {
+            self.fail("semaphore", || {
+                format!("{id:?} asks with priority {priority:?} instead of its own")
+            });
+        }
+        if !at_once {
+            self.semaphore_waits.insert(id);
+        }
+        self.move_permits();
+    }
+
+    pub(super) fn abandon_semaphore(&mut self, id: RequestId) {
+        // A permit that has come already, to a request that a callback took off it meanwhile, goes back too.
+        self.owed.retain(|owed| *owed != id);
+        if let Some(semaphore) = &mut self.semaphore
+            && !semaphore.abandon(id)
+        {
+            semaphore.release(id);
+        }
+        self.move_permits();
+    }
+
+    pub(super) fn release_semaphore(&mut self, id: RequestId) {
+        if !self
+            .semaphore
+            .as_mut()
+            .is_some_and(|semaphore| semaphore.release(id))
+        {
+            self.fail("semaphore", || {
+                format!("{id:?} gives back a permit that it does not hold")
+            });
+        }
+        self.move_permits();
+    }
+
+    pub(super) fn set_capacity(&mut self, capacity: u32) {
+        match &mut self.semaphore {
+            Some(semaphore) if !matches!(self.settings.semaphore, SemaphoreKind::Foreign(_)) => {
+                semaphore.set_capacity(capacity);
+            }
+            _ => self.fail("semaphore", || {
+                "setCapacity was called where there is none".to_owned()
+            }),
+        }
+        self.move_permits();
+    }
+
+    pub(super) fn granted(&mut self, id: RequestId, grant: Grant) {
+        self.check_grant(id, &grant);
+        if let Some(page) = self.chrome.pages.get_mut(&grant.tab) {
+            page.lease = Some(id);
+            page.served = true;
+            page.probed = false;
+        }
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.lease = Some(grant.tab);
+            let client = request.client;
+            self.notices.push(Notice::Granted { client });
+        }
+        if grant.reused {
+            self.tally.granted_warm += 1;
+        } else {
+            self.tally.granted_fresh += 1;
+        }
+    }
+
+    pub(super) fn rejected(&mut self, id: RequestId, error: &PoolError) {
+        match self.requests.get(&id) {
+            Some(request) if request.lease.is_none() => {}
+            _ => return self.fail("ends-once", || format!("{id:?} is rejected, but it has ended")),
+        }
+        self.check_rejection(error);
+        match error {
+            PoolError::StandbyUnavailable { .. } => self.tally.unavailable += 1,
+            PoolError::Closed => self.tally.closed += 1,
+            PoolError::Semaphore(_) => self.tally.semaphore_failed += 1,
+        }
+        if let Some(request) = self.forget_request(id) {
+            self.notices.push(Notice::Rejected {
+                client: request.client,
+            });
+        }
+    }
+
+    pub(super) fn ticket_ended(&mut self, id: TicketId, evicted: &[AffinityKey]) {
+        match self.tickets.remove(&id) {
+            None => self.fail("ends-once", || format!("{id:?} resolves a second time")),
+            Some(ticket) => self.check_ticket(&ticket, evicted),
+        }
+    }
+
+    /// JavaScript runs, and may call the pool.
+    pub(super) fn callback(&mut self) {
+        if let Some(operation) = self.in_callback.take() {
+            self.note(|| format!("  callback: {operation:?}"));
+            self.step += 1;
+            match operation {
+                Operation::CallbackGetsPage { client, affinity } => {
+                    self.get_page(client, affinity, Call::new(QueueKind::Module, 0));
+                }
+                Operation::CallbackDisposes { affinity } => self.dispose(affinity, 1),
+                _ => {}
+            }
+        }
+    }
+}

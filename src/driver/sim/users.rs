@@ -1,0 +1,217 @@
+//! What the pool's users do.
+
+use super::chrome::{Context, PageState};
+use super::operation::{Call, PARTNERS};
+use super::world::{Request, Ticket, World};
+use crate::pool::{AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, TicketId};
+
+impl World {
+    /// The name of an affinity.
+    #[must_use]
+    pub fn key(affinity: u8) -> AffinityKey {
+        AffinityKey::from(format!("realm:{affinity}").as_str())
+    }
+
+    pub(super) fn get_page(&mut self, client: u8, affinity: u8, call: Call) {
+        if self.is_busy(client) {
+            return;
+        }
+        let Some(priority) = Priority::new(call.priority()) else {
+            return;
+        };
+        let request = RequestId(self.next_request);
+        self.next_request += 1;
+        self.last_call = self.step;
+        self.tally.requests += 1;
+        let affinity = Self::key(affinity);
+        self.clients[usize::from(client)] = Some(request);
+        self.last_request_of[usize::from(client)] = Some(request);
+        self.requests.insert(
+            request,
+            Request {
+                client,
+                affinity: affinity.clone(),
+                queue: call.queue(),
+                priority,
+                called: self.step,
+                called_at: self.now,
+                clock_was_true: !self.clock_stopped,
+                lease: None,
+                depends: false,
+            },
+        );
+        let warm = self.warm_hit(&affinity, call.queue());
+        self.handle(Event::GetPage {
+            request,
+            affinity,
+            queue: call.queue(),
+            priority,
+        });
+        if let Some(warm) = warm {
+            self.check_warm_hit(request, warm);
+        }
+    }
+
+    pub(super) fn abort(&mut self, client: u8) {
+        let Some(request) = self.clients[usize::from(client)] else {
+            return;
+        };
+        if self.requests[&request].lease.is_some() {
+            return;
+        }
+        self.tally.cancelled += 1;
+        self.forget_request(request);
+        self.handle(Event::Cancel { request });
+    }
+
+    pub(super) fn release(&mut self, client: u8) {
+        let Some(request) = self.clients[usize::from(client)] else {
+            return;
+        };
+        if self.requests[&request].lease.is_none() {
+            return;
+        }
+        self.end_lease(request);
+        self.handle(Event::Release { request });
+    }
+
+    /// Only where no deadlock can come of it: one affinity, and a pool with room for its modules.
+    pub(super) fn depends(&mut self, client: u8) {
+        if client >= PARTNERS || !self.settings.has_room_for_dependents() {
+            return;
+        }
+        let Some(id) = self.clients[usize::from(client)] else {
+            return;
+        };
+        let affinity = self.requests[&id].affinity.clone();
+        if self
+            .requests
+            .values()
+            .any(|request| request.depends && request.affinity != affinity)
+        {
+            return;
+        }
+        if let Some(request) = self
+            .requests
+            .get_mut(&id)
+            .filter(|request| request.lease.is_some())
+        {
+            request.depends = true;
+        }
+    }
+
+    /// Whether the client keeps its lease until its partner's call has ended, and that waits.
+    pub(super) fn waits_for_partner(&self, client: u8) -> bool {
+        let waits = |client: u8| self.is_busy(client) && !self.has_lease(client);
+        client < PARTNERS
+            && waits(client + PARTNERS)
+            && self.clients[usize::from(client)].is_some_and(|request| self.requests[&request].depends)
+    }
+
+    pub(super) fn end_lease(&mut self, id: RequestId) {
+        let step = self.step;
+        let Some(request) = self.forget_request(id) else {
+            return;
+        };
+        if request.queue == QueueKind::File {
+            self.file_released.insert(request.affinity, step);
+        }
+        let Some(tab) = request.lease else { return };
+        if let Some(page) = self.chrome.pages.get_mut(&tab) {
+            page.lease = None;
+            page.released = Some(step);
+            if page.state == PageState::Lost {
+                self.chrome.pages.remove(&tab);
+            }
+        }
+    }
+
+    pub(super) fn forget_request(&mut self, request: RequestId) -> Option<Request> {
+        let forgotten = self.requests.remove(&request)?;
+        self.clients[usize::from(forgotten.client)] = None;
+        Some(forgotten)
+    }
+
+    pub(super) fn dispose(&mut self, affinity: u8, options: u8) {
+        let affinity = Self::key(affinity);
+        let options = DisposeOptions {
+            await_idle: options & 1 != 0,
+            retain_console_errors: options & 2 != 0,
+            retain_shared_context: options & 4 != 0,
+        };
+        self.tally.disposals += 1;
+        if options.retain_shared_context {
+            self.retained.insert(affinity.clone());
+        }
+        // From within a callback, what was decided already has not all been performed: who has which tab is not
+        // known for certain.
+        let (mut tabs, mut contexts) = (Vec::new(), Vec::new());
+        if self.depth == 0 {
+            tabs.extend(self.chrome.pages_of(&affinity).map(|(tab, _)| tab));
+            let of_it = |context: &Context| context.tenant.as_ref() == Some(&affinity);
+            contexts.extend(
+                self.chrome
+                    .contexts
+                    .iter()
+                    .filter(|at| of_it(at.1))
+                    .map(|at| *at.0),
+            );
+        }
+        if self.depth > 0 {
+            let key = Some(&affinity);
+            self.chrome
+                .pages
+                .values_mut()
+                .filter(|page| page.affinity.as_ref() == key)
+                .for_each(|page| {
+                    page.suspect = true;
+                });
+        }
+        for tab in &tabs {
+            if let Some(page) = self.chrome.pages.get_mut(tab) {
+                page.doomed.get_or_insert(self.step);
+            }
+        }
+        let ticket = self.ticket(Ticket::Dispose {
+            affinity: affinity.clone(),
+            await_idle: options.await_idle,
+            retain: options.retain_shared_context,
+            tabs,
+            contexts,
+        });
+        self.handle(Event::Dispose {
+            ticket,
+            affinity,
+            options,
+        });
+        if !options.await_idle && self.tickets.contains_key(&ticket) {
+            self.fail("dispose-at-once", || {
+                format!("{ticket:?} did not resolve at once with awaitIdle: false")
+            });
+        }
+    }
+
+    pub(super) fn ticket(&mut self, call: Ticket) -> TicketId {
+        let ticket = TicketId(self.next_ticket);
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, call);
+        ticket
+    }
+
+    pub(super) fn try_expand(&mut self, call: Call) {
+        if let Some(priority) = Priority::new(call.priority()) {
+            let inputs = self.inputs();
+            self.pool.try_expand(priority, &inputs);
+            self.after_event();
+            if f64::from(self.pages_now) > f64::from(self.expected.burst)
+                && call.priority() < self.expected.high_priority_threshold
+                && self.pool.current_max_pages() > self.pages_now
+            {
+                self.fail("expansion-tier", || {
+                    format!("priority {} expanded past the burst", call.priority())
+                });
+            }
+            self.drain();
+        }
+    }
+}

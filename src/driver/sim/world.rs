@@ -1,0 +1,458 @@
+//! The world around one pool. It makes operations happen, performs the pool's actions, and keeps its own
+//! account of everything, from the actions alone.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::chrome::Chrome;
+use super::operation::{Operation, Outcome, Work};
+use super::semaphore::Semaphore;
+use super::settings::{Expected, SemaphoreKind, Settings};
+use super::surroundings::outcome_event;
+use super::tally::Tally;
+use crate::pool::{
+    AffinityKey, ContextId, Event, Now, OperationId, Pool, Priority, QueueKind, RequestId, TabId, TicketId,
+};
+
+/// Something that must never happen has happened.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The rule that was broken: a short name.
+    pub rule: &'static str,
+    /// How.
+    pub detail: String,
+    /// After how many events.
+    pub event: u64,
+}
+
+/// What the pool did that somebody may want to react to.
+#[derive(Clone, Copy, Debug)]
+pub enum Notice {
+    /// Work was begun.
+    Started {
+        /// What.
+        kind: Work,
+        /// Names it, see [`World::complete`].
+        operation: OperationId,
+    },
+    /// A client has a lease.
+    Granted {
+        /// Who.
+        client: u8,
+    },
+    /// A client's call was rejected.
+    Rejected {
+        /// Who.
+        client: u8,
+    },
+    /// The semaphore owes a permit, to be given by [`Operation::SemaphoreGrants`].
+    PermitOwed,
+}
+
+/// A call that has not ended, or its lease.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) client: u8,
+    pub(super) affinity: AffinityKey,
+    pub(super) queue: QueueKind,
+    pub(super) priority: Priority,
+    pub(super) called: u64,
+    pub(super) called_at: Now,
+    pub(super) clock_was_true: bool,
+    pub(super) lease: Option<TabId>,
+    /// Whether the lease is kept until the partner's call has ended.
+    pub(super) depends: bool,
+}
+
+impl Request {
+    /// Whether this one goes before `other` where both wait in one queue.
+    pub(super) fn goes_before(&self, other: &Self) -> bool {
+        (self.priority, std::cmp::Reverse(self.called)) > (other.priority, std::cmp::Reverse(other.called))
+    }
+}
+
+/// Work under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) operation: OperationId,
+    pub(super) subject: Subject,
+    pub(super) since: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject {
+    Standby(ContextId, TabId),
+    Page(TabId),
+    Tab(TabId),
+    Context(ContextId),
+    Nothing,
+}
+
+/// A call that waits for more than a page.
+#[derive(Debug)]
+pub(super) enum Ticket {
+    Dispose {
+        affinity: AffinityKey,
+        await_idle: bool,
+        retain: bool,
+        tabs: Vec<TabId>,
+        contexts: Vec<ContextId>,
+    },
+    Evict,
+    Warm,
+    Close,
+}
+
+/// One pool and all that surrounds it.
+#[derive(Debug)]
+pub struct World {
+    pub(super) pool: Pool,
+    pub(super) settings: Settings,
+    pub(super) expected: Expected,
+    pub(super) now: Now,
+    pub(super) clock_stopped: bool,
+    /// Steps so far: an order for everything.
+    pub(super) step: u64,
+    pub(super) chrome: Chrome,
+    pub(super) semaphore: Option<Semaphore>,
+    pub(super) clients: Vec<Option<RequestId>>,
+    pub(super) last_request_of: Vec<Option<RequestId>>,
+    pub(super) requests: BTreeMap<RequestId, Request>,
+    pub(super) next_request: u64,
+    pub(super) tickets: BTreeMap<TicketId, Ticket>,
+    pub(super) next_ticket: u64,
+    pub(super) pending: [Vec<Pending>; 7],
+    pub(super) finished: VecDeque<(Work, OperationId)>,
+    pub(super) owed: VecDeque<RequestId>,
+    /// Requests that did not get their permit at once.
+    pub(super) semaphore_waits: BTreeSet<RequestId>,
+    pub(super) instant: u8,
+    pub(super) in_callback: Option<Operation>,
+    pub(super) depth: u32,
+    pub(super) pages_now: u32,
+    /// The text of the last warning.
+    pub(super) warning: Option<(u64, String)>,
+    pub(super) tally: Tally,
+    pub(super) violation: Option<Violation>,
+    pub(super) notices: Vec<Notice>,
+    /// Lines about everything, where somebody wants to read them.
+    pub(super) trace: Option<Vec<String>>,
+    /// When, ms, and in which step `closeAll` was called, while it is under way.
+    pub(super) closing: Option<(u64, u64)>,
+    /// The last step in which something was called for.
+    pub(super) last_call: u64,
+    /// Affinities with a disposal ever that kept the primary.
+    pub(super) retained: BTreeSet<AffinityKey>,
+    /// When, in steps, a `file` lease of the affinity was given back.
+    pub(super) file_released: BTreeMap<AffinityKey, u64>,
+}
+
+/// `Date.now()` at the start of every simulation.
+const EPOCH_MS: f64 = 1_700_000_000_000.0;
+
+/// Runs recorded operations in a fresh world and then lets everything end.
+///
+/// # Errors
+///
+/// What was violated, if anything was.
+pub fn replay(settings: &Settings, operations: &[Operation]) -> Result<Tally, Violation> {
+    let mut world = World::new(settings);
+    guarded(|| {
+        for operation in operations {
+            world.apply(*operation)?;
+            world.notices.clear();
+        }
+        world.finish()
+    })?;
+    Ok(world.tally)
+}
+
+/// A panic of the machine is a violation like another.
+pub(super) fn guarded(run: impl FnOnce() -> Result<(), Violation>) -> Result<(), Violation> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(Violation {
+            rule: "panic",
+            detail: text.unwrap_or_default(),
+            event: 0,
+        })
+    })
+}
+
+impl World {
+    /// A new pool, with nothing in it.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let expected = Expected::of(settings);
+        let capacity = match settings.semaphore {
+            SemaphoreKind::None => None,
+            SemaphoreKind::Foreign(capacity) => Some(capacity),
+            // As the pool's constructor sets it.
+            SemaphoreKind::Late | SemaphoreKind::Prompt => Some(expected.initial),
+        };
+        let now = Now {
+            monotonic_ms: 0,
+            wall_ms: EPOCH_MS,
+        };
+        let mut world = Self {
+            pool: settings.build(now),
+            settings: settings.clone(),
+            expected,
+            now,
+            clock_stopped: false,
+            step: 0,
+            chrome: Chrome::default(),
+            semaphore: capacity.map(Semaphore::new),
+            clients: vec![None; 256],
+            last_request_of: vec![None; 256],
+            requests: BTreeMap::new(),
+            next_request: 0,
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            pending: Default::default(),
+            finished: VecDeque::new(),
+            owed: VecDeque::new(),
+            semaphore_waits: BTreeSet::new(),
+            instant: 0,
+            in_callback: None,
+            depth: 0,
+            pages_now: expected.initial,
+            warning: None,
+            tally: Tally::default(),
+            violation: None,
+            notices: Vec::new(),
+            trace: None,
+            closing: None,
+            last_call: 0,
+            retained: BTreeSet::new(),
+            file_released: BTreeMap::new(),
+        };
+        world.check_configuration();
+        world.drain();
+        world
+    }
+
+    /// Keeps a line about every step from here on.
+    pub fn record_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// The lines kept so far.
+    #[must_use]
+    pub fn trace(&self) -> &[String] {
+        self.trace.as_deref().unwrap_or_default()
+    }
+
+    /// The pool.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Virtual time, ms.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> u64 {
+        self.now.monotonic_ms
+    }
+
+    /// What the pool did since this was last called.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Whether the client's call waits or its lease is held.
+    #[must_use]
+    pub fn is_busy(&self, client: u8) -> bool {
+        self.clients[usize::from(client)].is_some()
+    }
+
+    /// Whether the client holds a lease.
+    #[must_use]
+    pub fn has_lease(&self, client: u8) -> bool {
+        self.clients[usize::from(client)].is_some_and(|request| self.requests[&request].lease.is_some())
+    }
+
+    /// Whether any call waits, for a page or for anything else.
+    #[must_use]
+    pub fn is_anyone_waiting(&self) -> bool {
+        !self.tickets.is_empty() || self.requests.values().any(|request| request.lease.is_none())
+    }
+
+    /// The step that ends this work, while it is under way.
+    #[must_use]
+    pub fn complete(&self, kind: Work, operation: OperationId, outcome: Outcome) -> Option<Operation> {
+        let position = self.pending[kind.index()]
+            .iter()
+            .position(|pending| pending.operation == operation)?;
+        Some(Operation::Complete {
+            kind,
+            position: u8::try_from(position).ok()?,
+            outcome,
+        })
+    }
+
+    /// The next moment at which the pool wants to be woken, ms.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<u64> {
+        self.pool.poll_timeout()
+    }
+
+    /// Makes one operation happen, with everything that follows from it at once.
+    ///
+    /// # Errors
+    ///
+    /// What was violated, if anything was. The world is of no use afterwards.
+    pub fn apply(&mut self, operation: Operation) -> Result<(), Violation> {
+        self.note(|| format!("{operation:?}"));
+        self.step += 1;
+        self.act(operation);
+        if self.depth == 0 {
+            self.check_at_rest();
+        }
+        match self.violation.take() {
+            Some(violation) => Err(violation),
+            None => Ok(()),
+        }
+    }
+
+    fn act(&mut self, operation: Operation) {
+        match operation {
+            Operation::Advance { ms } => self.advance(u64::from(ms)),
+            Operation::GetPage {
+                client,
+                affinity,
+                call,
+            } => self.get_page(client, affinity, call),
+            Operation::Abort { client } => self.abort(client),
+            Operation::Release { client } => self.release(client),
+            Operation::ReleaseAgain { client } => {
+                if let Some(request) = self.last_request_of[usize::from(client)]
+                    && !self.requests.contains_key(&request)
+                {
+                    self.handle(Event::Release { request });
+                }
+            }
+            Operation::Complete {
+                kind,
+                position,
+                outcome,
+            } => {
+                let position = usize::from(position);
+                if position < self.pending[kind.index()].len() {
+                    let pending = self.pending[kind.index()].remove(position);
+                    self.end_work(kind, pending, outcome);
+                }
+            }
+            Operation::Repeat { position, outcome } => {
+                if let Some((kind, operation)) = self.finished.get(usize::from(position)) {
+                    let event = outcome_event(*kind, *operation, outcome);
+                    self.handle(event);
+                }
+            }
+            Operation::Dispose { affinity, options } => self.dispose(affinity, options),
+            Operation::EvictIdle { max_idle_ms } => {
+                let ticket = self.ticket(Ticket::Evict);
+                self.handle(Event::EvictIdle {
+                    ticket,
+                    max_idle_ms: f64::from(max_idle_ms),
+                });
+            }
+            Operation::Warm => {
+                self.last_call = self.step;
+                let ticket = self.ticket(Ticket::Warm);
+                self.handle(Event::WarmStandbys { ticket });
+            }
+            Operation::CloseAll => {
+                self.tally.closes += 1;
+                self.closing.get_or_insert((self.now.monotonic_ms, self.step));
+                let ticket = self.ticket(Ticket::Close);
+                self.handle(Event::CloseAll { ticket });
+            }
+            Operation::Crash { position } => self.crash(position),
+            Operation::Disconnect => {
+                self.tally.disconnects += 1;
+                self.chrome.die();
+                self.handle(Event::BrowserDisconnected);
+            }
+            Operation::SemaphoreGrants => {
+                if let Some(request) = self.owed.pop_front() {
+                    self.permit_arrives(request);
+                }
+            }
+            Operation::SemaphoreFails { client } => self.semaphore_fails(client),
+            Operation::OutsiderTakes => {
+                if let Some(semaphore) = &mut self.semaphore {
+                    semaphore.outsider_takes();
+                }
+            }
+            Operation::OutsiderReleases => {
+                if let Some(semaphore) = &mut self.semaphore {
+                    semaphore.outsider_releases();
+                }
+                self.move_permits();
+            }
+            Operation::ClockJumps { ms } => {
+                self.now.wall_ms += f64::from(ms);
+                self.distrust_clock();
+            }
+            Operation::ClockStops { stopped } => {
+                self.clock_stopped = stopped;
+                self.distrust_clock();
+            }
+            Operation::Instant { kinds } => self.instant = kinds,
+            Operation::CallbackGetsPage { .. } | Operation::CallbackDisposes { .. } => {
+                self.in_callback = Some(operation);
+            }
+            Operation::TryExpand { call } => self.try_expand(call),
+            Operation::Depends { client } => self.depends(client),
+        }
+    }
+
+    pub(super) fn fail(&mut self, rule: &'static str, detail: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let detail = detail();
+            self.note(|| format!("  ! {rule}: {detail}"));
+            self.violation = Some(Violation {
+                rule,
+                detail,
+                event: self.tally.events,
+            });
+        }
+    }
+
+    /// Whether tabs may move between affinities.
+    pub(super) fn may_migrate(&self) -> bool {
+        self.settings.disable_standby_refill || self.settings.allow_tab_migration
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.violation.is_some()
+    }
+
+    pub(super) fn take_violation(&mut self) -> Option<Violation> {
+        self.violation.take()
+    }
+
+    pub(super) fn is_owed(&self, request: RequestId) -> bool {
+        self.owed.contains(&request)
+    }
+
+    pub(super) fn owes_permits(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    pub(super) fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>8} {}", self.now.monotonic_ms, line()));
+        }
+    }
+}
