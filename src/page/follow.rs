@@ -83,6 +83,7 @@ impl Page {
             session,
             &[
                 ("Network.requestWillBeSent", |page, session, params| {
+                    page.lock().tracker.began(params);
                     if page.is_intercepting() {
                         let events = page.lock().tracker.will_be_intercepted(session, params);
                         page.network_events(events);
@@ -107,11 +108,17 @@ impl Page {
                     page.network_events(events);
                 }),
                 ("Network.loadingFinished", |page, _, params| {
-                    let events = page.lock().tracker.loading_ended(params, false);
+                    let mut state = page.lock();
+                    state.tracker.ended(params);
+                    let events = state.tracker.loading_ended(params, false);
+                    drop(state);
                     page.network_events(events);
                 }),
                 ("Network.loadingFailed", |page, _, params| {
-                    let events = page.lock().tracker.loading_ended(params, true);
+                    let mut state = page.lock();
+                    state.tracker.ended(params);
+                    let events = state.tracker.loading_ended(params, true);
+                    drop(state);
                     page.network_events(events);
                 }),
             ],
@@ -121,6 +128,12 @@ impl Page {
         for call in self.lock_settings().apply_network(session) {
             drop(call);
         }
+    }
+
+    /// How many requests have not ended, as far as the network domain was on when they began.
+    #[must_use]
+    pub fn requests_in_flight(&self) -> usize {
+        self.lock().tracker.in_flight()
     }
 
     /// Whether every request is followed, or only those of documents.

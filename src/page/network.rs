@@ -3,7 +3,7 @@
 //! Chrome tells a part of each answer in an event of its own, before or after the answer; what needs it waits.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -62,6 +62,7 @@ enum Ending {
 /// The requests of one page that have not ended.
 #[derive(Default)]
 pub(super) struct Tracker {
+    in_flight: HashSet<Box<str>>,
     requests: HashMap<String, Arc<Request>>,
     /// Extra information that came before what it belongs to, not taken apart yet.
     request_extra: HashMap<String, VecDeque<Box<RawValue>>>,
@@ -74,6 +75,24 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Counts a request, whether or not anybody follows it.
+    pub fn began(&mut self, params: &RawValue) {
+        if let Some(id) = request_id(params) {
+            self.in_flight.insert(id.as_ref().into());
+        }
+    }
+
+    /// Counts a request's end.
+    pub fn ended(&mut self, params: &RawValue) {
+        if let Some(id) = request_id(params) {
+            self.in_flight.remove(id.as_ref());
+        }
+    }
+
     pub fn clear(&mut self) {
         *self = Self::default();
     }

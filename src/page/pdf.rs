@@ -110,6 +110,9 @@ pub enum PdfError {
     /// It is not the base64 that it should be.
     #[error("the PDF is not valid base64")]
     Encoding,
+    /// It could not be written to its file.
+    #[error("the PDF could not be written")]
+    Write(#[source] std::io::Error),
     /// The fonts could not be waited for.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),

@@ -26,6 +26,8 @@ pub(crate) trait Class: 'static {
     const METHODS: &'static [Method<Self::Data>];
     /// Those of the class that it extends: N-API's methods refuse objects of any class but their own.
     const INHERITED: &'static [Method<Self::Data>] = &[];
+    /// More methods, in tables of their own.
+    const MORE: &'static [&'static [Method<Self::Data>]] = &[];
 
     /// The class that it extends.
     fn parent(_: Scope<'_>) -> Option<Value<'_>> {
@@ -90,8 +92,9 @@ pub(crate) fn constructor<C: Class>(scope: Scope<'_>) -> Result<Value<'_>, Throw
     {
         return Ok(known);
     }
+    let more = C::MORE.iter().copied().flatten();
     let mut properties = Vec::with_capacity(C::INHERITED.len() + C::METHODS.len());
-    for method in C::INHERITED.iter().chain(C::METHODS) {
+    for method in C::INHERITED.iter().chain(C::METHODS).chain(more) {
         let name = match method.name.strip_prefix("@@") {
             Some(symbol) => scope.global().get("Symbol")?.get(symbol)?,
             None => scope.string(method.name),

@@ -52,6 +52,18 @@ pub(super) fn argument(scope: Scope<'_>, frame: &Frame, value: Value<'_>) -> Res
     })
 }
 
+/// A value that comes from outside of any page, where handles mean nothing.
+pub(super) fn plain(scope: Scope<'_>, value: Value<'_>) -> Result<Argument, Thrown> {
+    Ok(match value.kind() {
+        Kind::Undefined | Kind::Function | Kind::Symbol => Argument::Undefined,
+        Kind::Null => Argument::Json(RawValue::NULL.to_owned()),
+        Kind::Boolean => Argument::Bool(value.is_truthy()),
+        Kind::Number => Argument::Number(value.as_f64().unwrap_or_default()),
+        Kind::BigInt => Argument::BigInt(value.coerce_to_string()?),
+        Kind::String | Kind::Object => json(scope, value)?,
+    })
+}
+
 fn json(scope: Scope<'_>, value: Value<'_>) -> Result<Argument, Thrown> {
     let text = scope
         .global()

@@ -10,7 +10,7 @@ use crate::page::{Event, EventKind, Page, Subscription};
 use super::emitter::Emitter;
 use super::identity::{self, Key};
 use super::page::PageData;
-use super::{console, dialog, error, frame, http, page as page_class};
+use super::{console, dialog, error, frame, http, intercept, page as page_class};
 
 /// The listeners of one page.
 #[derive(Default)]
@@ -58,6 +58,9 @@ fn deliver(scope: Scope<'_>, page: &Page, event: &Event) {
     let name = event.kind().name();
     if data.events.emitter.count(name) > 0 {
         match argument(scope, page, event) {
+            Ok(argument) if event.kind() == EventKind::Request => intercept::announced(argument, || {
+                data.events.emitter.emit(scope, name, argument);
+            }),
             Ok(argument) => {
                 data.events.emitter.emit(scope, name, argument);
             }

@@ -29,6 +29,7 @@ pub(super) struct FrameClass;
 impl Class for FrameClass {
     type Data = Frame;
     const NAME: &'static str = "Frame";
+    const MORE: &'static [&'static [Method<Frame>]] = &[super::input::FRAME_METHODS];
     const METHODS: &'static [Method<Frame>] = &[
         Method::promise("evaluate", |scope, frame, call| evaluate(scope, frame, call)),
         Method::promise("evaluateHandle", |scope, frame, call| {

@@ -9,11 +9,13 @@ use crate::node::js::{JsRef, Scope, Thrown, Value};
 use crate::page::{Request, Response};
 
 use super::identity::WeakObjects;
+use super::intercept::{self, Votes};
 use super::{frame, promise, value};
 
 /// What a request's object carries.
 pub(super) struct RequestData {
     pub core: Arc<Request>,
+    pub votes: Votes,
 }
 
 thread_local! {
@@ -27,6 +29,7 @@ pub(super) fn wrap_request<'s>(scope: Scope<'s>, request: &Arc<Request>) -> Resu
         WeakObjects::object_of(requests, scope, Arc::as_ptr(request).addr(), || {
             let data = Rc::new(RequestData {
                 core: Arc::clone(request),
+                votes: Votes::default(),
             });
             class::instantiate::<RequestClass>(scope, data)
         })
@@ -91,6 +94,7 @@ pub(super) struct RequestClass;
 impl Class for RequestClass {
     type Data = RequestData;
     const NAME: &'static str = "HTTPRequest";
+    const MORE: &'static [&'static [Method<RequestData>]] = &[intercept::METHODS];
     const METHODS: &'static [Method<RequestData>] = &[
         Method::getter("id", |scope, request, _| Ok(scope.string(request.core.id()))),
         Method::sync("url", |scope, request, _| Ok(scope.string(request.core.url()))),

@@ -53,3 +53,17 @@ pub(super) fn text(scope: Scope<'_>, value: Value<'_>, what: &str) -> Result<Str
         Thrown::invalid_argument(scope, &format!("{what} must be a string, but is {got}"))
     })
 }
+
+/// The own property names of an object.
+pub(super) fn keys(object: Value<'_>) -> Result<Vec<String>, Thrown> {
+    let keys = object
+        .scope()
+        .global()
+        .get("Object")?
+        .call_method("keys", &[object])?;
+    Ok(keys
+        .elements()?
+        .into_iter()
+        .filter_map(Value::as_string)
+        .collect())
+}

@@ -1,22 +1,30 @@
 //! `Page`
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{Call, Scope, Thrown, Value};
+use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
 use crate::page::{Clip, Page, ScreenshotError, ScreenshotOptions};
 
 use super::events::PageEvents;
 use super::identity::{self, Key};
-use super::{arguments, browser, frame, navigation, options, promise, session, target, wait};
+use super::input::Devices;
+use super::{
+    arguments, browser, emulation, expect, expose, frame, input, navigation, options, promise, session,
+    target, wait,
+};
 
 /// What a page's object carries.
 pub(super) struct PageData {
     pub core: Page,
     pub events: PageEvents,
+    pub devices: Devices,
+    /// The viewport as it was given.
+    pub viewport: RefCell<Option<JsRef>>,
 }
 
 /// The page's object: one as long as the page lives.
@@ -25,6 +33,8 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Throw
         let data = Rc::new(PageData {
             core: page.clone(),
             events: PageEvents::default(),
+            devices: Devices::default(),
+            viewport: RefCell::default(),
         });
         class::instantiate::<PageClass>(scope, data)
     };
@@ -61,6 +71,12 @@ pub(super) struct PageClass;
 impl Class for PageClass {
     type Data = PageData;
     const NAME: &'static str = "Page";
+    const MORE: &'static [&'static [Method<PageData>]] = &[
+        emulation::METHODS,
+        input::PAGE_METHODS,
+        expose::METHODS,
+        expect::METHODS,
+    ];
     const METHODS: &'static [Method<PageData>] = &[
         of_main_frame!("evaluate", frame::evaluate),
         of_main_frame!("evaluateHandle", frame::evaluate_handle),
