@@ -42,7 +42,9 @@ export async function buildAddon(root, { profile: wanted, otherwise = 'debug' } 
     const args = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts[script].split(' ');
     const cli = join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
     const env = { ...process.env, CARGO_TERM_PROGRESS_WHEN: 'always', CARGO_TERM_PROGRESS_WIDTH: '90' };
-    const outcome = await run(process.execPath, [cli, ...args.slice(1)], { cwd: root, env, now });
+    // Warnings are the developer's: cargo shows them when it is asked for them.
+    const progress = (line) => /Building|Compiling|Downloading|Finished/.test(line) && now(line);
+    const outcome = await run(process.execPath, [cli, ...args.slice(1)], { cwd: root, env, now: progress });
     if (outcome.code !== 0) {
       throw new SetupError('The addon could not be built.', {
         details: tail(outcome.output),

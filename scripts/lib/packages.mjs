@@ -34,7 +34,7 @@ export async function installPackages(root) {
   }
   await step(`npm packages: npm ci (${reason})`, async (now) => {
     const npm = process.env.npm_execpath;
-    const args = ['ci', '--no-audit', '--no-fund'];
+    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
     const outcome = npm
       ? await run(process.execPath, [npm, ...args], { cwd: root, now })
       : await run('npm', args, { cwd: root, now });
