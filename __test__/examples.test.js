@@ -58,7 +58,7 @@ QUnit.module('the demonstration', (hooks) => {
       '--pages',
       '3',
       '--timeout',
-      '3000',
+      '6000',
     ]);
     const [code] = await run.ended;
     assert.strictEqual(code, 0, `it ends well:\n${run.output}`);

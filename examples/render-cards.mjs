@@ -23,7 +23,7 @@ const HELP = `Renders cards of several tenants through a pool of warm Chrome pag
   --cards N     cards in all (40)
   --workers N   renders at once (6)
   --pages N     pages in the pool (5)
-  --timeout MS  how long a card may take before it is given up on (4000)
+  --timeout MS  how long a card may take before it is given up on (6000)
   --out DIR     where the HTML and PNG files go (out)
   --verbose     print the pool's own log
   --help        this text
@@ -49,7 +49,7 @@ function readOptions(argv) {
         cards: { type: 'string', default: '40' },
         workers: { type: 'string', default: '6' },
         pages: { type: 'string', default: '5' },
-        timeout: { type: 'string', default: '4000' },
+        timeout: { type: 'string', default: '6000' },
         out: { type: 'string', default: 'out' },
         verbose: { type: 'boolean', default: false },
         'check-options': { type: 'boolean', default: false },
