@@ -91,10 +91,7 @@ unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_inf
 
 /// What the running callback was called with, and the data it was made with.
 #[expect(unsafe_code, reason = "reads what N-API calls with")]
-pub(super) unsafe fn read_call<'s>(
-    scope: Scope<'s>,
-    info: sys::napi_callback_info,
-) -> (Call<'s>, *mut c_void) {
+pub(super) unsafe fn read_call(scope: Scope<'_>, info: sys::napi_callback_info) -> (Call<'_>, *mut c_void) {
     let env = scope.raw_env();
     let mut this = ptr::null_mut();
     let mut data = ptr::null_mut();

@@ -65,18 +65,16 @@ fn disconnected(scope: Scope<'_>, key: &Key) {
 
 /// The object of a page's browser.
 pub(super) fn wrap_of<'s>(scope: Scope<'s>, browser: &Browser) -> Result<Value<'s>, Thrown> {
-    match browser.process() {
-        Some(process) => wrap(scope, &process),
-        None => {
-            let message = "Protocol error: Connection closed.";
-            let code = Some("BROWSER_DISCONNECTED");
-            Err(Thrown::new(scope.error(
-                ErrorClass::TargetCloseError,
-                message,
-                code,
-            )))
-        }
+    if let Some(process) = browser.process() {
+        return wrap(scope, &process);
     }
+    let message = "Protocol error: Connection closed.";
+    let code = Some("BROWSER_DISCONNECTED");
+    Err(Thrown::new(scope.error(
+        ErrorClass::TargetCloseError,
+        message,
+        code,
+    )))
 }
 
 /// The context's object.
@@ -96,7 +94,7 @@ fn pages<'s>(scope: Scope<'s>, pages: &[Page]) -> Result<Value<'s>, Thrown> {
     scope.global().get("Promise")?.call_method("resolve", &[array])
 }
 
-fn new_page<'s>(scope: Scope<'s>, context: BrowserContext) -> Result<Value<'s>, Thrown> {
+fn new_page(scope: Scope<'_>, context: BrowserContext) -> Result<Value<'_>, Thrown> {
     promise::start(scope, async move { context.new_page().await }, |scope, page| {
         page_class::wrap(scope, &page)
     })

@@ -37,12 +37,10 @@ fn answer<'s>(
     accept: bool,
     text: Option<&str>,
 ) -> Result<Value<'s>, Thrown> {
-    match dialog.answer(accept, text) {
-        Some(answering) => promise::start_void(scope, answering),
-        None => {
-            let what = if accept { "accept" } else { "dismiss" };
-            let message = format!("Cannot {what} dialog which is already handled!");
-            Err(Thrown::new(scope.error(ErrorClass::Error, &message, None)))
-        }
+    if let Some(answering) = dialog.answer(accept, text) {
+        return promise::start_void(scope, answering);
     }
+    let what = if accept { "accept" } else { "dismiss" };
+    let message = format!("Cannot {what} dialog which is already handled!");
+    Err(Thrown::new(scope.error(ErrorClass::Error, &message, None)))
 }

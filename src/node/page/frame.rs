@@ -92,7 +92,7 @@ pub(super) fn evaluate_handle<'s>(
 pub(super) fn evaluate_code<'s>(scope: Scope<'s>, frame: &Frame, code: Code) -> Result<Value<'s>, Thrown> {
     promise::pending(scope, |deferred| {
         frame.evaluate_with(code, move |outcome| {
-            promise::settle(deferred, outcome, value::to_js)
+            promise::settle(deferred, outcome, value::to_js);
         });
         Ok(())
     })

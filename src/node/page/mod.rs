@@ -24,6 +24,10 @@ mod input;
 mod intercept;
 mod navigation;
 mod options;
+#[expect(
+    clippy::module_inception,
+    reason = "the class is what the module is named for"
+)]
 mod page;
 mod promise;
 mod rejections;

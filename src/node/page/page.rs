@@ -222,18 +222,17 @@ fn evaluate_on_new_document<'s>(
     page: &Rc<PageData>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    let source = match call.argument(0).as_string() {
-        Some(source) => source,
-        None => {
-            let function = arguments::source(scope, call.argument(0))?;
-            let json = scope.global().get("JSON")?;
-            let mut texts = Vec::new();
-            for argument in call.arguments().get(1..).unwrap_or_default() {
-                let text = json.call_method("stringify", &[*argument])?.as_string();
-                texts.push(text.unwrap_or_else(|| "undefined".to_owned()));
-            }
-            format!("({function})({})", texts.join(","))
+    let source = if let Some(source) = call.argument(0).as_string() {
+        source
+    } else {
+        let function = arguments::source(scope, call.argument(0))?;
+        let json = scope.global().get("JSON")?;
+        let mut texts = Vec::new();
+        for argument in call.arguments().get(1..).unwrap_or_default() {
+            let text = json.call_method("stringify", &[*argument])?.as_string();
+            texts.push(text.unwrap_or_else(|| "undefined".to_owned()));
         }
+        format!("({function})({})", texts.join(","))
     };
     let page = page.core.clone();
     let adding = async move { page.evaluate_on_new_document(&source).await };

@@ -10,7 +10,7 @@ use super::error::Rejection;
 
 /// A promise of the future's outcome. The future is polled once before this returns, and then on the connection's
 /// thread; `convert` runs on this one.
-pub(super) fn start<'s, T, E, F, C>(scope: Scope<'s>, future: F, convert: C) -> Result<Value<'s>, Thrown>
+pub(super) fn start<T, E, F, C>(scope: Scope<'_>, future: F, convert: C) -> Result<Value<'_>, Thrown>
 where
     T: Send + 'static,
     E: Rejection + Send + 'static,
@@ -24,7 +24,7 @@ where
 }
 
 /// The same for what resolves with nothing.
-pub(super) fn start_void<'s, T, E, F>(scope: Scope<'s>, future: F) -> Result<Value<'s>, Thrown>
+pub(super) fn start_void<T, E, F>(scope: Scope<'_>, future: F) -> Result<Value<'_>, Thrown>
 where
     T: Send + 'static,
     E: Rejection + Send + 'static,
@@ -34,7 +34,7 @@ where
 }
 
 /// The same with a conversion of failures too. What `convert` holds is dropped on the JavaScript thread.
-pub(super) fn start_with<'s, T, F, C>(scope: Scope<'s>, future: F, convert: C) -> Result<Value<'s>, Thrown>
+pub(super) fn start_with<T, F, C>(scope: Scope<'_>, future: F, convert: C) -> Result<Value<'_>, Thrown>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -60,10 +60,10 @@ where
 }
 
 /// A promise that `then` settles from any thread, through [`settle`].
-pub(super) fn pending<'s>(
-    scope: Scope<'s>,
+pub(super) fn pending(
+    scope: Scope<'_>,
     then: impl FnOnce(Deferred) -> Result<(), Thrown>,
-) -> Result<Value<'s>, Thrown> {
+) -> Result<Value<'_>, Thrown> {
     let (deferred, promise) = Deferred::new(scope)?;
     then(deferred)?;
     Ok(promise)
