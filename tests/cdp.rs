@@ -132,7 +132,7 @@ fn pending_calls_end_at_once_when_the_target_closes() {
         assert_eq!(page.closed().await, CloseReason::TargetClosed);
         let after = page.send(evaluate("1")).await.expect_err("a closed session");
         assert!(
-            matches!(after, CallError::TargetClosed { .. }),
+            matches!(after, CallError::SessionClosed { .. }),
             "a later call got {after:?}"
         );
     });

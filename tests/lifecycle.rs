@@ -170,6 +170,15 @@ fn nothing_is_left_after_the_owner_was_killed() {
 }
 
 #[test]
+fn nothing_is_left_of_a_hanging_browser_after_the_owner_was_killed() {
+    let owner = Owner::start(Headless::Shell);
+    let group = Pid::from_raw(owner.chrome.cast_signed()).expect("a pid");
+    // It will not notice that its pipe closes.
+    rustix::process::kill_process_group(group, Signal::STOP).expect("a group to stop");
+    owner.end_with(Signal::KILL, false);
+}
+
+#[test]
 fn nothing_is_left_of_full_chrome_after_the_owner_was_killed() {
     Owner::start(Headless::New).end_with(Signal::KILL, false);
 }

@@ -258,7 +258,7 @@ struct Watcher(std::process::Child);
 const WATCH: &str = r#"
 if read -r _; then exit 0; fi
 n=0
-while kill -KILL -- "-$1" 2>/dev/null && [ "$n" -lt 100 ]; do n=$((n + 1)); sleep 0.02; done
+while kill -s KILL -- "-$1" 2>/dev/null && [ "$n" -lt 100 ]; do n=$((n + 1)); sleep 0.02; done
 n=0
 while ! rm -rf -- "$2" && [ "$n" -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
 "#;
