@@ -203,7 +203,7 @@ impl Pool {
         let Some(context) = self.remove_context(id) else {
             return;
         };
-        if context.overdue {
+        if context.overdue && self.refill.is_blocked() {
             // Nobody waits for its end any more, so nobody else would use its slot.
             self.kick_refill();
         }

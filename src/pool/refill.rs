@@ -38,6 +38,8 @@ enum JobState {
 pub(super) struct Refill {
     /// Somebody asked for the wanted standbys, and they are not all there yet.
     kicked: bool,
+    /// The last refill ended for want of a slot.
+    blocked: bool,
     jobs: BTreeMap<JobId, Job>,
     making: usize,
     /// Standbys that could not be made with all their attempts since the refill began.
@@ -49,7 +51,12 @@ impl Refill {
     /// Nothing more is begun; what is being made ends by itself.
     pub(super) fn wind_down(&mut self) {
         self.kicked = false;
+        self.blocked = false;
         self.jobs.retain(|_, job| job.state == JobState::Making);
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     pub(super) fn take_tickets(&mut self) -> Vec<TicketId> {
@@ -61,6 +68,7 @@ impl Pool {
     pub(super) fn kick_refill(&mut self) {
         if self.shutdown.is_none() {
             self.refill.kicked = true;
+            self.refill.blocked = false;
             self.dirty = true;
         }
     }
@@ -222,6 +230,7 @@ impl Pool {
                     return;
                 }
                 // Nothing frees a slot now.
+                self.refill.blocked = true;
                 if let Some(job) = due {
                     self.refill.jobs.remove(&job);
                     continue;
