@@ -9,6 +9,7 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const QUnit = require('qunit');
 const { describe } = require('./describe.js');
+const pendingByArea = require('./pending.js');
 const { names, openSide, oursExists } = require('./sides.js');
 
 const SCENARIO_MS = 15_000;
@@ -138,7 +139,8 @@ async function sharedContext(side) {
 const scenario = (name, run, options = {}) => ({ name, run, ...options });
 
 /** Declares the QUnit module of one area. */
-function differential(area, scenarios, { pending = [] } = {}) {
+function differential(area, scenarios) {
+  const pending = pendingByArea[area] ?? [];
   const taken = new Set();
   for (const { name } of scenarios) {
     if (taken.has(name)) throw new Error(`two scenarios of ${area} are called "${name}"`);
@@ -148,11 +150,13 @@ function differential(area, scenarios, { pending = [] } = {}) {
   const skipped = names().includes('ours') && !oursExists();
   QUnit.module(`page/${area}`, (hooks) => {
     let sides;
-    hooks.before(async () => {
+    hooks.before(async (assert) => {
       if (skipped) return;
+      assert.timeout(60_000);
       sides = await Promise.all(names().map(openSide));
     });
-    hooks.after(async () => {
+    hooks.after(async (assert) => {
+      assert.timeout(60_000);
       await Promise.all(
         (sides ?? []).map(async (side) => {
           await side.close();

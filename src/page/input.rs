@@ -228,24 +228,17 @@ impl Page {
         Ok(())
     }
 
-    fn send_mouse_moves(&self, x: f64, y: f64, steps: u32) -> Vec<Sent> {
+    fn send_mouse_move(&self, x: f64, y: f64) -> Sent {
         let mut state = self.lock_input();
-        let (from_x, from_y) = (state.x, state.y);
+        (state.x, state.y) = (x, y);
         let held = MouseButton::ALL
             .into_iter()
             .find(|button| state.buttons & button.flag() != 0)
             .map_or("none", MouseButton::name);
-        (1..=steps)
-            .map(|step| {
-                let part = f64::from(step) / f64::from(steps);
-                state.x = from_x + (x - from_x) * part;
-                state.y = from_y + (y - from_y) * part;
-                self.mouse_event(json!({
-                    "type": "mouseMoved", "modifiers": state.keyboard.modifiers, "buttons": state.buttons,
-                    "button": held, "x": state.x, "y": state.y,
-                }))
-            })
-            .collect()
+        self.mouse_event(json!({
+            "type": "mouseMoved", "modifiers": state.keyboard.modifiers, "buttons": state.buttons,
+            "button": held, "x": x, "y": y,
+        }))
     }
 
     fn send_mouse_down(&self, button: MouseButton, click_count: u32) -> Result<Sent, InputError> {
@@ -278,7 +271,17 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn mouse_move(&self, x: f64, y: f64, steps: u32) -> Result<(), InputError> {
-        all(self.send_mouse_moves(x, y, steps)).await
+        let (from_x, from_y) = {
+            let state = self.lock_input();
+            (state.x, state.y)
+        };
+        // One by one: Chrome makes one move of several that come together.
+        for step in 1..=steps {
+            let part = f64::from(step) / f64::from(steps);
+            self.send_mouse_move(from_x + (x - from_x) * part, from_y + (y - from_y) * part)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Holds a button down.
@@ -309,7 +312,7 @@ impl Page {
         }
         let button = options.button;
         let click_count = options.click_count.unwrap_or(options.count);
-        let mut calls = self.send_mouse_moves(x, y, 1);
+        let mut calls = vec![self.send_mouse_move(x, y)];
         if click_count == options.count {
             for nth in 1..options.count {
                 calls.push(self.send_mouse_down(button, nth)?);
@@ -357,7 +360,7 @@ impl Page {
             }
         }
         if moved {
-            calls.extend(self.send_mouse_moves(0.0, 0.0, 1));
+            calls.push(self.send_mouse_move(0.0, 0.0));
         }
         all(calls).await
     }

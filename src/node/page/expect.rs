@@ -234,26 +234,37 @@ fn for_network_idle<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) 
     let concurrency = options::number(given, "concurrency")?.unwrap_or_default();
     let (wait, promise) = Wait::begin(scope, page, given)?;
     let idle_now = Rc::new(Cell::new(false));
-    let look = move |wait: &Rc<Wait>, scope: Scope<'_>| {
-        let in_flight = u32::try_from(wait.page.core.requests_in_flight()).unwrap_or(u32::MAX);
-        let is_idle = f64::from(in_flight) <= concurrency;
-        if idle_now.replace(is_idle) == is_idle {
-            return;
-        }
-        let generation = wait.generation.get() + 1;
-        wait.generation.set(generation);
-        if is_idle {
-            wait.after(scope, idle, move |wait, scope| {
-                if wait.generation.get() == generation {
-                    wait.succeed(scope.undefined());
-                }
-            });
-        }
-    };
+    let look =
+        move |wait: &Rc<Wait>, scope: Scope<'_>| look_for_idle(wait, scope, concurrency, idle, &idle_now);
     for event in ["request", "requestfinished", "requestfailed"] {
         let look = look.clone();
         wait.listen(scope, event, move |wait, scope, _| look(wait, scope))?;
     }
     look(&wait, scope);
     Ok(promise)
+}
+
+fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, concurrency: f64, idle: u64, idle_now: &Rc<Cell<bool>>) {
+    /// Requests that began before anybody followed them end without an event.
+    const LOOK_AGAIN: u64 = 20;
+    let in_flight = u32::try_from(wait.page.core.requests_in_flight()).unwrap_or(u32::MAX);
+    let is_idle = f64::from(in_flight) <= concurrency;
+    let was_idle = idle_now.replace(is_idle);
+    if is_idle && was_idle {
+        return;
+    }
+    let generation = wait.generation.get() + 1;
+    wait.generation.set(generation);
+    let idle_now = Rc::clone(idle_now);
+    let pause = if is_idle { idle } else { LOOK_AGAIN };
+    wait.after(scope, pause, move |wait, scope| {
+        if wait.generation.get() != generation {
+            return;
+        }
+        if is_idle {
+            wait.succeed(scope.undefined());
+        } else {
+            look_for_idle(wait, scope, concurrency, idle, &idle_now);
+        }
+    });
 }

@@ -126,6 +126,12 @@ impl Devices {
 }
 
 pub(super) const PAGE_METHODS: &[Method<PageData>] = &[
+    Method::promise("addScriptTag", |scope, page, call| {
+        add_tag(scope, &page.core.main_frame(), call, true)
+    }),
+    Method::promise("addStyleTag", |scope, page, call| {
+        add_tag(scope, &page.core.main_frame(), call, false)
+    }),
     Method::getter("keyboard", |scope, page, _| {
         page.devices.get::<Keyboard>(scope, &page.core)
     }),
@@ -156,6 +162,12 @@ pub(super) const PAGE_METHODS: &[Method<PageData>] = &[
 ];
 
 pub(super) const FRAME_METHODS: &[Method<Frame>] = &[
+    Method::promise("addScriptTag", |scope, frame, call| {
+        add_tag(scope, frame, call, true)
+    }),
+    Method::promise("addStyleTag", |scope, frame, call| {
+        add_tag(scope, frame, call, false)
+    }),
     Method::promise("click", |scope, frame, call| {
         by_selector(scope, frame, call, do_click)
     }),
@@ -641,4 +653,84 @@ fn select_in<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Val
         Ok::<_, ActionError>(selected?)
     };
     promise::start(scope, selecting, value::to_js)
+}
+
+const ADD_SCRIPT: &str = "async ({ url, id, type, content }) => {
+    const script = document.createElement('script');
+    script.type = type ?? 'text/javascript';
+    script.text = content ?? '';
+    const loaded = url === undefined ? undefined : new Promise((resolve, reject) => {
+        script.addEventListener('load', resolve, { once: true });
+        script.addEventListener('error', event => reject(new Error(event.message ?? 'Could not load script')),
+            { once: true });
+        script.src = url;
+    });
+    if (id) script.id = id;
+    document.head.appendChild(script);
+    await loaded;
+    return script;
+}";
+
+const ADD_STYLE: &str = "async ({ url, content }) => {
+    const element = document.createElement(url === undefined ? 'style' : 'link');
+    if (url === undefined) {
+        element.appendChild(document.createTextNode(content));
+    } else {
+        element.rel = 'stylesheet';
+        element.href = url;
+    }
+    const loaded = new Promise((resolve, reject) => {
+        element.addEventListener('load', resolve, { once: true });
+        element.addEventListener('error', event => reject(new Error(event.message ?? 'Could not load style')),
+            { once: true });
+    });
+    document.head.appendChild(element);
+    await loaded;
+    return element;
+}";
+
+fn add_tag<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    call: &Call<'s>,
+    is_script: bool,
+) -> Result<Value<'s>, Thrown> {
+    let given = call.argument(0);
+    let url = options::string(given, "url")?;
+    let path = options::string(given, "path")?;
+    let mut content = options::string(given, "content")?;
+    if [&url, &path, &content].into_iter().flatten().count() != 1 {
+        let message = "Exactly one of `url`, `path`, or `content` must be specified.";
+        return Err(Thrown::new(scope.error(
+            crate::node::js::ErrorClass::Error,
+            message,
+            None,
+        )));
+    }
+    if let Some(path) = path {
+        content = Some(read_file(scope, &path)?);
+    }
+    let mut given_to_page = serde_json::Map::new();
+    for (name, value) in [
+        ("url", url),
+        ("content", content),
+        ("id", options::string(given, "id")?),
+        ("type", options::string(given, "type")?),
+    ] {
+        if let Some(value) = value {
+            given_to_page.insert(name.to_owned(), value.into());
+        }
+    }
+    let argument = serde_json::value::to_raw_value(&given_to_page)
+        .map(Argument::Json)
+        .map_err(|error| Thrown::type_error(scope, &error.to_string()))?;
+    let code = if is_script { ADD_SCRIPT } else { ADD_STYLE };
+    frame_class::evaluate_handle_code(scope, frame, Code::call(code, [argument]))
+}
+
+fn read_file(scope: Scope<'_>, path: &str) -> Result<String, Thrown> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("{path} cannot be read: {error}");
+        Thrown::new(scope.error(crate::node::js::ErrorClass::Error, &message, None))
+    })
 }

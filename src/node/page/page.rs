@@ -249,6 +249,7 @@ enum Picture {
 
 fn screenshot<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
     let given = call.argument(0);
+    check_screenshot(scope, given)?;
     let path = options::string(given, "path")?;
     let in_path = path.as_deref().and_then(|path| match path.rsplit('.').next() {
         Some("jpeg" | "jpg") => Some("jpeg"),
@@ -303,6 +304,40 @@ fn screenshot<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Res
             Picture::Base64(text) => scope.string_from_latin1(text.into_bytes()),
         })
     })
+}
+
+/// puppeteer's rules, in its words.
+fn check_screenshot(scope: Scope<'_>, given: Value<'_>) -> Result<(), Thrown> {
+    let refuse = |message: &str| {
+        Err(Thrown::new(scope.error(
+            crate::node::js::ErrorClass::Error,
+            message,
+            None,
+        )))
+    };
+    if let Some(quality) = options::number(given, "quality")? {
+        if !(0.0..=100.0).contains(&quality) {
+            return refuse(&format!(
+                "Expected 'quality' ({quality}) to be between 0 and 100, inclusive."
+            ));
+        }
+        let format = options::string(given, "type")?.unwrap_or_else(|| "png".to_owned());
+        if format == "png" && options::get(given, "path")?.is_none() {
+            return refuse("png screenshots do not support 'quality'.");
+        }
+    }
+    if let Some(clip) = clip(given)? {
+        if options::flag(given, "fullPage")? {
+            return refuse("'clip' and 'fullPage' are mutually exclusive");
+        }
+        if clip.width <= 0.0 {
+            return refuse("'width' in 'clip' must be positive.");
+        }
+        if clip.height <= 0.0 {
+            return refuse("'height' in 'clip' must be positive.");
+        }
+    }
+    Ok(())
 }
 
 fn clip(given: Value<'_>) -> Result<Option<Clip>, Thrown> {
