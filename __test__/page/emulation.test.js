@@ -217,13 +217,13 @@ differential('emulation', [
   scenario('deleteCookies', async ({ page, server }) => {
     await page.goto(server.url('/'));
     await page.setCookie({ name: 'a', value: '1' }, { name: 'b', value: '2' });
-    const answer = await page.deleteCookies({ name: 'a' });
+    const answer = await page.deleteCookie({ name: 'a' });
     return [answer, (await page.cookies()).map(({ name }) => name)];
   }, { ownContext: true }),
   scenario('deleteCookies of another address', async ({ page, server }) => {
     await page.goto(server.url('/'));
     await page.setCookie({ name: 'a', value: '1' }, { name: 'a', value: '2', url: server.crossOrigin });
-    await page.deleteCookies({ name: 'a', url: server.crossOrigin });
+    await page.deleteCookie({ name: 'a', url: server.crossOrigin });
     return [(await page.cookies()).length, (await page.cookies(server.crossOrigin)).length];
   }, { ownContext: true }),
   scenario('cookies of a context', async ({ context, page, server }) => {

@@ -36,7 +36,7 @@ differential('interception', [
       note('abort', await attempt(() => request.abort('nonsense')));
       await attempt(() => request.continue());
     });
-    return attempt(page.goto(server.url('/'), { timeout: 500 }));
+    return attempt(page.goto(server.url('/'), { timeout: 5000 }));
   }),
   scenario('abort of a subresource', async ({ page, server }) => {
     await interceptOnly(page, 'style.css', (request) => request.abort());
@@ -77,7 +77,7 @@ differential('interception', [
       note(await attempt(() => request.continue({ url: 'not an address' })));
       if (!request.isInterceptResolutionHandled()) await attempt(() => request.abort());
     });
-    return attempt(page.goto(server.url('/'), { timeout: 500 }));
+    return attempt(page.goto(server.url('/'), { timeout: 5000 }));
   }),
   scenario('respond with a body', async ({ page, server }) => {
     await intercept(page, (request) =>
