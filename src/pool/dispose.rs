@@ -213,7 +213,12 @@ impl Pool {
             teardown.tabs.extend(departing.iter().copied());
             teardown.contexts.extend(contexts);
             teardown.listeners.extend(listener);
-            teardown.listed = manner.background && (is_new || teardown.listed);
+            teardown.listed = manner.background
+                && if is_new {
+                    !departing.is_empty()
+                } else {
+                    teardown.listed
+                };
             teardown.refill |= manner.refill && !closing;
             teardown.announced &= !fresh_work;
         }

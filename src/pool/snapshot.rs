@@ -15,11 +15,10 @@ impl Pool {
     pub fn warm_affinities(&self) -> Vec<AffinityKey> {
         let warm = |affinity: &&Affinity| {
             !affinity.offered.is_empty()
-                || !affinity.departing.is_empty()
-                    && affinity
-                        .teardown
-                        .as_ref()
-                        .is_some_and(super::dispose::Teardown::is_listed)
+                || affinity
+                    .teardown
+                    .as_ref()
+                    .is_some_and(super::dispose::Teardown::is_listed)
         };
         self.affinities
             .values()
