@@ -1,5 +1,6 @@
 //! What the pool knows of one tenant.
 
+use super::defects::{Defect, planted};
 use std::collections::BTreeSet;
 
 use super::dispose::Teardown;
@@ -59,7 +60,10 @@ impl Affinity {
 
     /// The least recently used tab that nobody holds or waits for.
     pub(super) fn idle_tab(&self) -> Option<TabId> {
-        self.offered.first().filter(|at| at.0 == 0).map(|at| at.2)
+        self.offered
+            .first()
+            .filter(|at| at.0 == 0 || planted(Defect::BusyTabChosen))
+            .map(|at| at.2)
     }
 
     /// The tab with the fewest pending, then least recently used.
@@ -69,7 +73,9 @@ impl Affinity {
 
     /// Whether it has tabs that are offered, and all of them are idle.
     pub(super) fn all_idle(&self) -> bool {
-        self.offered.last().is_some_and(|at| at.0 == 0)
+        self.offered
+            .last()
+            .is_some_and(|at| at.0 == 0 || planted(Defect::BusyCountsAsIdle))
     }
 
     pub(super) fn has_tabs(&self) -> bool {

@@ -1,5 +1,6 @@
 //! How many pages there are: expansion in both tiers, and contraction of an idle pool.
 
+use super::defects::{Defect, planted};
 use super::dispose::Manner;
 use super::{Action, Inputs, LogLevel, Now, Pool, Priority};
 
@@ -63,7 +64,7 @@ impl Pool {
 
     /// Whether a request of this priority could have the pool expanded.
     pub(super) fn can_expand(&self, priority: Priority) -> bool {
-        let ceiling = if self.is_high_priority(priority) {
+        let ceiling = if self.is_high_priority(priority) || planted(Defect::BurstForEverybody) {
             self.config.high_priority_max_pages
         } else {
             self.config.burst_pages
@@ -101,7 +102,7 @@ impl Pool {
     fn set_current(&mut self, pages: u32) {
         self.current = pages;
         self.dirty = true;
-        if self.config.semaphore_can_grow {
+        if self.config.semaphore_can_grow && !planted(Defect::SemaphoreNotResized) {
             self.act(Action::SetSemaphoreCapacity { capacity: pages });
         }
     }
@@ -133,14 +134,17 @@ impl Pool {
             now.saturating_add(self.config.contraction_tick_ms)
         };
         self.contraction.next_tick = Some(next);
-        if self.current <= self.config.min_pages || self.is_busy() {
+        if self.current <= self.config.min_pages || self.is_busy() && !planted(Defect::ContractionInUse) {
             self.contraction.idle_since = None;
             return;
         }
         let wall = self.now.wall_ms;
         match self.contraction.idle_since {
             Some(since) if since <= wall => {
-                if wall - since >= self.config.contraction_threshold_ms && !self.contraction.pending {
+                if wall - since >= self.config.contraction_threshold_ms
+                    && !planted(Defect::NoContraction)
+                    && !self.contraction.pending
+                {
                     self.contract();
                 }
             }

@@ -1,6 +1,7 @@
 //! Browser contexts: who owns one, and whether it is alive in Chrome. Two questions, answered apart.
 
 use super::affinity::AffinityId;
+use super::defects::{Defect, planted};
 use super::tab::LastUsed;
 use super::{ContextId, Pool, TabId};
 
@@ -84,6 +85,7 @@ impl Context {
     pub(super) fn takes_slot(&self) -> bool {
         match self.state {
             ContextState::Orphan { .. } => self.closing_pages > 0,
+            ContextState::Closing { .. } if planted(Defect::SlotFreedAtTheCall) => false,
             ContextState::Closing { slot, .. } => slot || self.closing_pages > 0,
             _ => true,
         }
@@ -165,7 +167,7 @@ impl Pool {
             .and_then(|affinity| affinity.primary)
             .and_then(|primary| self.contexts.get(&primary))
             .is_some_and(Context::is_live_primary);
-        if has_primary {
+        if has_primary && !planted(Defect::SecondPrimary) {
             self.set_context_state(id, ContextState::Supplementary { affinity, tab });
         } else {
             self.set_context_state(id, ContextState::Primary { affinity, tab });
@@ -178,7 +180,7 @@ impl Pool {
     /// Takes the row of the ledger away if it is this context's.
     pub(super) fn drop_row(&mut self, affinity: AffinityId, context: ContextId) {
         if let Some(affinity) = self.affinities.get_mut(&affinity)
-            && affinity.primary == Some(context)
+            && (affinity.primary == Some(context) || planted(Defect::AnotherContextsRow))
         {
             affinity.primary = None;
         }
@@ -191,12 +193,13 @@ impl Pool {
 
     /// How many more contexts may be made now.
     pub(super) fn free_slots(&self) -> usize {
-        self.slot_limit().saturating_sub(self.counts.alive)
+        (self.slot_limit() + usize::from(planted(Defect::ContextsBeyondTheLimit)))
+            .saturating_sub(self.counts.alive)
     }
 
     /// Closes orphans beyond the cap, oldest first.
     pub(super) fn enforce_orphan_cap(&mut self) {
-        while self.orphans.len() > self.config.shared_context_cap as usize {
+        while self.orphans.len() > self.config.shared_context_cap as usize && !planted(Defect::OrphansKept) {
             let Some(&(_, id)) = self.orphans.first() else {
                 return;
             };

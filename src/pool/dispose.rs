@@ -1,5 +1,6 @@
 //! Taking an affinity out of use: what is decided at the call, and what happens when its pages have closed.
 
+use super::defects::{Defect, planted};
 use std::collections::BTreeSet;
 
 use super::affinity::{Affinity, AffinityId};
@@ -66,7 +67,9 @@ impl Manner {
 
 impl Teardown {
     fn is_done(&self) -> bool {
-        self.tabs.is_empty() && self.contexts.is_empty() && self.notifying.is_none()
+        self.tabs.is_empty()
+            && (self.contexts.is_empty() || planted(Defect::DisposedTooEarly))
+            && self.notifying.is_none()
     }
 
     /// Its end is no reason to make standbys any more.
@@ -252,6 +255,9 @@ impl Pool {
 
     /// Stops offering the tab. Returns those who waited for it or held it without a lease.
     pub(super) fn make_leave(&mut self, id: TabId) -> Vec<RequestId> {
+        if planted(Defect::ForgetsToMarkClosing) {
+            return Vec::new();
+        }
         let displaced = self.displace(id);
         let Some(tab) = self.tabs.get_mut(&id) else {
             return displaced;
@@ -312,7 +318,7 @@ impl Pool {
         if !teardown.is_done() {
             return;
         }
-        if !teardown.listeners.is_empty() && !affinity.in_use() {
+        if !teardown.listeners.is_empty() && (!affinity.in_use() || planted(Defect::ManagerForgetsLive)) {
             let operation = self.start(Operation::NotifyManager { affinity: Some(id) });
             if let Some(affinity) = self.affinities.get_mut(&id) {
                 let key = affinity.key.clone();

@@ -1,6 +1,7 @@
 //! Tabs that do not answer, crash, or lose their browser.
 
 use super::context::ContextState;
+use super::defects::{Defect, planted};
 use super::dispose::Manner;
 use super::request::RequestState;
 use super::tab::TabState;
@@ -81,6 +82,7 @@ impl Pool {
                 self.close_standby(id);
                 self.kick_refill();
             }
+            TabState::Live { .. } if planted(Defect::CrashIgnored) => {}
             TabState::Live { .. } => {
                 self.log(LogLevel::Warn, format!("a page of {key} crashed"));
                 self.retire(id);

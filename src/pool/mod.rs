@@ -13,6 +13,7 @@ mod capacity;
 mod close;
 pub mod config;
 mod context;
+pub mod defects;
 mod dispose;
 mod event;
 mod health;
@@ -46,6 +47,7 @@ pub use report::{
 use affinity::{Affinity, AffinityId};
 use capacity::Contraction;
 use context::{Context, Counts};
+use defects::{Defect, planted};
 use dispose::Sweep;
 use refill::{JobId, Refill};
 use request::Request;
@@ -388,6 +390,9 @@ impl Pool {
         if let Some((slow, due)) = self.close_due.remove(&id) {
             self.deadlines.remove(&(slow, Deadline::SlowClose(id)));
             self.deadlines.remove(&(due, Deadline::Close(id)));
+        }
+        if planted(Defect::OperationEndsTwice) {
+            return self.operations.get(&id).copied();
         }
         self.operations.remove(&id)
     }

@@ -1,5 +1,6 @@
 //! Making standbys: how many are wanted, one attempt after another, and what those who wait get of them.
 
+use super::defects::{Defect, planted};
 use std::collections::BTreeMap;
 
 use super::context::{Context, ContextState};
@@ -332,7 +333,12 @@ impl Pool {
     }
 
     pub(super) fn retry_due(&mut self, job: JobId) {
-        if let Some(job) = self.refill.jobs.get_mut(&job) {
+        if let Some(job) = self
+            .refill
+            .jobs
+            .get_mut(&job)
+            .filter(|_| !planted(Defect::RetryForgotten))
+        {
             job.state = JobState::Due;
             self.dirty = true;
         }

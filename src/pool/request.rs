@@ -2,6 +2,7 @@
 //! one transition.
 
 use super::affinity::AffinityId;
+use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::waiters::Place;
 use super::{
@@ -197,7 +198,7 @@ impl Pool {
             return;
         };
         while let Some(entry) = self.affinities.get_mut(&affinity)
-            && entry.admission.holders < cap
+            && entry.admission.holders < cap + u32::from(planted(Defect::TwoAdmitted))
             && let Some((place, id)) = entry.admission.waiters.first()
         {
             entry.admission.waiters.leave(place);
@@ -261,7 +262,7 @@ impl Pool {
         self.take_tab(id, tab_id, reused);
         let Some(tab) = self.tabs.get(&tab_id) else { return };
         let budget_ms = self.config.tab_health_probe_ms;
-        if tab.served && budget_ms > 0 {
+        if tab.served && budget_ms > 0 && !planted(Defect::NoProbe) {
             let operation = self.start(Operation::Probe { request: id });
             self.set_state(
                 id,
@@ -349,12 +350,15 @@ impl Pool {
         request.state = RequestState::Granted { tab: tab_id };
         let grant = Grant {
             tab: tab_id,
-            reused: request.reused,
+            reused: request.reused != planted(Defect::AlwaysReused),
             launch_ms,
             waits,
         };
         if let Some(tab) = self.tabs.get_mut(&tab_id) {
             tab.served = true;
+        }
+        if planted(Defect::GrantedTwice) {
+            self.act(Action::Grant { request: id, grant });
         }
         self.act(Action::Grant { request: id, grant });
     }
@@ -378,7 +382,9 @@ impl Pool {
             if self.semaphore_waiting == 0 {
                 self.semaphore_full = false;
             }
-            self.act(Action::ReleaseSemaphore { request: id });
+            if !planted(Defect::SemaphorePermitKept) {
+                self.act(Action::ReleaseSemaphore { request: id });
+            }
         }
     }
 
@@ -436,7 +442,9 @@ impl Pool {
             }
             RequestState::Semaphore { .. } => {
                 self.semaphore_waiting -= 1;
-                self.act(Action::AbandonSemaphore { request: id });
+                if !planted(Defect::SemaphoreNotAbandoned) {
+                    self.act(Action::AbandonSemaphore { request: id });
+                }
                 self.leave_tab(id);
             }
         }
@@ -465,11 +473,11 @@ impl Pool {
         };
         if let Some(affinity) = self.affinities.get_mut(&request.affinity) {
             affinity.requests -= 1;
-            if request.permit {
+            if request.permit && !planted(Defect::AdmissionPermitLost) {
                 affinity.admission.holders -= 1;
             }
         }
-        if request.permit {
+        if request.permit && !planted(Defect::AdmissionNotHandedOn) {
             self.admit_next(request.affinity);
         }
         self.forget_if_unused(request.affinity);
@@ -489,9 +497,13 @@ impl Pool {
             return;
         }
         match tab.state {
+            TabState::Leaving { .. } if planted(Defect::LeavingStaysOpen) => {}
             TabState::Leaving { .. } => self.begin_close(id),
             TabState::Live { affinity } => {
-                if let Some(next) = self.next_for(id, affinity) {
+                if let Some(next) = self
+                    .next_for(id, affinity)
+                    .filter(|_| !planted(Defect::LostWakeUp))
+                {
                     let foreign = self.requests.get(&next).map(|request| request.affinity);
                     self.detach(next);
                     match foreign {

@@ -2,6 +2,7 @@
 
 use super::affinity::{Affinity, AffinityId};
 use super::context::ContextState;
+use super::defects::{Defect, planted};
 use super::request::{Phase, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::{
@@ -330,6 +331,8 @@ impl Pool {
 
     /// Whether a standby may be made at all now.
     pub(super) fn can_make_standby(&self) -> bool {
-        self.shutdown.is_none() && !(self.config.disable_standby_refill && self.live_tabs > 0)
+        self.shutdown.is_none()
+            && (!(self.config.disable_standby_refill && self.live_tabs > 0)
+                || planted(Defect::RefillThoughDisabled))
     }
 }

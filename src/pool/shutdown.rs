@@ -1,6 +1,7 @@
 //! `closeAll`: everything ends, and the pool can be used again.
 
 use super::affinity::AffinityId;
+use super::defects::{Defect, planted};
 use super::dispose::Manner;
 use super::request::RequestState;
 use super::{Action, Deadline, LogLevel, Pool, PoolError, RequestId, TicketId};
@@ -21,7 +22,14 @@ impl Pool {
             shutdown.tickets.push(ticket);
             return;
         }
-        let due = self.now.monotonic_ms.saturating_add(GRACE_MS);
+        let due = self
+            .now
+            .monotonic_ms
+            .saturating_add(if planted(Defect::NoEndOfGrace) {
+                u64::MAX
+            } else {
+                GRACE_MS
+            });
         self.shutdown = Some(Shutdown {
             tickets: vec![ticket],
             due,
@@ -104,7 +112,10 @@ impl Pool {
 
     /// Ends the shutdown when nothing is left, or only what does not close.
     pub(super) fn finish_shutdown(&mut self) {
-        if self.shutdown.is_none() || !self.requests.is_empty() || self.counts.unsettled > 0 {
+        if self.shutdown.is_none()
+            || !self.requests.is_empty()
+            || self.counts.unsettled > 0 && !planted(Defect::ClosedTooEarly)
+        {
             return;
         }
         let Some(shutdown) = self.shutdown.take() else {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::defects::{Defect, planted};
 use super::{Priority, RequestId};
 
 /// A waiter's place: every queue of the pool orders by it.
@@ -16,8 +17,16 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(priority: Priority, arrival: u64) -> Self {
         Self {
-            priority: Reverse(priority),
-            arrival,
+            priority: Reverse(if planted(Defect::PriorityIgnored) {
+                Priority::default()
+            } else {
+                priority
+            }),
+            arrival: if planted(Defect::LastComeFirstServed) {
+                u64::MAX - arrival
+            } else {
+                arrival
+            },
         }
     }
 

@@ -159,7 +159,7 @@ impl World {
                     .chrome
                     .pages
                     .values_mut()
-                    .filter(|page| page.context == context)
+                    .filter(|page| page.context == context && page.state != PageState::Lost)
                 {
                     page.state = PageState::Closing;
                 }

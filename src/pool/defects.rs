@@ -1,0 +1,87 @@
+//! Deliberate defects, to show that the simulator finds them. Without the feature `planted-defects` there are none,
+//! and [`planted`] is a constant.
+
+#[cfg(feature = "planted-defects")]
+use std::cell::Cell;
+
+macro_rules! defects {
+    ($($name:ident: $text:literal,)*) => {
+        /// A mistake that somebody could make.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Defect {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl Defect {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What is wrong with it.
+            #[must_use]
+            pub fn describe(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+defects! {
+    ContextsBeyondTheLimit: "one context too many is allowed",
+    SlotFreedAtTheCall: "a slot is free when its close begins, not when it ends",
+    AnotherContextsRow: "a closing context takes away the row of another",
+    SecondPrimary: "a further tab becomes the primary although there is one",
+    OrphansKept: "orphans beyond the cap are kept",
+    TwoAdmitted: "a freed admission permit wakes two",
+    AdmissionNotHandedOn: "a freed admission permit wakes nobody",
+    AdmissionPermitLost: "the admission permit is never given back",
+    NoProbe: "a page that served before is handed out unprobed",
+    SemaphorePermitKept: "a release keeps the permit of the render semaphore",
+    SemaphoreNotAbandoned: "a cancelled waiter stays in the render queue",
+    LostWakeUp: "a freed tab wakes nobody",
+    LeavingStaysOpen: "a tab that was disposed of in use is not closed after its release",
+    GrantedTwice: "a call is resolved twice",
+    AlwaysReused: "a fresh tab is told to be a warm one late: the flag is turned round",
+    PriorityIgnored: "queues ignore priority",
+    LastComeFirstServed: "queues serve the latest first",
+    BurstForEverybody: "ordinary priorities expand into the high-priority tier",
+    SemaphoreNotResized: "the render semaphore is not told of the new number of pages",
+    ContractionInUse: "the pool contracts while it is in use",
+    NoContraction: "an idle pool never contracts",
+    ForgetsToMarkClosing: "a disposal leaves the tabs on offer",
+    DisposedTooEarly: "a disposal resolves before its contexts are closed",
+    ManagerForgetsLive: "the manager is told to forget an affinity that is in use again",
+    BusyCountsAsIdle: "an affinity with one lease counts as idle and is evicted",
+    BusyTabChosen: "a tab in use is chosen as if it were idle",
+    RefillThoughDisabled: "standbys are made although refill is disabled",
+    CrashIgnored: "a crashed page stays on offer",
+    RetryForgotten: "a standby that failed is never tried again",
+    ClosedTooEarly: "closeAll resolves while contexts are alive",
+    NoEndOfGrace: "closeAll waits for leases for ever",
+    OperationEndsTwice: "a report that comes twice is taken for news",
+}
+
+#[cfg(feature = "planted-defects")]
+thread_local! {
+    static PLANTED: Cell<Option<Defect>> = const { Cell::new(None) };
+}
+
+/// Plants a defect in the pools of this thread, or takes it out again.
+#[cfg(feature = "planted-defects")]
+pub fn plant(defect: Option<Defect>) {
+    PLANTED.set(defect);
+}
+
+/// Whether this defect is planted.
+#[cfg(feature = "planted-defects")]
+pub(super) fn planted(defect: Defect) -> bool {
+    PLANTED.get() == Some(defect)
+}
+
+/// Whether this defect is planted: never.
+#[cfg(not(feature = "planted-defects"))]
+#[inline]
+pub(super) const fn planted(_: Defect) -> bool {
+    false
+}
