@@ -142,10 +142,6 @@ impl World {
                 Some(page) if page.state == PageState::Making => {
                     // Until its context is closed nobody knows whether the page is gone.
                     page.state = PageState::Closing;
-                    page.affinity = None;
-                    if let Some(context) = self.chrome.contexts.get_mut(&page.context) {
-                        context.tenant = None;
-                    }
                 }
                 // Chrome died under it: the pool still has to close what it thinks is there.
                 _ if outcome == Outcome::Done => return Outcome::BrowserGone,
