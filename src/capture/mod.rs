@@ -8,4 +8,4 @@ mod store;
 pub use entry::{ConsoleErrorEntry, ConsoleErrorLocation, ConsoleLevel, Source};
 pub use exception::exception_entry;
 pub use network::{PendingRequest, PendingRequests};
-pub use store::ConsoleErrors;
+pub use store::{ConsoleErrors, Place};

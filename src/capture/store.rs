@@ -1,6 +1,6 @@
 //! Console errors of pages, until somebody takes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{ConsoleErrorEntry, Source};
 
@@ -13,24 +13,44 @@ pub struct ConsoleErrors {
     pages: HashMap<String, PageErrors>,
 }
 
+/// Where something that a page said belongs among the rest, once it is put together.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    epoch: u64,
+    order: u64,
+}
+
 #[derive(Debug, Default)]
 struct PageErrors {
-    entries: Vec<ConsoleErrorEntry>,
+    entries: BTreeMap<u64, ConsoleErrorEntry>,
     /// Position of each exception among the entries, by V8's id.
-    exceptions: HashMap<i64, usize>,
+    exceptions: HashMap<i64, u64>,
     /// Counts resets: what was said before one does not show after it.
     epoch: u64,
+    next: u64,
+}
+
+impl PageErrors {
+    fn next(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
 }
 
 impl ConsoleErrors {
-    /// The page's epoch: an entry that takes time to put together is only kept if it is still the same.
-    #[must_use]
-    pub fn epoch(&self, page_id: &str) -> u64 {
-        self.pages.get(page_id).map_or(0, |page| page.epoch)
+    /// The place of what the page says now, whenever it is pushed.
+    pub fn reserve(&mut self, page_id: &str) -> Place {
+        let page = self.page(page_id);
+        let order = page.next();
+        Place {
+            epoch: page.epoch,
+            order,
+        }
     }
 
-    /// Keeps a console message, unless the same one is there. Without a place of its own it gets its first frame's.
-    pub fn push_console(&mut self, page_id: &str, mut entry: ConsoleErrorEntry) {
+    /// Keeps a console message, unless the same one is there, or the page was reset since its place was reserved.
+    /// Without a location of its own it gets its first frame's.
+    pub fn push_console(&mut self, page_id: &str, place: Place, mut entry: ConsoleErrorEntry) {
         entry.location = entry.place().cloned();
         let page = self.page(page_id);
         let same = |other: &ConsoleErrorEntry| {
@@ -39,8 +59,9 @@ impl ConsoleErrors {
                 && other.text == entry.text
                 && other.place() == entry.place()
         };
-        if page.entries.len() < MOST_ENTRIES && !page.entries.iter().any(same) {
-            page.entries.push(entry);
+        let wanted = page.epoch == place.epoch && page.entries.len() < MOST_ENTRIES;
+        if wanted && !page.entries.values().any(same) {
+            page.entries.insert(place.order, entry);
         }
     }
 
@@ -48,8 +69,9 @@ impl ConsoleErrors {
     pub fn push_exception(&mut self, page_id: &str, exception_id: i64, entry: ConsoleErrorEntry) {
         let page = self.page(page_id);
         if page.entries.len() < MOST_ENTRIES && !page.exceptions.contains_key(&exception_id) {
-            page.exceptions.insert(exception_id, page.entries.len());
-            page.entries.push(entry);
+            let order = page.next();
+            page.exceptions.insert(exception_id, order);
+            page.entries.insert(order, entry);
         }
     }
 
@@ -61,7 +83,7 @@ impl ConsoleErrors {
         let entry = page
             .exceptions
             .get(&exception_id)
-            .and_then(|&position| page.entries.get_mut(position));
+            .and_then(|order| page.entries.get_mut(order));
         if let Some(entry) = entry {
             entry.revoked = true;
         }
@@ -69,23 +91,19 @@ impl ConsoleErrors {
 
     /// Forgets what the page said so far.
     pub fn reset(&mut self, page_id: &str) {
-        let epoch = self.epoch(page_id) + 1;
-        self.pages.insert(
-            page_id.to_owned(),
-            PageErrors {
-                epoch,
-                ..PageErrors::default()
-            },
-        );
+        let page = self.page(page_id);
+        page.entries.clear();
+        page.exceptions.clear();
+        page.epoch += 1;
     }
 
-    /// What the page said since its reset. It is gone from here then.
+    /// What the page said since its reset, in the order in which it did. It is gone from here then.
     pub fn take(&mut self, page_id: &str) -> Vec<ConsoleErrorEntry> {
         let Some(page) = self.pages.get_mut(page_id) else {
             return Vec::new();
         };
         page.exceptions.clear();
-        std::mem::take(&mut page.entries)
+        std::mem::take(&mut page.entries).into_values().collect()
     }
 
     /// Forgets the page.
@@ -119,6 +137,11 @@ mod tests {
         }
     }
 
+    fn say(errors: &mut ConsoleErrors, entry: ConsoleErrorEntry) {
+        let place = errors.reserve("p");
+        errors.push_console("p", place, entry);
+    }
+
     fn thrown(text: &str) -> ConsoleErrorEntry {
         ConsoleErrorEntry {
             source: Some(Source::Exception),
@@ -136,24 +159,24 @@ mod tests {
     #[test]
     fn the_same_message_from_the_same_place_is_kept_once() {
         let mut errors = ConsoleErrors::default();
-        errors.push_console("p", said("a"));
-        errors.push_console("p", said("a"));
-        errors.push_console(
-            "p",
+        say(&mut errors, said("a"));
+        say(&mut errors, said("a"));
+        say(
+            &mut errors,
             ConsoleErrorEntry {
                 location: Some(at("x.js")),
                 ..said("a")
             },
         );
-        errors.push_console(
-            "p",
+        say(
+            &mut errors,
             ConsoleErrorEntry {
                 stack_frames: vec![at("x.js")],
                 ..said("a")
             },
         );
-        errors.push_console(
-            "p",
+        say(
+            &mut errors,
             ConsoleErrorEntry {
                 kind: "assert".into(),
                 ..said("a")
@@ -180,14 +203,29 @@ mod tests {
     fn at_most_fifty_are_kept_and_a_reset_starts_anew() {
         let mut errors = ConsoleErrors::default();
         for n in 0..60 {
-            errors.push_console("p", said(&n.to_string()));
+            say(&mut errors, said(&n.to_string()));
         }
         errors.push_exception("p", 1, thrown("late"));
-        let epoch = errors.epoch("p");
+        let early = errors.reserve("p");
         assert_eq!(errors.take("p").len(), MOST_ENTRIES);
-        errors.push_console("p", said("before"));
+        say(&mut errors, said("before"));
         errors.reset("p");
         assert!(errors.take("p").is_empty(), "a reset forgets");
-        assert_ne!(errors.epoch("p"), epoch);
+        errors.push_console("p", early, said("said before the reset"));
+        assert!(
+            errors.take("p").is_empty(),
+            "what was said before a reset does not show after it"
+        );
+    }
+
+    #[test]
+    fn what_takes_time_to_put_together_keeps_its_place() {
+        let mut errors = ConsoleErrors::default();
+        let first = errors.reserve("p");
+        say(&mut errors, said("second"));
+        errors.push_exception("p", 1, thrown("third"));
+        errors.push_console("p", first, said("first"));
+        let texts: Vec<_> = errors.take("p").into_iter().map(|entry| entry.text).collect();
+        assert_eq!(texts, ["first", "second", "third"]);
     }
 }

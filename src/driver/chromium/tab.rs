@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::console::{ConsoleLine, Message, value_text};
 use crate::capture::{
-    ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Source, exception_entry,
+    ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Place, Source, exception_entry,
 };
 use crate::cdp::{Listener, Session, io};
 use crate::page::Page;
@@ -171,9 +171,9 @@ impl Recorder {
         if self.standing_by.load(Ordering::Acquire) && message.is_standby_not_ready() {
             return;
         }
-        let epoch = self.errors(|errors| errors.epoch(&self.page_id));
+        let place = self.errors(|errors| errors.reserve(&self.page_id));
         if message.objects().next().is_none() || self.asked.load(Ordering::Relaxed) >= MOST_ASKED {
-            self.keep(message.finish_without_objects(), epoch);
+            self.keep(message.finish_without_objects(), place);
             return;
         }
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -198,11 +198,11 @@ impl Recorder {
                 texts.push(call.await.ok().and_then(|answer| returned(&answer)));
             }
             recorder.asked.fetch_sub(1, Ordering::Relaxed);
-            recorder.keep(message.finish(texts.into_iter()), epoch);
+            recorder.keep(message.finish(texts.into_iter()), place);
         });
     }
 
-    fn keep(&self, line: ConsoleLine, epoch: u64) {
+    fn keep(&self, line: ConsoleLine, place: Place) {
         self.capture.sink.said(self.tab, &self.page_id, &line);
         if !line.level.is_error() {
             return;
@@ -215,12 +215,7 @@ impl Recorder {
             source: Some(Source::Console),
             revoked: false,
         };
-        self.errors(|errors| {
-            // A message of before a reset does not show after it.
-            if errors.epoch(&self.page_id) == epoch {
-                errors.push_console(&self.page_id, entry);
-            }
-        });
+        self.errors(|errors| errors.push_console(&self.page_id, place, entry));
     }
 }
 

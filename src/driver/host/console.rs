@@ -70,7 +70,7 @@ fn heard(driver: &Rc<HostDriver>, tab: Rc<HostTab>, message: Value<'_>) {
     } else {
         String::new()
     };
-    let epoch = driver.parts.page_log.epoch(&tab.info);
+    let place = driver.parts.page_log.reserve(&tab.info);
     let slot = Rc::new(RefCell::new(None));
     tab.messages.borrow_mut().push_back(Rc::clone(&slot));
     let driver = Rc::clone(driver);
@@ -82,7 +82,7 @@ fn heard(driver: &Rc<HostDriver>, tab: Rc<HostTab>, message: Value<'_>) {
         };
         *slot.borrow_mut() = Some(Said {
             entry: ConsoleErrorEntry { text, ..entry },
-            epoch,
+            place,
         });
         hand_over(&driver, &tab);
     });
@@ -99,7 +99,7 @@ fn hand_over(driver: &HostDriver, tab: &HostTab) {
             messages.pop_front();
             said
         };
-        driver.parts.page_log.console(&tab.info, said.epoch, said.entry);
+        driver.parts.page_log.console(&tab.info, said.place, said.entry);
     }
 }
 

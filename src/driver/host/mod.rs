@@ -14,7 +14,7 @@ use std::rc::Rc;
 use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
-use crate::capture::{ConsoleErrorEntry, PendingRequests};
+use crate::capture::{ConsoleErrorEntry, PendingRequests, Place};
 use crate::node::js::{JsRef, Scope, Thrown, Value, call_method, settled, spawn_local, with_scope};
 use crate::node::loader::definition;
 use crate::node::network;
@@ -63,10 +63,10 @@ struct HostTab {
     silent: Cell<bool>,
 }
 
-/// A console message, and the epoch in which it was said.
+/// A console message, and its place among the rest.
 struct Said {
     entry: ConsoleErrorEntry,
-    epoch: u64,
+    place: Place,
 }
 
 impl HostDriver {

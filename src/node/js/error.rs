@@ -38,10 +38,6 @@ impl Thrown {
             .map_or_else(|| scope.undefined(), |reference| reference.get(scope))
     }
 
-    pub(crate) fn into_ref(self) -> Option<JsRef> {
-        self.0
-    }
-
     /// Its `message`, or the value as text: for a log line.
     pub(crate) fn message(&self, scope: Scope<'_>) -> String {
         let value = self.value(scope);

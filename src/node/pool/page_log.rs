@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::log::{CHROME_LOG, Log};
 use super::tab::TabInfo;
-use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, ConsoleErrors, ConsoleLevel, Source};
+use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, ConsoleErrors, ConsoleLevel, Place, Source};
 use crate::pool::LogLevel;
 
 /// Where a pool's drivers hand over what pages say. On the JavaScript thread.
@@ -25,23 +25,19 @@ impl PageLog {
         }
     }
 
-    /// The page's epoch, to be handed to [`Self::console`] with what was said in it.
-    pub(crate) fn epoch(&self, tab: &TabInfo) -> u64 {
-        self.with_errors(|errors| errors.epoch(&tab.page_id()))
+    /// The place of what the page says now, to be handed to [`Self::console`].
+    pub(crate) fn reserve(&self, tab: &TabInfo) -> Place {
+        self.with_errors(|errors| errors.reserve(&tab.page_id()))
     }
 
     /// A console message.
-    pub(crate) fn console(&self, tab: &TabInfo, epoch: u64, entry: ConsoleErrorEntry) {
+    pub(crate) fn console(&self, tab: &TabInfo, place: Place, entry: ConsoleErrorEntry) {
         let level = ConsoleLevel::of(&entry.kind);
         if !self.is_waiting_host_app(tab, &entry) {
             self.write(tab, level, &entry.kind, entry.place(), &entry.text);
         }
         if level.is_error() {
-            self.with_errors(|errors| {
-                if errors.epoch(&tab.page_id()) == epoch {
-                    errors.push_console(&tab.page_id(), entry);
-                }
-            });
+            self.with_errors(|errors| errors.push_console(&tab.page_id(), place, entry));
         }
     }
 
