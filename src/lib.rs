@@ -10,4 +10,5 @@ pub mod pool;
 pub mod runtime;
 
 #[cfg(feature = "node")]
+#[cfg_attr(test, allow(dead_code, reason = "napi registers nothing in a test"))]
 mod node;

@@ -53,7 +53,8 @@ impl MachineUnderTest {
     pub fn acquire_and_release(&mut self) {
         self.now_ms += 1;
         // A large step, so that neighbours in memory are not visited one after another.
-        let index = (self.next_request as usize).wrapping_mul(7_919) % self.affinities.len();
+        let request = usize::try_from(self.next_request).unwrap_or_default();
+        let index = request.wrapping_mul(7_919) % self.affinities.len();
         let granted = self.granted;
         let request = self.get_page(self.affinities[index].clone());
         assert!(self.granted > granted, "a warm tab was not granted at once");

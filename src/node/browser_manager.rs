@@ -124,10 +124,10 @@ impl BrowserManager {
 
 type Opened = Result<Arc<chromium::Browser>, Arc<chromium::LaunchError>>;
 
-fn promise<'s>(
-    scope: Scope<'s>,
+fn promise(
+    scope: Scope<'_>,
     browser: impl Future<Output = Opened> + Send + 'static,
-) -> napi::Result<Value<'s>> {
+) -> napi::Result<Value<'_>> {
     let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
     io::spawn(async move {
         let browser = browser.await;
@@ -200,9 +200,8 @@ fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
     read.no_sandbox = flag(options, "noSandbox")?;
     let headless = options.get("headless")?;
     read.headless = match (headless.as_string().as_deref(), headless.as_bool()) {
-        (Some("shell"), _) => Headless::Shell,
+        (Some("shell"), _) | (_, Some(true)) => Headless::Shell,
         (Some("new"), _) => Headless::New,
-        (_, Some(true)) => Headless::Shell,
         (_, Some(false)) => Headless::Off,
         _ if headless.is_undefined() => Headless::Shell,
         _ => {

@@ -268,7 +268,6 @@ pub struct TabQueue {
 impl TabQueue {
     /// A queue that nobody is in.
     #[napi(constructor, catch_unwind)]
-    #[expect(clippy::new_without_default, reason = "only JavaScript makes one")]
     pub fn new() -> Self {
         Self {
             shared: SharedSemaphore::new(1.0),

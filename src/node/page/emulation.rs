@@ -13,7 +13,7 @@ use super::{options, promise, value};
 
 pub(super) const METHODS: &[Method<PageData>] = &[
     Method::sync("viewport", |scope, page, _| match page.core.viewport() {
-        Some(viewport) => viewport_to_js(scope, page, &viewport),
+        Some(viewport) => Ok(viewport_to_js(scope, page, &viewport)),
         None => Ok(scope.null()),
     }),
     Method::promise("setViewport", set_viewport),
@@ -69,12 +69,13 @@ pub(super) const METHODS: &[Method<PageData>] = &[
     }),
     Method::promise("emulateIdleState", |scope, page, call| {
         let given = call.argument(0);
-        let state = match given.is_object() {
-            true => Some((
+        let state = if given.is_object() {
+            Some((
                 options::flag(given, "isUserActive")?,
                 options::flag(given, "isScreenUnlocked")?,
-            )),
-            false => None,
+            ))
+        } else {
+            None
         };
         let page = page.core.clone();
         promise::start_void(scope, async move { page.emulate_idle_state(state).await })
@@ -303,11 +304,11 @@ fn set_viewport<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> R
     })
 }
 
-fn viewport_to_js<'s>(scope: Scope<'s>, page: &PageData, viewport: &Viewport) -> Result<Value<'s>, Thrown> {
+fn viewport_to_js<'s>(scope: Scope<'s>, page: &PageData, viewport: &Viewport) -> Value<'s> {
     if let Some(given) = &*page.viewport.borrow() {
-        return Ok(given.get(scope));
+        return given.get(scope);
     }
     let object = scope.object();
     object.set("width", scope.number(f64::from(viewport.width)));
-    Ok(object.set("height", scope.number(f64::from(viewport.height))))
+    object.set("height", scope.number(f64::from(viewport.height)))
 }

@@ -1,6 +1,7 @@
 //! Telling the prerender manager, by the global `fetch`, that an affinity has no tab here any more.
 
 use futures_util::future::{Either, select};
+use std::fmt::Write as _;
 
 use super::super::js::{JsRef, Scope, Thrown, Value, settled, spawn_local, with_scope};
 use super::super::timer::sleep;
@@ -96,7 +97,8 @@ fn query_value(url: &str) -> String {
     for c in url.chars() {
         match c {
             '%' | '&' | '#' | '+' | ' ' | '"' | '<' | '>' => {
-                value.push_str(&format!("%{:02X}", u32::from(c)))
+                // Writing to a string does not fail.
+                let _ = write!(value, "%{:02X}", u32::from(c));
             }
             c => value.push(c),
         }

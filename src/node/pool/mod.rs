@@ -245,8 +245,8 @@ impl PagePool {
 
     /// For tests: an exception of the page that V8 took back.
     #[napi(js_name = "__test_seedRevokedException", catch_unwind, skip_typescript)]
-    pub fn test_seed_revoked_exception(&self, page_id: String, entry: Value<'_>, exception_id: Value<'_>) {
-        if let Some(entry) = snapshot::read_console_error(entry) {
+    pub fn test_seed_revoked_exception(&self, page_id: Value<'_>, entry: Value<'_>, exception_id: Value<'_>) {
+        if let (Some(page_id), Some(entry)) = (page_id.as_string(), snapshot::read_console_error(entry)) {
             #[expect(clippy::cast_possible_truncation, reason = "V8's ids are small integers")]
             let id = exception_id.as_f64().unwrap_or_default() as i64;
             self.core.effects().page_log.with_errors(|errors| {

@@ -147,7 +147,7 @@ fn object_with<'s>(options: Value<'s>, name: &str, method: &str) -> Result<Optio
 }
 
 /// `undefined` and the console itself stand for the console as it is at each line.
-fn logger<'s>(options: Value<'s>) -> Result<Option<Value<'s>>, Thrown> {
+fn logger(options: Value<'_>) -> Result<Option<Value<'_>>, Thrown> {
     let Some(value) = given(options, "logger")? else {
         return Ok(None);
     };

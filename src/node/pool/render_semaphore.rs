@@ -118,28 +118,30 @@ impl RenderSemaphore {
                 Ok(settled) => settled.await,
                 Err(thrown) => Err(thrown),
             };
-            let wanted = this.waiting.borrow_mut().remove(&request).is_some();
+            let is_wanted = this.waiting.borrow_mut().remove(&request).is_some();
             match outcome {
                 Ok(release) => {
                     let permit = Permit::Foreign(ForeignPermit::new(release));
-                    if wanted {
+                    if is_wanted {
                         this.grant(request, permit, waited);
                     } else {
                         permit.release();
                     }
                 }
-                Err(thrown) if wanted => this.fail(request, thrown),
+                Err(thrown) if is_wanted => this.fail(request, thrown),
                 Err(_) => {}
             }
         });
     }
 
-    /// The request waits no more: what still comes for it is given back.
+    /// The request waits no more: what still comes for it is given back, and what came after it had stopped
+    /// waiting, as when a callback ended the wait before the permit was asked for.
     pub(super) fn abandon(&self, request: RequestId) {
         let waiting = self.waiting.borrow_mut().remove(&request);
         if let (Some(Some(ticket)), Some(ours)) = (waiting, &self.ours) {
             ours.abandon(ticket);
         }
+        self.release(request);
     }
 
     /// Gives the request's permit back.

@@ -356,6 +356,10 @@ impl Effects for World {
         .unwrap_or_default()
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is not general over lifetimes"
+    )]
     fn perform(&self, action: Action) {
         match action {
             Action::Browser(action) => self.perform_in_browser(action),
