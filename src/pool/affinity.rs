@@ -22,6 +22,8 @@ pub(super) struct Affinity {
     pub(super) departing: BTreeSet<TabId>,
     /// Its row of the ledger: the context is its primary, or was until a disposal marked it closing.
     pub(super) primary: Option<ContextId>,
+    /// Contexts of it that are closing and have not been given up on.
+    pub(super) closing: BTreeSet<ContextId>,
     pub(super) last_used: LastUsed,
     pub(super) admission: Admission,
     /// Its requests in the pool's own queue.
@@ -48,6 +50,7 @@ impl Affinity {
             offered: BTreeSet::new(),
             departing: BTreeSet::new(),
             primary: None,
+            closing: BTreeSet::new(),
             last_used: LastUsed::default(),
             admission: Admission::default(),
             waiting: Waiters::default(),
@@ -155,7 +158,7 @@ impl Pool {
         let Some(affinity) = self.affinities.get(&id) else {
             return;
         };
-        if affinity.primary.is_none() {
+        if affinity.primary.is_none() && affinity.closing.is_empty() {
             self.affinity_ids.remove(&affinity.key);
             self.affinities.remove(&id);
         }

@@ -25,6 +25,16 @@ pub(super) enum ContextState {
     },
 }
 
+impl ContextState {
+    /// Whose end of a close it is, while somebody may wait for it.
+    fn closing_of(self) -> Option<AffinityId> {
+        match self {
+            Self::Closing { affinity, .. } => affinity,
+            _ => None,
+        }
+    }
+}
+
 /// One `BrowserContext`, until Chrome has let go of it.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -140,6 +150,10 @@ impl Pool {
         if let ContextState::Orphan { .. } = context.state {
             self.orphans.remove(&(context.last_used, id));
         }
+        let owner = context.state.closing_of();
+        if let Some(affinity) = owner.and_then(|owner| self.affinities.get_mut(&owner)) {
+            affinity.closing.remove(&id);
+        }
         Some(context)
     }
 
@@ -152,9 +166,18 @@ impl Pool {
         if matches!(context.state, ContextState::Orphan { .. }) {
             self.orphans.remove(&key);
         }
-        context.state = state;
+        let old = std::mem::replace(&mut context.state, state);
         if matches!(state, ContextState::Orphan { .. }) {
             self.orphans.insert(key);
+        }
+        if let Some(affinity) = old.closing_of().and_then(|owner| self.affinities.get_mut(&owner)) {
+            affinity.closing.remove(&id);
+        }
+        if let Some(affinity) = state
+            .closing_of()
+            .and_then(|owner| self.affinities.get_mut(&owner))
+        {
+            affinity.closing.insert(id);
         }
         self.recount(id);
     }

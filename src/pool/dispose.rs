@@ -89,7 +89,7 @@ impl Pool {
             .affinity_ids
             .get(key)
             .copied()
-            .filter(|id| self.is_warm_in_any_way(*id));
+            .filter(|id| self.is_warm_in_any_way(*id) || options.await_idle && self.is_closing(*id));
         let Some(id) = known else {
             self.act(Action::DisposalEnded { ticket });
             return;
@@ -112,6 +112,13 @@ impl Pool {
         self.affinities.get(&id).is_some_and(|affinity| {
             affinity.has_tabs() || affinity.primary.is_some() || affinity.teardown.is_some()
         })
+    }
+
+    /// Whether a context of it is closing that somebody may wait for.
+    fn is_closing(&self, id: AffinityId) -> bool {
+        self.affinities
+            .get(&id)
+            .is_some_and(|affinity| !affinity.closing.is_empty())
     }
 
     pub(super) fn evict_idle(&mut self, ticket: TicketId, max_idle_ms: f64) {
@@ -187,7 +194,13 @@ impl Pool {
                 tab.retain_console_errors = manner.retain_console_errors;
             }
         }
-        let mut contexts = BTreeSet::new();
+        // Who waits for the end waits for all that is closing of it, rows that are gone included.
+        let mut contexts = self
+            .affinities
+            .get(&id)
+            .filter(|_| listener.is_some())
+            .map(|affinity| affinity.closing.clone())
+            .unwrap_or_default();
         for tab in &departing {
             let context = self.tabs.get(tab).map(|tab| tab.context);
             let own = context.filter(|context| {

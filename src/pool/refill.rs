@@ -29,8 +29,10 @@ struct Job {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum JobState {
     Making,
-    /// Waits to be tried again: not being made.
-    Paused,
+    /// Waits to be tried again, until then: not being made.
+    Paused {
+        until: u64,
+    },
     Due,
 }
 
@@ -49,13 +51,6 @@ pub(super) struct Refill {
 }
 
 impl Refill {
-    /// Nothing more is begun; what is being made ends by itself.
-    pub(super) fn wind_down(&mut self) {
-        self.kicked = false;
-        self.blocked = false;
-        self.jobs.retain(|_, job| job.state == JobState::Making);
-    }
-
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
     }
@@ -66,6 +61,19 @@ impl Refill {
 }
 
 impl Pool {
+    /// Nothing more is begun; what is being made ends by itself.
+    pub(super) fn wind_down_refill(&mut self) {
+        self.refill.kicked = false;
+        self.refill.blocked = false;
+        let deadlines = &mut self.deadlines;
+        self.refill.jobs.retain(|&id, job| {
+            if let JobState::Paused { until } = job.state {
+                deadlines.remove(&(until, Deadline::Retry(id)));
+            }
+            job.state == JobState::Making
+        });
+    }
+
     pub(super) fn kick_refill(&mut self) {
         if self.shutdown.is_none() {
             self.refill.kicked = true;
@@ -199,7 +207,7 @@ impl Pool {
     pub(super) fn run_refill(&mut self) {
         while self.refill.making < self.config.standby_concurrency as usize {
             if !self.can_make_standby() {
-                self.refill.wind_down();
+                self.wind_down_refill();
                 break;
             }
             let wanted = self.wanted_standbys();
@@ -316,11 +324,11 @@ impl Pool {
             self.refill.jobs.remove(&job_id);
         } else if attempts < ATTEMPTS {
             let pause = (FIRST_PAUSE_MS << (attempts - 1)).min(LONGEST_PAUSE_MS);
+            let until = self.now.monotonic_ms.saturating_add(pause);
             if let Some(job) = self.refill.jobs.get_mut(&job_id) {
-                job.state = JobState::Paused;
+                job.state = JobState::Paused { until };
+                self.deadlines.insert((until, Deadline::Retry(job_id)));
             }
-            let due = self.now.monotonic_ms.saturating_add(pause);
-            self.deadlines.insert((due, Deadline::Retry(job_id)));
         } else {
             self.refill.jobs.remove(&job_id);
             self.refill.exhausted += 1;

@@ -35,7 +35,7 @@ impl Pool {
             due,
         });
         self.deadlines.insert((due, Deadline::Shutdown));
-        self.refill.wind_down();
+        self.wind_down_refill();
         self.forgo_refills();
         self.contraction.stop();
         self.swaps.clear();

@@ -1,4 +1,4 @@
-use crate::pool::testing::{Kind, World};
+use crate::pool::testing::{Kind, World, broken};
 use crate::pool::{DisposeOptions, PoolOptions, QueueKind};
 
 const BACKGROUND: DisposeOptions = DisposeOptions {
@@ -186,6 +186,36 @@ fn a_disposal_while_the_orphan_is_opened_sends_its_caller_to_a_fresh_context() {
     world.finish(Kind::Open);
     assert!(world.is_done(ticket));
     assert_eq!(world.ledger(), ["a 1"]);
+}
+
+#[test]
+fn an_awaited_disposal_waits_for_the_context_in_which_no_page_could_be_opened() {
+    let mut world = World::new(2);
+    world.hold(&[Kind::Standby]);
+    let first = world.get("a");
+    world.finish(Kind::Standby);
+    world.release(first);
+    world.dispose_with(
+        "a",
+        DisposeOptions {
+            retain_shared_context: true,
+            ..BACKGROUND
+        },
+    );
+    world.hold(&[Kind::Open, Kind::CloseContext]);
+    let request = world.get("a");
+    world.fail(Kind::Open, broken());
+    assert_eq!(world.count(Kind::CloseContext), 1, "{:?}", world.trace);
+    assert!(!world.is_granted(request), "no standby is ready");
+    world.cancel(request);
+    let ticket = world.dispose("a");
+    assert!(!world.is_done(ticket), "its context is still closing");
+    world.finish(Kind::CloseContext);
+    assert!(world.is_done(ticket), "nothing of it is left: {:?}", world.trace);
+    let disposed = world.disposed.len();
+    let ticket = world.dispose("a");
+    assert!(world.is_done(ticket), "nothing is known of the key any more");
+    assert_eq!(world.disposed.len(), disposed, "so nobody is called back");
 }
 
 #[test]

@@ -185,3 +185,23 @@ fn without_refill_nothing_is_made_while_a_tab_is_bound() {
     world.warm();
     assert_eq!(world.attempts, 2);
 }
+
+#[test]
+fn a_standby_that_is_no_longer_wanted_leaves_no_retry_behind() {
+    let options = PoolOptions {
+        disable_standby_refill: true,
+        ..PoolOptions::new(2)
+    };
+    let mut world = World::with(&options, &[]);
+    world.hold(&[Kind::Standby]);
+    let request = world.get("a");
+    world.fail(Kind::Standby, broken());
+    assert!(world.pool.poll_timeout().is_some(), "it is to be tried again");
+    world.finish(Kind::Standby);
+    assert!(world.is_granted(request));
+    assert_eq!(
+        world.pool.poll_timeout(),
+        None,
+        "no standby is made while a tab is bound"
+    );
+}
