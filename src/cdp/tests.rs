@@ -137,7 +137,7 @@ fn a_detached_session_ends_its_calls_and_those_attached_through_it() {
     assert!(of_other.try_recv().is_err(), "a call of another session ended");
     let late = call(&parent).recv().expect("an outcome").expect_err("no answer");
     assert!(
-        matches!(late, CallError::TargetClosed { .. }),
+        matches!(late, CallError::SessionClosed { .. }),
         "a later call got {late:?}"
     );
     connection.close();

@@ -5,7 +5,7 @@
 //! `src/node/page` makes the JavaScript classes of it and only converts.
 //!
 //! **To add a method**: one file per area (`navigation`, `wait`, `screenshot`, ...), with an `impl Page` or
-//! `impl Frame` in it. Make it an `async fn` that *sends before its first await* ([`send`](page::send) and
+//! `impl Frame` in it. Make it an `async fn` that *sends before its first await* (`page::send` and
 //! `Session::call` send at once): the JavaScript side polls it once on the JavaScript thread, so that commands go
 //! out in the order of the calls. Its error is an enum with puppeteer's messages (`error`), converted in
 //! `src/node/page/error.rs`. State that Chrome's events change lives in `page::State`, behind one mutex that is

@@ -1,5 +1,5 @@
 //! Deliberate defects, to show that the simulator finds them. Without the feature `planted-defects` there are none,
-//! and [`planted`] is a constant.
+//! and `planted` is a constant.
 
 #[cfg(feature = "planted-defects")]
 use std::cell::Cell;
