@@ -77,8 +77,9 @@ const scenarios = {
       console.assert(1 === 2, 'one is two');
     });
     // A message with an object is complete only when the page has told its value: it may come after later ones.
-    const said = ['the same {', 'plain', 'nothing', 'one is two'];
-    await until(() => said.every((text) => logs.lines.some((l) => l.text.includes(text))), 'every message arrived');
+    const said = { 'the same {': 3, plain: 1, nothing: 1, 'one is two': 1 };
+    const arrived = ([text, times]) => logs.lines.filter((l) => l.text.includes(text)).length >= times;
+    await until(() => Object.entries(said).every(arrived), 'every message arrived');
     const entries = pool.takeConsoleErrors(lease.pageId);
     lease.release();
     return {
