@@ -194,6 +194,17 @@ differential('events', [
     await page.goto(server.url('/'));
     await page.goto(`${server.url('/')}#hash`);
   }),
+  scenario('framenavigated comes before a goto within the document resolves', async ({ page, server }) => {
+    let heard = 0;
+    page.on('framenavigated', () => heard++);
+    await page.goto(server.url('/'));
+    const counts = [];
+    for (let n = 0; n < 100; n++) {
+      await page.goto(`${server.url('/')}#${n}`);
+      counts.push(heard - n);
+    }
+    return [...new Set(counts)];
+  }),
   scenario('frameattached, framenavigated, framedetached', async ({ page, server, record }) => {
     await page.goto(server.html('<div></div>'));
     record(page, {

@@ -46,16 +46,16 @@ where
     let entered = io::handle().enter();
     let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     drop(entered);
-    match first {
-        Poll::Ready(outcome) => deferred.settle(move |scope| convert(scope, outcome)),
-        Poll::Pending => {
-            // Ends with its operation: every wait in the core ends with its page at the latest.
-            io::spawn(async move {
-                let outcome = future.await;
-                deferred.settle(move |scope| convert(scope, outcome));
-            });
-        }
-    }
+    // Settled from the connection's thread even where it is ready at once: else the promise would overtake events
+    // that came before its outcome and are still on their way to this thread.
+    // The task ends with its operation: every wait in the core ends with its page at the latest.
+    io::spawn(async move {
+        let outcome = match first {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => future.await,
+        };
+        deferred.settle(move |scope| convert(scope, outcome));
+    });
     Ok(promise)
 }
 
