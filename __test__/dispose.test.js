@@ -331,6 +331,17 @@ poolModule('disposeAffinity', (kit) => {
     assert.deepEqual(pool.takeConsoleErrors(b.pageId), [], 'gone');
   });
 
+  QUnit.test('who joins a teardown does not take back that errors are retained', async (assert) => {
+    const { pool } = await kit().warm({ maxPages: 2 });
+    const a = await kit().take(pool, 'a');
+    pool.__test_seedRevokedException(a.pageId, { type: 'error', text: 'boom' }, 1);
+    const first = pool.disposeAffinity('a', { retainConsoleErrors: true });
+    const second = pool.disposeAffinity('a');
+    a.release();
+    await Promise.all([first, second]);
+    assert.strictEqual(pool.takeConsoleErrors(a.pageId).length, 1, 'still there');
+  });
+
   QUnit.test('options may be present and undefined', async (assert) => {
     const { pool } = await kit().warm();
     const a = await kit().visit(pool, 'a');

@@ -191,7 +191,8 @@ impl Pool {
             .unwrap_or_default();
         for tab in &departing {
             if let Some(tab) = self.tabs.get_mut(tab) {
-                tab.retain_console_errors = manner.retain_console_errors;
+                // Whoever joins a teardown does not take back what another was promised.
+                tab.retain_console_errors |= manner.retain_console_errors;
             }
         }
         // Who waits for the end waits for all that is closing of it, rows that are gone included.
