@@ -97,6 +97,27 @@ poolModule('expansion', (kit) => {
     await queued.settled;
   });
 
+  QUnit.test('a full semaphore expands for a request that gets the permit of a rejected one', async (assert) => {
+    const foreign = new ForeignSemaphore(1);
+    const { pool } = dynamic({ renderSemaphore: foreign, env: { ...DYNAMIC, PRERENDER_AFFINITY_FILE_CONCURRENCY: '1' } });
+    await kit().take(pool, 'a');
+    let reject;
+    foreign.acquire = () => new Promise((_, fail) => {
+      reject = fail;
+    });
+    const rejected = kit().ask(pool, 'b', 'file');
+    await until(() => reject, 'it waits for the semaphore');
+    const behind = kit().ask(pool, 'b', 'file');
+    assert.strictEqual(pool.currentMaxPages, 2, 'expanded for the first only: the second waits for admission');
+    foreign.held = foreign.max;
+    reject(new Error('no permit'));
+    await rejected.settled;
+    assert.strictEqual(rejected.error?.message, 'no permit', 'the first is rejected');
+    assert.strictEqual(pool.currentMaxPages, 3, 'and the second, now admitted, finds the semaphore full');
+    delete foreign.acquire;
+    void behind;
+  });
+
   QUnit.test('is logged at info with sizes, tier and priority', (assert) => {
     const { pool, logs } = dynamic({ env: TIERED });
     pool.__test_tryExpand(4);

@@ -336,19 +336,16 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
 impl Effects for World {
     fn inputs(&self, event: Option<&Event>) -> Inputs {
         with_scope(|scope| {
-            // Asked only where the answer matters: where a request can pass admission, and when contraction is
-            // considered.
+            // Asked only where the answer matters: where a request can pass admission, which is wherever one can
+            // end, and when contraction is considered.
             let semaphore = self.semaphore.as_ref().filter(|_| self.dynamic);
-            let admitting = matches!(
-                event,
-                Some(Event::GetPage { .. } | Event::Release { .. } | Event::Cancel { .. })
-            );
             Inputs {
                 now: Now {
                     monotonic_ms: monotonic_ms(),
                     wall_ms: date_now(scope),
                 },
-                semaphore_full: admitting && semaphore.is_some_and(|semaphore| semaphore.is_full(scope)),
+                semaphore_full: event.is_some()
+                    && semaphore.is_some_and(|semaphore| semaphore.is_full(scope)),
                 semaphore_busy: event.is_none()
                     && semaphore.is_some_and(|semaphore| semaphore.is_busy(scope)),
             }
