@@ -1,10 +1,15 @@
 'use strict';
 
 const { poolModule } = require('./helpers/kit.js');
-const { turns, until } = require('./helpers/wait.js');
+const { turns, until, watch } = require('./helpers/wait.js');
 
 const row = (pool, key) => pool.getSharedContextSnapshot().entries.find((e) => e.affinityKey === key);
 const noCreation = { disableStandbyRefill: true };
+const watchOf = async (promise) => {
+  const watched = watch(promise);
+  await watched.settled;
+  return watched;
+};
 
 poolModule('migration where no context may be created', (kit) => {
   QUnit.test('an idle tab moves at once, with its pageId and its context', async (assert) => {
@@ -92,6 +97,39 @@ poolModule('migration where no context may be created', (kit) => {
     await c.settled;
     assert.strictEqual(c.state, 'fulfilled', 'and kept');
     assert.deepEqual(pool.getWarmAffinities(), ['c'], 'never b');
+  });
+
+  QUnit.test('whoever queued on a tab that moves away waits for the next, and is not turned away', async (assert) => {
+    const realNow = Date.now;
+    let now = 1_000_000;
+    Date.now = () => now;
+    try {
+      const { pool } = await kit().warm({ ...noCreation, disableFileAdmission: true });
+      const a = await kit().take(pool, 'a');
+      const b = kit().ask(pool, 'b', 'file', { priority: 5 });
+      const cancel = new AbortController();
+      const own = [0, 1, 2].map((i) => kit().ask(pool, 'a', 'file', { signal: i === 1 ? cancel.signal : undefined }));
+      await turns();
+      now += 10;
+      a.release();
+      await b.settled;
+      await turns();
+      assert.deepEqual(own.map((o) => o.state), ['pending', 'pending', 'pending'], 'all three wait on');
+      assert.true((await watchOf(pool.getPage('c'))).error?.code === 'STANDBY_UNAVAILABLE', 'a newcomer finds the tab promised');
+      cancel.abort();
+      await own[1].settled;
+      assert.strictEqual(own[1].error?.code, 'PRERENDER_CANCELLED', 'one of them gives up');
+      now += 20;
+      b.value.release();
+      await own[0].settled;
+      now += 40;
+      own[0].value.release();
+      await own[2].settled;
+      assert.deepEqual(own[0].value.waits.tabQueueMs, 30, 'in the order of their arrival');
+      assert.deepEqual([own[2].value.waits.tabQueueMs, own[2].value.waits.tabStartupMs, own[2].value.launchMs], [70, 0, 70], 'and it was a wait for a tab');
+    } finally {
+      Date.now = realNow;
+    }
   });
 
   QUnit.test('a tab that is closing is never chosen', async (assert) => {

@@ -4,7 +4,7 @@ use super::defects::{Defect, planted};
 use std::collections::BTreeMap;
 
 use super::context::{Context, ContextState};
-use super::request::RequestState;
+use super::request::{Request, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::waiters::Place;
 use super::{
@@ -160,11 +160,13 @@ impl Pool {
     /// Sees to it that something comes for everybody who waits: by closing idle tabs, by expansion, by
     /// migration; where nothing can come, they are told so.
     pub(super) fn make_room_for_waiters(&mut self) {
+        // How many wait for a tab that may move, where none may now.
+        let mut patient = 0;
         loop {
             let can_make = self.can_make_standby();
             let coming =
                 self.refill.making + self.counts.freeing + if can_make { self.free_slots() } else { 0 };
-            let coming = coming + self.standbys.len();
+            let coming = coming + self.standbys.len() + patient;
             if self.waiting.len() <= coming {
                 return;
             }
@@ -182,6 +184,7 @@ impl Pool {
             }
             if migrates || !can_make {
                 self.settle_for_less(id, None);
+                patient += usize::from(self.requests.get(&id).is_some_and(Request::waits_in_pool));
                 continue;
             }
             self.tell_that_none_is_coming();

@@ -43,6 +43,8 @@ pub(super) struct Request {
     pub(super) permit: bool,
     /// Whether its tab was bound to its affinity before.
     pub(super) reused: bool,
+    /// Whether it has had a tab or a place in a tab's queue: then it is not turned away for want of one.
+    pub(super) placed: bool,
     /// Tabs it has won.
     pub(super) choices: u8,
     /// The pool was expanded for it although its affinity has all the tabs it may have.
@@ -53,6 +55,10 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn priority(&self) -> Priority {
         self.place.priority()
+    }
+
+    pub(super) fn waits_in_pool(&self) -> bool {
+        matches!(self.state, RequestState::Pool { .. })
     }
 
     /// The tab it holds.
@@ -163,6 +169,7 @@ impl Pool {
             state: RequestState::Choosing,
             permit: false,
             reused: false,
+            placed: false,
             choices: 0,
             beyond_tab_max: false,
             clock: WaitClock::new(self.now.wall_ms),
@@ -226,8 +233,8 @@ impl Pool {
         }
     }
 
-    /// Puts the request in the pool's own queue.
-    pub(super) fn wait_in_pool(&mut self, id: RequestId) {
+    /// Puts the request in the pool's own queue; `phase` is what it waits for there.
+    pub(super) fn wait_in_pool(&mut self, id: RequestId, phase: Phase) {
         let Some(request) = self.requests.get(&id) else {
             return;
         };
@@ -236,7 +243,7 @@ impl Pool {
         if let Some(affinity) = self.affinities.get_mut(&affinity) {
             affinity.waiting.join(place, id);
         }
-        self.set_state(id, RequestState::Pool { yielding: None }, Some(Phase::Startup));
+        self.set_state(id, RequestState::Pool { yielding: None }, Some(phase));
         self.dirty = true;
     }
 
@@ -249,6 +256,7 @@ impl Pool {
             return;
         };
         tab.queue.join(request.place, id);
+        request.placed = true;
         request.reused = tab.affinity() == Some(request.affinity);
         if !request.reused {
             tab.promised = Some(id);
@@ -285,6 +293,7 @@ impl Pool {
     pub(super) fn take_tab(&mut self, id: RequestId, tab_id: TabId, reused: bool) {
         if let Some(request) = self.requests.get_mut(&id) {
             request.reused = reused;
+            request.placed = true;
             request.choices = request.choices.saturating_add(1);
         }
         if let Some(tab) = self.tabs.get_mut(&tab_id) {

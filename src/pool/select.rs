@@ -50,11 +50,11 @@ impl Pool {
                         request.beyond_tab_max = true;
                     }
                 }
-                self.wait_in_pool(id);
+                self.wait_in_pool(id, Phase::Startup);
                 return;
             }
             if newcomer && self.openable_orphan(affinity_id).is_some() {
-                self.wait_in_pool(id);
+                self.wait_in_pool(id, Phase::Startup);
                 return;
             }
         }
@@ -82,12 +82,27 @@ impl Pool {
         if let Some(tab) = own {
             self.detach(id);
             self.wait_for_tab(id, tab);
-        } else if !self.try_migration(id) {
+        } else if !self.try_migration(id) && !self.keep_waiting(id) {
             let error = PoolError::StandbyUnavailable {
                 cause: cause.cloned(),
             };
             self.reject(id, error);
         }
+    }
+
+    /// Whoever lost a tab or a place in its queue to somebody else waits for the next tab that may move, as long
+    /// as tabs live.
+    fn keep_waiting(&mut self, id: RequestId) -> bool {
+        let Some(request) = self.requests.get(&id) else {
+            return false;
+        };
+        if !request.placed || self.shutdown.is_some() || self.can_make_standby() {
+            return false;
+        }
+        if request.state == RequestState::Choosing {
+            self.wait_in_pool(id, Phase::TabQueue);
+        }
+        true
     }
 
     /// Takes the orphan if there is a slot for its page, else the standby that was made first.
