@@ -105,14 +105,18 @@ impl Pool {
         true
     }
 
-    /// Takes the orphan if there is a slot for its page, else the standby that was made first.
+    /// Takes the orphan if there is one, for whose page a standby may have to give way; else the standby that was
+    /// made first.
     fn take_what_is_ready(&mut self, id: RequestId) -> bool {
         let Some(request) = self.requests.get(&id) else {
             return false;
         };
         let affinity = request.affinity;
-        if let Some(orphan) = self.openable_orphan(affinity).filter(|_| self.free_slots() > 0) {
+        let orphan = self.openable_orphan(affinity);
+        if let Some(orphan) = orphan.filter(|_| self.free_slots() > 0) {
             self.open_orphan(id, orphan);
+        } else if orphan.is_some() && !self.standbys.is_empty() {
+            self.wait_in_pool(id, Phase::Startup);
         } else if let Some(&standby) = self.standbys.first() {
             self.adopt(id, standby);
         } else {

@@ -1,5 +1,5 @@
 use crate::pool::testing::{Kind, World};
-use crate::pool::{LogLevel, PoolError, PoolOptions, QueueKind};
+use crate::pool::{Event, LogLevel, PoolError, PoolOptions, QueueKind};
 
 #[test]
 fn a_first_visit_waits_for_a_standby_and_takes_it() {
@@ -96,4 +96,41 @@ fn without_refill_an_idle_tab_moves_and_a_second_newcomer_queues_behind_the_firs
     );
     world.release(b);
     assert_eq!(world.tab(c), tab, "the promised tab moves on release");
+}
+
+#[test]
+fn a_busy_affinity_opens_its_orphan_before_it_takes_a_standby_which_gives_way() {
+    let options = PoolOptions {
+        disable_file_admission: true,
+        ..PoolOptions::new(2)
+    };
+    let mut world = World::with(&options, &[]);
+    world.warm();
+    let first = world.lease("a");
+    let second = world.lease("a");
+    let tab = world.tab(first);
+    world.release(first);
+    world.handle(Event::TabCrashed { tab });
+    assert_eq!(
+        world.ledger(),
+        ["a 0"],
+        "the primary is an orphan beside a live tab"
+    );
+    let other = world.lease("b");
+    world.hold(&[Kind::Open]);
+    let standby = world.attempts;
+    let third = world.get("a");
+    assert_eq!(
+        world.count(Kind::Open),
+        1,
+        "the orphan is opened: {:?}",
+        world.trace
+    );
+    assert_eq!(world.attempts, standby, "in the slot of the standby");
+    world.unhold(&[Kind::Open]);
+    assert!(world.is_granted(third) && !world.grants[&third].reused);
+    assert_eq!(world.ledger(), ["a 1", "b 1"]);
+    for request in [second, other, third] {
+        world.release(request);
+    }
 }
