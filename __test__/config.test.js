@@ -290,6 +290,13 @@ poolModule('options', (kit) => {
     });
   }
 
+  QUnit.test('maxPages may be any integer, however large', (assert) => {
+    for (const maxPages of [2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER, 1e300]) {
+      const { pool } = kit().make({ maxPages });
+      assert.ok(pool.currentMaxPages > 1e6, `${maxPages}: ${pool.currentMaxPages}`);
+    }
+  });
+
   QUnit.test('maxPages names what it expected', (assert) => {
     assert.throws(() => kit().make({ maxPages: 'five' }), /integer/, 'an integer');
   });

@@ -4,6 +4,8 @@ use super::LogLevel;
 
 /// The longest duration a JavaScript timer can wait, ms; longer ones would fire at once.
 const LONGEST_MS: f64 = 2_147_483_647.0;
+/// More pages than this count as this many, so that sums of two such numbers never overflow.
+const MOST_PAGES: u32 = u32::MAX / 4;
 /// Floor of the liveness budget, ms: less than a busy page needs to answer.
 const SHORTEST_PROBE_MS: f64 = 250.0;
 
@@ -117,7 +119,7 @@ impl Config {
     #[must_use]
     pub fn resolve(options: &PoolOptions, env: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<Notice>) {
         let mut notices = Vec::new();
-        let envelope = Envelope::resolve(options.max_pages.max(1), env, &mut notices);
+        let envelope = Envelope::resolve(options.max_pages.clamp(1, MOST_PAGES), env, &mut notices);
         let dynamic = envelope.min < envelope.burst;
         let contraction_threshold_ms =
             positive_integer(env, "PRERENDER_POOL_IDLE_CONTRACTION_MS").unwrap_or(60_000.0);
@@ -349,8 +351,7 @@ fn milliseconds(value: f64) -> u64 {
     reason = "clamped to a range that fits"
 )]
 fn whole(value: f64) -> u32 {
-    // Half of the range, so that sums of two such numbers never overflow.
-    value.clamp(0.0, f64::from(u32::MAX / 4)).floor() as u32
+    value.clamp(0.0, f64::from(MOST_PAGES)).floor() as u32
 }
 
 /// White space and line ends as JavaScript's `trim` sees them.

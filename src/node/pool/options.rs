@@ -22,12 +22,12 @@ impl<'s> Options<'s> {
         let pages = options.get("maxPages")?;
         let max_pages = pages
             .as_f64()
-            .filter(|pages| pages.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(pages))
+            .filter(|pages| pages.is_finite() && pages.fract() == 0.0 && *pages >= 1.0)
             .ok_or_else(|| invalid(pages, "options.maxPages", "an integer ≥ 1"))?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "an integer within the range of u32"
+            reason = "an integer from 1; one beyond the range of u32 becomes the largest"
         )]
         let mut machine = PoolOptions::new(max_pages as u32);
         machine.standby_timeout_ms = number(options, "standbyTimeoutMs")?;
