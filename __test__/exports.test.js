@@ -117,7 +117,11 @@ poolModule('classes are open', (kit) => {
   });
 
   QUnit.test('calling the classes without new throws', (assert) => {
-    assert.throws(() => lib.PagePool({}), TypeError, 'PagePool');
+    const valid = { maxPages: 1, serverURL: 'http://s', boxelHostURL: 'http://h', browserManager: kit().fake() };
+    for (const [name, args] of [['PagePool', [valid]], ['BrowserManager', []], ['AsyncSemaphore', [1]], ['TabQueue', []]]) {
+      assert.throws(() => lib[name](...args), /Class constructor .* without 'new'/, name);
+      assert.throws(() => Reflect.apply(lib[name], {}, args), TypeError, `${name} on an object of another class`);
+    }
     assert.throws(() => lib.PrerenderCancelledError('x'), TypeError, 'PrerenderCancelledError');
   });
 

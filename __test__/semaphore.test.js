@@ -156,6 +156,49 @@ for (const [name, make] of Object.entries(kinds)) {
       assert.strictEqual(getEventListeners(c.signal, 'abort').length, 0, 'none after the hand-over');
     });
 
+    QUnit.test('what throws while it is looked at rejects, and takes no place', async (assert) => {
+      const unhandled = [];
+      const listen = (e) => unhandled.push(e);
+      process.on('unhandledRejection', listen);
+      const queue = make();
+      const broken = {
+        get aborted() {
+          throw new RangeError('broken signal');
+        },
+      };
+      const deaf = {
+        aborted: false,
+        addEventListener() {
+          throw new RangeError('deaf signal');
+        },
+      };
+      await assert.rejects(queue.acquire(broken), RangeError, 'a signal that cannot be read');
+      await assert.rejects(queue.acquire(undefined, Symbol('high')), TypeError, 'a priority that is no number');
+      const release = await queue.acquire();
+      await assert.rejects(queue.acquire(deaf), RangeError, 'a signal that cannot be listened to');
+      assert.strictEqual(queue.pendingByPriority().size, 0, 'nobody waits');
+      release();
+      assert.ok(isFulfilled(queue.acquire()), 'it is free');
+      await turns();
+      process.off('unhandledRejection', listen);
+      assert.deepEqual(unhandled, [], 'nothing unhandled');
+    });
+
+    QUnit.test('a signal that aborts while it is listened to ends the wait', async (assert) => {
+      const queue = make();
+      const release = await queue.acquire();
+      const hasty = new EventTarget();
+      hasty.aborted = false;
+      hasty.addEventListener = (name, listener) => {
+        hasty.aborted = true;
+        hasty.reason = 'at once';
+        listener(new Event(name));
+      };
+      await assert.rejects(queue.acquire(hasty), (e) => lib.isPrerenderCancellation(e) && e.reason === 'at once', 'cancelled');
+      assert.strictEqual(queue.pendingByPriority().size, 0, 'nobody waits');
+      release();
+    });
+
     QUnit.test('arguments may be present and undefined', async (assert) => {
       const queue = make();
       (await queue.acquire(undefined, undefined))();

@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{ClassInstance, FromNapiValue};
+use napi::bindgen_prelude::{ClassInstance, FromNapiValue, This};
 use napi_derive::napi;
 
 use super::js::{Deferred, Scope, Thrown, Value};
-use super::loader::definition;
+use super::loader::{definition, require_new};
 use super::page::wrap_browser;
 use super::pool::{browser_error, environment, invalid};
 use crate::cdp::io;
@@ -46,9 +46,11 @@ pub struct BrowserManager {
 impl BrowserManager {
     /// Starts nothing yet.
     #[napi(constructor, catch_unwind, ts_args_type = "options?: BrowserManagerOptions")]
-    pub fn new(env: Env, options: Value<'_>) -> napi::Result<Self> {
+    pub fn new(env: Env, this: This<'_>, options: Value<'_>) -> napi::Result<Self> {
         let scope = Scope::of(&env);
-        let options = browser_options(options).map_err(|thrown| thrown.into_napi(scope))?;
+        let options = require_new(scope, this, "BrowserManager")
+            .and_then(|()| browser_options(options))
+            .map_err(|thrown| thrown.into_napi(scope))?;
         let environment = Arc::new(RwLock::new(read_environment(scope)));
         let read = Arc::clone(&environment);
         let inner = Arc::new(chromium::BrowserManager::with_environment(options, move || {

@@ -3,14 +3,24 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use napi::Env;
+use napi::bindgen_prelude::This;
+use napi::{Env, JsValue};
 use napi_derive::napi;
 
 use super::js::{JsRef, JsThread, Scope, Thrown, Value, register_error_classes};
 use super::network;
 
 /// What of it is asked for by name.
-const KEPT: [&str; 4] = ["markStandby", "isStandbyReady", "probe", "root"];
+const KEPT: [&str; 8] = [
+    "markStandby",
+    "isStandbyReady",
+    "probe",
+    "root",
+    "AsyncSemaphore",
+    "BrowserManager",
+    "PagePool",
+    "TabQueue",
+];
 const ACQUIRE: &str = "AsyncSemaphore.prototype.acquire";
 
 thread_local! {
@@ -51,6 +61,15 @@ pub(crate) fn definition<'s>(scope: Scope<'s>, name: &str) -> Value<'s> {
             .get(name)
             .map_or_else(|| scope.undefined(), |value| value.get(scope))
     })
+}
+
+/// Refuses a class of ours that was called without `new`: N-API then makes an instance of whatever `this` is.
+pub(crate) fn require_new(scope: Scope<'_>, this: This<'_>, class: &str) -> Result<(), Thrown> {
+    if Value::from_raw(scope, this.raw()).instance_of(definition(scope, class)) {
+        return Ok(());
+    }
+    let message = format!("Class constructor {class} cannot be invoked without 'new'");
+    Err(Thrown::type_error(scope, &message))
 }
 
 /// Whether `method` is `AsyncSemaphore.prototype.acquire` as it was made, neither patched nor overridden.

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use napi::Env;
-use napi::bindgen_prelude::{ClassInstance, FromNapiValue};
+use napi::bindgen_prelude::{ClassInstance, FromNapiValue, This};
 use napi_derive::napi;
 
 use super::abort::{self, AbortListener, CancelState};
 use super::js::{Deferred, JsRef, Scope, Thrown, Value, with_scope};
+use super::loader::require_new;
 use crate::runtime::semaphore::{Acquired, Semaphore, Ticket};
 
 /// A semaphore whose waiters are told on the JavaScript thread, within the call that wakes them.
@@ -88,6 +89,17 @@ impl Request {
         let mut request = this.borrow_mut();
         (request.deferred.take(), request.listener.take())
     }
+
+    /// Keeps the listener until the request is settled: which it may be already, by JavaScript that ran meanwhile.
+    fn keep(this: &RefCell<Self>, listener: Option<AbortListener>) {
+        let mut request = this.borrow_mut();
+        if request.deferred.is_some() {
+            request.listener = listener;
+        } else {
+            drop(request);
+            drop(listener);
+        }
+    }
 }
 
 fn acquire<'s>(
@@ -96,17 +108,15 @@ fn acquire<'s>(
     signal: Value<'s>,
     priority: Value<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    let priority = if priority.is_undefined() {
-        0.0
-    } else {
-        priority.coerce_to_number()?
-    };
     let (deferred, promise) = Deferred::new(scope)?;
     let deferred = deferred.without_keep_alive();
-    if abort::is_aborted(signal)? {
-        deferred.reject(abort::cancelled(signal, scope, CancelState::Queued));
-        return Ok(promise);
-    }
+    let priority = match priority_of(scope, signal, priority) {
+        Ok(priority) => priority,
+        Err(thrown) => {
+            deferred.reject(thrown.value(scope));
+            return Ok(promise);
+        }
+    };
     let request = Rc::new(RefCell::new(Request {
         deferred: Some(deferred),
         listener: None,
@@ -139,7 +149,7 @@ fn acquire<'s>(
                 }
             });
             match attached {
-                Ok(listener) => request.borrow_mut().listener = listener,
+                Ok(listener) => Request::keep(&request, listener),
                 Err(thrown) => {
                     semaphore.abandon(ticket);
                     if let (Some(deferred), _) = Request::take(&request) {
@@ -150,6 +160,19 @@ fn acquire<'s>(
         }
     }
     Ok(promise)
+}
+
+/// The priority of a request that may wait at all.
+fn priority_of(scope: Scope<'_>, signal: Value<'_>, priority: Value<'_>) -> Result<f64, Thrown> {
+    let priority = if priority.is_undefined() {
+        0.0
+    } else {
+        priority.coerce_to_number()?
+    };
+    if abort::is_aborted(signal)? {
+        return Err(Thrown::new(abort::cancelled(signal, scope, CancelState::Queued)));
+    }
+    Ok(priority)
 }
 
 fn release_function<'s>(scope: Scope<'s>, semaphore: &Rc<SharedSemaphore>) -> Value<'s> {
@@ -187,10 +210,11 @@ pub struct AsyncSemaphore {
 impl AsyncSemaphore {
     /// `max`: how many permits there are. Not finite, or below 1: 1; fractions are floored.
     #[napi(constructor, catch_unwind, ts_args_type = "max: number")]
-    pub fn new(env: Env, max: Value<'_>) -> napi::Result<Self> {
-        let capacity = max
-            .coerce_to_number()
-            .map_err(|thrown| thrown.into_napi(Scope::of(&env)))?;
+    pub fn new(env: Env, this: This<'_>, max: Value<'_>) -> napi::Result<Self> {
+        let scope = Scope::of(&env);
+        let capacity = require_new(scope, this, "AsyncSemaphore")
+            .and_then(|()| max.coerce_to_number())
+            .map_err(|thrown| thrown.into_napi(scope))?;
         Ok(Self {
             shared: SharedSemaphore::new(capacity),
         })
@@ -268,10 +292,12 @@ pub struct TabQueue {
 impl TabQueue {
     /// A queue that nobody is in.
     #[napi(constructor, catch_unwind)]
-    pub fn new() -> Self {
-        Self {
+    pub fn new(env: Env, this: This<'_>) -> napi::Result<Self> {
+        let scope = Scope::of(&env);
+        require_new(scope, this, "TabQueue").map_err(|thrown| thrown.into_napi(scope))?;
+        Ok(Self {
             shared: SharedSemaphore::new(1.0),
-        }
+        })
     }
 
     /// Resolves with a function that lets the next one in. `priority`: default 0.

@@ -23,6 +23,7 @@ use napi::{Env, JsValue};
 use napi_derive::napi;
 
 use super::js::{JsRef, Scope, Thrown, Value};
+use super::loader::require_new;
 use crate::pool::{AffinityKey, Event};
 use world::Core;
 
@@ -48,7 +49,9 @@ impl PagePool {
     #[napi(constructor, catch_unwind, ts_args_type = "options: PagePoolOptions")]
     pub fn new(env: Env, this: This<'_>, options: Value<'_>) -> napi::Result<Self> {
         let scope = Scope::of(&env);
-        let core = world::build(scope, Value::from_raw(scope, this.raw()), options)
+        let owner = Value::from_raw(scope, this.raw());
+        let core = require_new(scope, this, "PagePool")
+            .and_then(|()| world::build(scope, owner, options))
             .map_err(|thrown| thrown.into_napi(scope))?;
         Ok(Self { core })
     }
