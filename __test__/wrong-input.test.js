@@ -153,6 +153,20 @@ poolModule('calls at the wrong time', (kit) => {
     assert.ok((await kit().visit(pool, 'a')).page, 'the pool goes on');
   });
 
+  QUnit.test('options that throw while they are read reject', async (assert) => {
+    const { pool } = await kit().warm();
+    await kit().visit(pool, 'a');
+    const broken = new Proxy({}, {
+      get() {
+        throw new RangeError('broken options');
+      },
+    });
+    await assert.rejects(pool.disposeAffinity('a', broken), RangeError, 'disposeAffinity');
+    await assert.rejects(pool.getPage('a', 'file', broken), RangeError, 'getPage');
+    assert.deepEqual(pool.getWarmAffinities(), ['a'], 'and change nothing');
+    assert.true(pool.getVacancySnapshot().a.idle, 'nor take anything');
+  });
+
   QUnit.test('methods on something that is no pool throw, and do not crash', async (assert) => {
     for (const name of ['getPage', 'disposeAffinity', 'closeAll', 'getWarmAffinities', 'getQueueDepthSnapshot']) {
       let outcome;

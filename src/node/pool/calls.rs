@@ -7,7 +7,7 @@ use super::super::js::{Deferred, Scope, Thrown, Value};
 use super::options::invalid;
 use super::world::{Call, Core, Request};
 use super::{Answer, affinity_of, kept};
-use crate::pool::{DisposeOptions, Event, Inputs, Priority, QueueKind, RequestId, TicketId};
+use crate::pool::{AffinityKey, DisposeOptions, Event, Inputs, Priority, QueueKind, RequestId, TicketId};
 use crate::runtime::Effects;
 
 pub(super) fn get_page<'s>(
@@ -130,22 +130,30 @@ pub(super) fn dispose_affinity<'s>(
     key: Value<'s>,
     options: Value<'s>,
 ) -> Answer<'s> {
-    let Some(affinity) = affinity_of(key) else {
-        let (deferred, promise) = Deferred::new(scope)?;
-        deferred.reject(invalid(key, "affinityKey", "a string that is not empty").value(scope));
-        return Ok(promise);
-    };
+    match disposal(key, options) {
+        Ok((affinity, options)) => ticket(pool, scope, |ticket| Event::Dispose {
+            ticket,
+            affinity,
+            options,
+        }),
+        Err(thrown) => {
+            let (deferred, promise) = Deferred::new(scope)?;
+            deferred.reject(thrown.value(scope));
+            Ok(promise)
+        }
+    }
+}
+
+fn disposal(key: Value<'_>, options: Value<'_>) -> Result<(AffinityKey, DisposeOptions), Thrown> {
+    let affinity =
+        affinity_of(key).ok_or_else(|| invalid(key, "affinityKey", "a string that is not empty"))?;
     let default = DisposeOptions::default();
     let options = DisposeOptions {
         await_idle: flag(options, "awaitIdle", default.await_idle)?,
         retain_console_errors: flag(options, "retainConsoleErrors", default.retain_console_errors)?,
         retain_shared_context: flag(options, "retainSharedContext", default.retain_shared_context)?,
     };
-    ticket(pool, scope, |ticket| Event::Dispose {
-        ticket,
-        affinity,
-        options,
-    })
+    Ok((affinity, options))
 }
 
 fn flag(options: Value<'_>, name: &str, default: bool) -> Result<bool, Thrown> {
