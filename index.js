@@ -52,6 +52,13 @@ function probe() {
 
 const native = load();
 
+// As a microtask: after whatever sent the first command of this turn.
+const settled = Promise.resolve();
+
+function flushSoon() {
+  settled.then(native.__flush);
+}
+
 native.__register({
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
@@ -62,6 +69,7 @@ native.__register({
   BrowserManager: native.BrowserManager,
   PagePool: native.PagePool,
   TabQueue: native.TabQueue,
+  flushSoon,
   markStandby,
   isStandbyReady,
   probe,

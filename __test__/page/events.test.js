@@ -194,6 +194,14 @@ differential('events', [
     await page.goto(server.url('/'));
     await page.goto(`${server.url('/')}#hash`);
   }),
+  scenario('who listens in the turn of a command hears all that comes of it', async ({ page, server, note }) => {
+    const gone = page.goto(server.url('/text'));
+    const until = Date.now() + 100;
+    while (Date.now() < until);
+    page.on('request', (request) => note('request', request.url()));
+    page.on('framenavigated', (frame) => note('framenavigated', frame.url()));
+    await gone;
+  }),
   scenario('framenavigated comes before a goto within the document resolves', async ({ page, server }) => {
     let heard = 0;
     page.on('framenavigated', () => heard++);
