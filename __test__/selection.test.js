@@ -248,6 +248,21 @@ poolModule('4b: below the tab cap', (kit) => {
     assert.strictEqual(row(pool, 'a').tabCount, 2, 'two tabs at most');
   });
 
+  QUnit.test('callers that waited for standbys together stop at the cap', async (assert) => {
+    const { pool, fake } = kit().make({ maxPages: 5, disableFileAdmission: true, env: { PRERENDER_AFFINITY_TAB_MAX: '2' } });
+    const gate = fake.gate('goto');
+    const asks = ['file', 'module', 'file', 'command'].map((kind) => kit().ask(pool, 'a', kind));
+    await until(() => gate.count === 1, 'the first standby navigates');
+    gate.open();
+    await pool.warmStandbys();
+    assert.deepEqual(asks.map((a) => a.state), ['fulfilled', 'fulfilled', 'pending', 'pending'], 'two have a tab each');
+    assert.deepEqual([row(pool, 'a').tabCount, row(pool, 'a').pendingTotal], [2, 4], 'the others queue on these');
+    asks[1].value.release();
+    asks[0].value.release();
+    await Promise.all([asks[2].settled, asks[3].settled]);
+    assert.true(asks[2].value.reused && asks[3].value.reused, 'and get them');
+  });
+
   QUnit.test('its orphan comes before a standby', async (assert) => {
     const { pool, fake } = await kit().warm({ maxPages: 3 });
     const first = await kit().visit(pool, 'a');

@@ -201,6 +201,10 @@ impl Pool {
                 || format!("{key}: a permit is free, and somebody waits for it"),
             )?;
         }
+        ensure(
+            self.config.is_dynamic() || affinity.offered.len() <= self.config.affinity_tab_max as usize,
+            || format!("{key}: {} tabs are more than it may have", affinity.offered.len()),
+        )?;
         if affinity.idle_tab().is_some() {
             ensure(affinity.waiting.is_empty(), || {
                 format!("{key}: a tab is idle, and somebody waits")

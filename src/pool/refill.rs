@@ -105,10 +105,12 @@ impl Pool {
     pub(super) fn serve_waiters(&mut self) {
         let mut free = self.free_slots();
         let mut last: Option<Place> = None;
-        while free > 0 || !self.standbys.is_empty() {
-            let Some((place, id)) = self.waiting.after(last) else {
+        while let Some((place, id)) = self.waiting.after(last) {
+            // Whoever was sent away from this queue meanwhile may have taken a slot.
+            free = free.min(self.free_slots());
+            if free == 0 && self.standbys.is_empty() {
                 return;
-            };
+            }
             last = Some(place);
             let Some(request) = self.requests.get(&id) else {
                 continue;

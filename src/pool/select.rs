@@ -221,6 +221,7 @@ impl Pool {
         self.own_context(context, affinity, tab_id);
         self.bound(tab_id, affinity);
         self.win(id, tab_id, false);
+        self.send_excess_away(affinity);
         self.kick_refill();
     }
 
@@ -235,7 +236,8 @@ impl Pool {
         self.reindex(tab);
     }
 
-    /// Those who wait for one more tab choose again once the affinity has all the tabs it may have.
+    /// Those who wait for one more tab, or for one that is to move, choose again once the affinity has all the tabs
+    /// it may have.
     fn send_excess_away(&mut self, affinity_id: AffinityId) {
         let Some(affinity) = self.affinities.get(&affinity_id) else {
             return;
@@ -243,14 +245,20 @@ impl Pool {
         if affinity.offered.len() < self.config.affinity_tab_max as usize {
             return;
         }
-        let excess: Vec<RequestId> = affinity
+        let promised = if self.config.migration_allowed() {
+            self.tabs.values().filter_map(|tab| tab.promised).collect()
+        } else {
+            Vec::new()
+        };
+        let excess = affinity
             .waiting
             .iter()
             .map(|at| at.1)
+            .chain(promised)
             .filter(|id| {
                 self.requests
                     .get(id)
-                    .is_some_and(|request| !request.beyond_tab_max)
+                    .is_some_and(|request| request.affinity == affinity_id && !request.beyond_tab_max)
             })
             .collect();
         self.choose_again(excess);

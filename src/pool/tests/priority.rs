@@ -192,3 +192,28 @@ fn migrating_callers_wait_behind_one_holder_only() {
     world.finish(Kind::Probe);
     assert!(world.is_granted(b));
 }
+
+#[test]
+fn two_promises_to_one_affinity_do_not_take_it_beyond_its_tabs() {
+    let options = PoolOptions {
+        disable_standby_refill: true,
+        disable_file_admission: true,
+        ..PoolOptions::new(2)
+    };
+    let mut world = World::with(&options, &[("PRERENDER_AFFINITY_TAB_MAX", "1")]);
+    world.warm();
+    let (a, b) = (world.lease("a"), world.lease("b"));
+    let first = world.get("c");
+    let second = world.get("c");
+    world.release(a);
+    assert!(world.is_granted(first), "the first tab moves: {:?}", world.trace);
+    world.release(b);
+    assert!(
+        !world.is_granted(second),
+        "the second stays: c has all it may have"
+    );
+    assert_eq!(world.warm_keys(), ["b", "c"]);
+    world.release(first);
+    assert_eq!(world.tab(second), world.tab(first));
+    world.release(second);
+}
