@@ -8,8 +8,8 @@ use super::request::{Request, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::waiters::Place;
 use super::{
-    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, RequestId, TabId,
-    TicketId,
+    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, QueueKind,
+    RequestId, TabId, TicketId,
 };
 
 const ATTEMPTS: u32 = 3;
@@ -223,8 +223,13 @@ impl Pool {
                 .iter()
                 .find(|(_, job)| job.state == JobState::Due)
                 .map(|(&id, _)| id);
-            let more =
-                (self.refill.kicked || !self.waiting.is_empty()) && there + self.refill.exhausted < wanted;
+            // Without a refill that was asked for, only those who wait need any.
+            let needed = if self.refill.kicked {
+                wanted
+            } else {
+                self.waiting.len()
+            };
+            let more = there + self.refill.exhausted < needed;
             match due {
                 Some(job) if there > wanted => {
                     self.refill.jobs.remove(&job);
@@ -329,20 +334,27 @@ impl Pool {
             self.refill.jobs.remove(&job_id);
         } else if attempts < ATTEMPTS {
             let pause = (FIRST_PAUSE_MS << (attempts - 1)).min(LONGEST_PAUSE_MS);
-            let until = self.now.monotonic_ms.saturating_add(pause);
-            if let Some(job) = self.refill.jobs.get_mut(&job_id) {
-                job.state = JobState::Paused { until };
-                self.deadlines.insert((until, Deadline::Retry(job_id)));
-            }
+            self.pause(job_id, attempts, pause);
         } else {
             self.refill.jobs.remove(&job_id);
             self.refill.exhausted += 1;
             if self.refill.jobs.is_empty() {
                 self.refill.exhausted = 0;
                 self.refill.kicked = false;
+                for ticket in self.refill.take_tickets() {
+                    self.act(super::Action::StandbysWarm { ticket });
+                }
                 self.fail_waiters(failure);
             }
         }
+    }
+
+    /// The job's next attempt comes after so many ms.
+    fn pause(&mut self, id: JobId, attempts: u32, ms: u64) {
+        let until = self.now.monotonic_ms.saturating_add(ms);
+        let state = JobState::Paused { until };
+        self.refill.jobs.insert(id, Job { attempts, state });
+        self.deadlines.insert((until, Deadline::Retry(id)));
     }
 
     pub(super) fn retry_due(&mut self, job: JobId) {
@@ -357,10 +369,13 @@ impl Pool {
         }
     }
 
-    /// No standby could be made: whoever waits for one goes on with the next possibility.
+    /// No standby could be made: whoever waits for one goes on with the next possibility. A module or command render
+    /// does not queue behind a `file` lease of its own affinity, which may be waiting for it: it waits on, and there
+    /// will be more attempts.
     fn fail_waiters(&mut self, failure: &Failure) {
         let waiting: Vec<RequestId> = self.waiting.iter().map(|at| at.1).collect();
         let ready = self.standbys.len();
+        let mut someone_stays = false;
         for id in waiting.into_iter().skip(ready) {
             let Some(request) = self.requests.get(&id) else {
                 continue;
@@ -370,9 +385,18 @@ impl Pool {
             }
             // The slot that frees is for its orphan.
             let orphan = self.openable_orphan(request.affinity).is_some();
-            if !orphan {
+            let stays = request.queue != QueueKind::File
+                && self
+                    .affinity(request.affinity)
+                    .is_some_and(|affinity| self.is_behind_a_file(affinity));
+            someone_stays |= stays;
+            if !orphan && !stays {
                 self.settle_for_less(id, Some(failure));
             }
+        }
+        if someone_stays {
+            let job = JobId(self.fresh());
+            self.pause(job, 0, LONGEST_PAUSE_MS);
         }
     }
 }

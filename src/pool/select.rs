@@ -64,7 +64,7 @@ impl Pool {
     /// Whether the tab on which a caller would queue is held by a `file` lease. That may wait for the very module
     /// or command render that is asking, so a dynamic pool that cannot expand any more gives it the next slot
     /// that frees instead of a place behind it.
-    fn is_behind_a_file(&self, affinity: &Affinity) -> bool {
+    pub(super) fn is_behind_a_file(&self, affinity: &Affinity) -> bool {
         let tab = affinity.least_loaded().and_then(|id| self.tabs.get(&id));
         let holder = tab.and_then(|tab| self.requests.get(&tab.holder?));
         holder.is_some_and(|request| request.queue == QueueKind::File)

@@ -1,4 +1,4 @@
-use crate::pool::testing::{Kind, World};
+use crate::pool::testing::{Kind, World, broken};
 use crate::pool::{PoolOptions, QueueKind, RequestId};
 
 #[test]
@@ -216,4 +216,35 @@ fn two_promises_to_one_affinity_do_not_take_it_beyond_its_tabs() {
     world.release(first);
     assert_eq!(world.tab(second), world.tab(first));
     world.release(second);
+}
+
+#[test]
+fn a_module_whose_standby_could_not_be_made_does_not_queue_behind_its_own_file() {
+    for file_releases in [false, true] {
+        let mut world = World::new(2);
+        world.hold(&[Kind::Standby]);
+        let file = world.get("a");
+        world.finish(Kind::Standby);
+        let module = world.get_for("a", QueueKind::Module, 0.0);
+        let warm = world.warm();
+        for _ in 0..3 {
+            world.fail(Kind::Standby, broken());
+            world.advance(1_000);
+        }
+        assert!(world.is_done(warm), "for now no more can be made");
+        assert!(
+            !world.is_granted(module) && world.rejections.is_empty(),
+            "it waits on"
+        );
+        if file_releases {
+            world.release(file);
+            assert!(world.grants[&module].reused, "its own tab is as good");
+        } else {
+            world.advance(4_000);
+            world.finish(Kind::Standby);
+            assert!(world.is_granted(module), "the host is back: {:?}", world.trace);
+            world.release(file);
+        }
+        world.release(module);
+    }
 }
