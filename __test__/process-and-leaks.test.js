@@ -68,6 +68,14 @@ QUnit.module('pools leave nothing behind', (hooks) => {
     assert.ok(result.collected >= 990, `${result.collected} of 1,000 pools were collected`);
   });
 
+  QUnit.test('a pool that nobody refers to ends what it has begun, and is collected then', async (assert) => {
+    const result = await run('forgotten.js', [], { nodeArgs: ['--expose-gc'], limitMs: 30_000 });
+    assert.strictEqual(result.reused, false, 'the request got its lease');
+    assert.deepEqual(result.told, ['a'], 'the disposal called back');
+    assert.strictEqual(result.cleaned, 1, 'and went on to its end');
+    assert.deepEqual(result.collected, ['closed'], 'what is closed is collected');
+  });
+
   QUnit.test('the same in worker threads that then exit, and are terminated', async (assert) => {
     const result = await run('workers.js', [], { nodeArgs: ['--expose-gc'], limitMs: 120_000 });
     assert.deepEqual(result.exits, result.exits.map(() => 0), 'every worker ended by itself with 0');

@@ -9,6 +9,7 @@ use napi_derive::napi;
 
 use super::js::{JsRef, JsThread, Scope, Thrown, Value, register_error_classes, with_scope};
 use super::network;
+use super::pool::let_go_of_pools;
 use crate::cdp::cork;
 
 /// What of it is asked for by name.
@@ -32,6 +33,8 @@ thread_local! {
 /// Takes over what only JavaScript can define: called once in each environment, by `index.js`.
 #[napi(js_name = "__register", catch_unwind, skip_typescript)]
 pub fn register(env: Env, definitions: Value<'_>) -> napi::Result<()> {
+    // Hooks run last in, first out: this one when no JavaScript can be run any more.
+    env.add_env_cleanup_hook((), |()| let_go_of_pools())?;
     JsThread::of(env)?;
     // Runs before the thread's own hook, while references can still be deleted.
     env.add_env_cleanup_hook((), |()| {

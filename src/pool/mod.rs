@@ -307,6 +307,12 @@ impl Pool {
             && self.poll_timeout().is_none()
     }
 
+    /// Whether something is under way that the pool has yet to hear the end of, or will begin by itself.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        !self.operations.is_empty() || !self.deadlines.is_empty()
+    }
+
     fn observe(&mut self, inputs: &Inputs) {
         // The machine's own deadlines must never see time going back.
         let monotonic_ms = self.now.monotonic_ms.max(inputs.now.monotonic_ms);

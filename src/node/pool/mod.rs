@@ -31,6 +31,7 @@ pub(crate) use errors::browser_error;
 pub(crate) use liveness::Liveness;
 pub(crate) use options::{environment, invalid};
 pub(crate) use page_log::PageLog;
+pub(crate) use registry::let_go as let_go_of_pools;
 pub(crate) use render_semaphore::failure_of;
 pub(crate) use snapshot::read_location;
 pub(crate) use tab::TabInfo;

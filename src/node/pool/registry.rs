@@ -26,6 +26,14 @@ pub(super) fn remove(id: u64) {
     let _ = POOLS.try_with(|pools| pools.borrow_mut().remove(&id));
 }
 
+/// Lets go of the pools that hold themselves, at the end of their environment.
+pub(crate) fn let_go() {
+    let pools: Vec<_> = POOLS.with(|pools| pools.borrow().values().filter_map(Weak::upgrade).collect());
+    for pool in &pools {
+        pool.effects().let_go();
+    }
+}
+
 /// The pool of this number, if it is one of this thread and still there.
 pub(super) fn pool(id: u64) -> Option<Rc<Core>> {
     POOLS.with(|pools| pools.borrow().get(&id).and_then(Weak::upgrade))

@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub(super) tabs: RefCell<HashMap<TabId, Rc<TabInfo>>>,
     pub(super) next: Cell<u64>,
     pub(super) timer: RefCell<Option<ArmedTimer>>,
+    /// The pool itself, while it owes an answer or has work under way: nobody else may hold it then.
+    pub(super) held: RefCell<Option<Rc<Core>>>,
 }
 
 pub(super) struct ArmedTimer {
@@ -127,6 +129,12 @@ impl World {
             .deferred
             .reject(abort::cancelled(signal, scope, CancelState::Queued));
         self.report(Event::Cancel { request });
+    }
+
+    /// The environment ends: whoever else holds the pool has it to the end.
+    pub(super) fn let_go(&self) {
+        let held = self.held.take();
+        drop(held);
     }
 
     pub(super) fn tab(&self, tab: TabId) -> Option<Rc<TabInfo>> {
@@ -323,6 +331,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             tabs: RefCell::default(),
             next: Cell::new(1),
             timer: RefCell::default(),
+            held: RefCell::default(),
         };
         Runtime::new(Pool::new(config, now), world)
     });
@@ -436,10 +445,14 @@ impl Effects for World {
     }
 
     fn wake_at(&self, deadline_ms: Option<u64>) {
-        let idle = self.requests.borrow().is_empty()
-            && self.calls.borrow().is_empty()
-            && self.tabs.borrow().is_empty();
-        with_scope(|scope| self.vault.hold(scope, !idle));
+        let core = self.me.upgrade();
+        let busy = !self.requests.borrow().is_empty()
+            || !self.calls.borrow().is_empty()
+            || core.as_ref().is_some_and(|core| core.read(Pool::is_working));
+        let keeps_pages = !self.tabs.borrow().is_empty();
+        with_scope(|scope| self.vault.hold(scope, busy || keeps_pages));
+        let before = self.held.replace(core.filter(|_| busy));
+        drop(before);
         let mut timer = self.timer.borrow_mut();
         let Some(deadline_ms) = deadline_ms else {
             timer.take();
