@@ -304,6 +304,15 @@ poolModule('a foreign render semaphore that misbehaves', (kit) => {
     assert.true(pool.getVacancySnapshot().a.idle, 'the tab is idle all the same');
   });
 
+  QUnit.test('has a release that rejects: no unhandled rejection', async (assert) => {
+    const { pool } = await kit().warm({ renderSemaphore: { acquire: () => async () => {
+      throw new Error('release broke');
+    } } });
+    await kit().visit(pool, 'a');
+    await turns();
+    assert.true(pool.getVacancySnapshot().a.idle, 'the tab is idle all the same');
+  });
+
   QUnit.test('never settles: others of the pool that need a tab only still get theirs', async (assert) => {
     let calls = 0;
     const { pool } = await kit().warm({ maxPages: 3, renderSemaphore: { acquire: () => (++calls === 1 ? NEVER : Promise.resolve(() => {})) } });

@@ -264,6 +264,16 @@ poolModule('the console log', (kit) => {
     assert.ok((await kit().visit(pool, 'a')).page, 'a lease');
   });
 
+  QUnit.test('a logger that rejects leaves no unhandled rejection', async (assert) => {
+    const broken = async () => {
+      throw new Error('logger broke');
+    };
+    const { pool, fake } = kit().make({ logger: () => ({ debug: broken, info: broken, warn: broken, error: broken }) });
+    fake.once('goto', () => Promise.reject(new Error('net::ERR_FAILED')));
+    assert.ok((await kit().visit(pool, 'a')).page, 'a lease');
+    await turns();
+  });
+
   QUnit.test('a logger may call the pool', async (assert) => {
     let pool;
     const seen = [];

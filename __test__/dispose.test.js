@@ -245,6 +245,18 @@ poolModule('disposeAffinity', (kit) => {
     }
   });
 
+  QUnit.test('a callback that rejects is logged, and nobody waits for it', async (assert) => {
+    let fail;
+    const { pool, logs } = await kit().warm({ onAffinityDisposed: () => new Promise((_, reject) => {
+      fail = reject;
+    }) });
+    await kit().visit(pool, 'a');
+    await pool.disposeAffinity('a');
+    fail(new Error('callback broke later'));
+    await turns();
+    assert.strictEqual(logs.find('error', /onAffinityDisposed.*callback broke later/).length, 1, 'logged');
+  });
+
   QUnit.test('a callback may call the pool', async (assert) => {
     let seen;
     const made = await kit().warm({ maxPages: 2, onAffinityDisposed: (key) => {

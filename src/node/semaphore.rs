@@ -9,7 +9,7 @@ use napi::bindgen_prelude::{ClassInstance, FromNapiValue, This};
 use napi_derive::napi;
 
 use super::abort::{self, AbortListener, CancelState};
-use super::js::{Deferred, JsRef, Scope, Thrown, Value, with_scope};
+use super::js::{Deferred, JsRef, Scope, Thrown, Value, settled, with_scope};
 use super::loader::require_new;
 use crate::runtime::semaphore::{Acquired, Semaphore, Ticket};
 
@@ -340,11 +340,13 @@ impl ForeignPermit {
         Self(release)
     }
 
-    /// Calls it. A throw is nobody's concern.
+    /// Calls it. What it throws or rejects with is nobody's concern.
     pub(crate) fn release(self, scope: Scope<'_>) {
         let release = self.0.get(scope);
-        if release.is_function() {
-            drop(release.call(scope.undefined(), &[]));
+        if release.is_function()
+            && let Ok(returned) = release.call(scope.undefined(), &[])
+        {
+            drop(settled(returned));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::js::{Scope, Value, with_scope};
+use super::super::js::{Scope, Value, settled, with_scope};
 use super::vault::Vault;
 use crate::pool::LogLevel;
 
@@ -27,7 +27,7 @@ impl Log {
         Self { vault, own, debug }
     }
 
-    /// Writes one line. A logger that throws loses it.
+    /// Writes one line. A logger that throws or rejects loses it.
     pub(crate) fn write(&self, name: &'static str, level: LogLevel, text: &str) {
         if !self.own && level == LogLevel::Debug && !self.debug {
             return;
@@ -39,12 +39,16 @@ impl Log {
                 LogLevel::Warn => "warn",
                 LogLevel::Error => "error",
             };
-            if self.own {
-                if let Some(logger) = self.logger(scope, name) {
-                    drop(logger.call_method(method, &[scope.string(text)]));
-                }
-            } else if let Ok(console) = scope.global().get("console") {
-                drop(console.call_method(method, &[scope.string(&format!("[{name}] {text}"))]));
+            let written = if self.own {
+                self.logger(scope, name)
+                    .map(|logger| logger.call_method(method, &[scope.string(text)]))
+            } else {
+                let console = scope.global().get("console").ok();
+                console
+                    .map(|console| console.call_method(method, &[scope.string(&format!("[{name}] {text}"))]))
+            };
+            if let Some(Ok(returned)) = written {
+                drop(settled(returned));
             }
         });
     }

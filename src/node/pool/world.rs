@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::super::abort::{self, AbortListener, CancelState};
 use super::super::browser_manager::BrowserManager;
 use super::super::clock::{date_now, monotonic_ms};
-use super::super::js::{Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, with_scope};
+use super::super::js::{
+    Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, spawn_local, with_scope,
+};
 use super::super::timer::Timer;
 use super::chromium::{self, ChromeParts};
 use super::errors;
@@ -212,27 +214,30 @@ impl World {
     }
 
     fn affinity_disposed(&self, affinity: &AffinityKey) {
-        let thrown = with_scope(|scope| {
+        let returned = with_scope(|scope| {
             let callback = self.vault.get(scope, CALLBACK);
-            if callback.is_undefined() {
-                return None;
-            }
-            let returned = callback.call(scope.undefined(), &[scope.string(affinity.as_str())]);
-            match returned {
-                // An async callback that rejects is no unhandled rejection of ours.
-                Ok(value) => {
-                    drop(settled(value));
-                    None
-                }
-                Err(thrown) => Some(thrown.message(scope)),
-            }
+            (!callback.is_undefined()).then(|| {
+                callback
+                    .call(scope.undefined(), &[scope.string(affinity.as_str())])
+                    .map(settled)
+            })
         });
-        if let Some(Some(message)) = thrown {
-            self.log.write(
-                POOL_LOG,
-                LogLevel::Error,
-                &format!("onAffinityDisposed threw for {affinity}: {message}"),
-            );
+        let Some(Some(returned)) = returned else { return };
+        let log = Rc::clone(&self.log);
+        let affinity = affinity.clone();
+        let failed = move |thrown: &Thrown| {
+            let message = with_scope(|scope| thrown.message(scope)).unwrap_or_default();
+            let line = format!("onAffinityDisposed threw for {affinity}: {message}");
+            log.write(POOL_LOG, LogLevel::Error, &line);
+        };
+        match returned {
+            // Nobody waits for an async callback, but what it rejects with is told.
+            Ok(settled) => spawn_local(async move {
+                if let Err(thrown) = settled.await {
+                    failed(&thrown);
+                }
+            }),
+            Err(thrown) => failed(&thrown),
         }
     }
 }
