@@ -268,6 +268,58 @@ poolModule('cancelling getPage', (kit) => {
   });
 });
 
+poolModule('signals that are not Node’s', (kit) => {
+  QUnit.test('one that aborts while it is listened to cancels the request', async (assert) => {
+    const { pool } = await kit().warm();
+    const hasty = new EventTarget();
+    hasty.aborted = false;
+    hasty.addEventListener = (name, listener) => {
+      hasty.aborted = true;
+      hasty.reason = 'at once';
+      listener(new Event(name));
+    };
+    await assert.rejects(pool.getPage('a', 'file', { signal: hasty }), (e) => lib.isPrerenderCancellation(e) && e.reason === 'at once', 'cancelled');
+    assert.deepEqual(pool.getQueueDepthSnapshot().affinities, [], 'nothing was taken');
+  });
+
+  QUnit.test('one with private state is called on itself', async (assert) => {
+    class Signal {
+      #listeners = new Set();
+      #aborted = false;
+
+      get aborted() {
+        return this.#aborted;
+      }
+
+      addEventListener(name, listener) {
+        this.#listeners.add(listener);
+      }
+
+      removeEventListener(name, listener) {
+        this.#listeners.delete(listener);
+      }
+
+      abort() {
+        this.#aborted = true;
+        this.#listeners.forEach((listener) => listener({ type: 'abort' }));
+      }
+
+      get count() {
+        return this.#listeners.size;
+      }
+    }
+    const { pool } = await kit().warm();
+    await kit().take(pool, 'a', 'module');
+    const signal = new Signal();
+    const ask = kit().ask(pool, 'a', 'module', { signal });
+    assert.strictEqual(signal.count, 1, 'listened to');
+    signal.abort();
+    await ask.settled;
+    assert.ok(lib.isPrerenderCancellation(ask.error), 'cancelled');
+    assert.strictEqual(signal.count, 0, 'and left');
+  });
+});
+
 poolModule('a foreign render semaphore that misbehaves', (kit) => {
   for (const [name, acquire] of [['rejects', () => Promise.reject(new Error('semaphore down'))], ['throws', () => {
     throw new Error('semaphore down');

@@ -54,7 +54,8 @@ fn start<'s>(
             pool.effects().cancel(request, signal);
         }
     });
-    let listener = match listener {
+    // Listening is JavaScript too, which may have aborted it just now.
+    let listener = match listener.and_then(|listener| not_aborted(scope, signal).map(|()| listener)) {
         Ok(listener) => listener,
         Err(thrown) => return Err((deferred, thrown)),
     };
@@ -95,9 +96,7 @@ fn arguments<'s>(
             .and_then(Priority::new)
             .ok_or_else(|| invalid(priority, "options.priority", "a finite number"))?
     };
-    if abort::is_aborted(signal)? {
-        return Err(Thrown::new(abort::cancelled(signal, scope, CancelState::Queued)));
-    }
+    not_aborted(scope, signal)?;
     let request = RequestId(pool.effects().next_id());
     let event = Event::GetPage {
         request,
@@ -110,6 +109,13 @@ fn arguments<'s>(
         request,
         signal,
     })
+}
+
+fn not_aborted(scope: Scope<'_>, signal: Value<'_>) -> Result<(), Thrown> {
+    if abort::is_aborted(signal)? {
+        return Err(Thrown::new(abort::cancelled(signal, scope, CancelState::Queued)));
+    }
+    Ok(())
 }
 
 fn queue_kind(queue: Value<'_>) -> Result<QueueKind, Thrown> {
