@@ -1,6 +1,7 @@
 'use strict';
 
 const { lib, poolModule } = require('./helpers/kit.js');
+const { NEVER } = require('./helpers/fake-browser.js');
 const { turns, until } = require('./helpers/wait.js');
 
 const message = (over = {}) => ({
@@ -126,6 +127,20 @@ poolModule('console errors', (kit) => {
     await until(() => kit().pools[0], 'made');
     await turns();
     assert.strictEqual(take()[0].text, 'plain {"a":[1,null]} 5 true null JSHandle:undefined JSHandle@object', 'joined by a space');
+  });
+
+  QUnit.test('an argument whose jsonValue never settles is its toString, and holds up nobody else', async (assert) => {
+    const { page, take, logs } = await leased(kit());
+    const hung = { jsonValue: () => NEVER, toString: () => 'JSHandle@object' };
+    page.emit('console', message({ args: () => [arg('first'), hung, arg({ a: 1 })] }));
+    page.emit('console', message({ text: () => 'second' }));
+    await turns();
+    assert.deepEqual(take().map((e) => e.text), ['second'], 'the next message is there');
+    const entries = [];
+    await until(() => entries.push(...take()) && entries.length, 'the message with what came of it');
+    assert.strictEqual(entries[0].text, 'first JSHandle@object {"a":1}', 'only that argument is missing');
+    const lines = logs.lines.filter((l) => l.name === 'prerenderer-chrome').map((l) => l.text.split(': ').at(-1));
+    assert.deepEqual(lines, ['first JSHandle@object {"a":1}', 'second'], 'the log keeps the order in which they were said');
   });
 
   QUnit.test('an argument whose jsonValue throws at once is its toString', async (assert) => {

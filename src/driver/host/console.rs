@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{join_all, select};
 
-use super::{HostDriver, HostTab, Said, call_where_it_exists};
+use super::{HostDriver, HostTab, call_where_it_exists};
 use crate::capture::{ConsoleErrorEntry, Source};
 use crate::node::js::{JsRef, Kind, Settled, Thrown, Value, settled, spawn_local, with_scope};
 use crate::node::pool::read_location;
@@ -80,16 +80,16 @@ fn heard(driver: &Rc<HostDriver>, tab: Rc<HostTab>, message: Value<'_>) {
         } else {
             joined(arguments).await
         };
-        *slot.borrow_mut() = Some(Said {
-            entry: ConsoleErrorEntry { text, ..entry },
-            place,
-        });
-        hand_over(&driver, &tab);
+        let entry = ConsoleErrorEntry { text, ..entry };
+        // The list is in order by the place; only the log waits for what was said before.
+        driver.parts.page_log.keep(&tab.info, place, &entry);
+        *slot.borrow_mut() = Some(entry);
+        log_complete(&driver, &tab);
     });
 }
 
-/// Hands over what is complete, in the order in which it was said.
-fn hand_over(driver: &HostDriver, tab: &HostTab) {
+/// Logs what is complete, in the order in which it was said.
+fn log_complete(driver: &HostDriver, tab: &HostTab) {
     loop {
         let said = {
             let mut messages = tab.messages.borrow_mut();
@@ -99,26 +99,35 @@ fn hand_over(driver: &HostDriver, tab: &HostTab) {
             messages.pop_front();
             said
         };
-        driver.parts.page_log.console(&tab.info, said.place, said.entry);
+        driver.parts.page_log.console(&tab.info, &said);
     }
 }
 
 async fn joined(arguments: Vec<Argument>) -> String {
+    let texts: Vec<_> = arguments.iter().map(|_| RefCell::new(None)).collect();
     let objects: Vec<_> = arguments.iter().map(|argument| argument.object.clone()).collect();
-    let texts = join_all(arguments.into_iter().map(|argument| async move {
-        let value = match argument.value {
-            Ok(settled) => settled.await.ok(),
-            Err(_) => None,
-        };
-        text_of(value.as_ref(), argument.object.as_ref())
-    }));
-    let texts = match select(texts, Box::pin(sleep(PATIENCE_MS))).await {
-        Either::Left((texts, _)) => texts,
-        Either::Right(_) => objects
-            .iter()
-            .map(|object| text_of(None, object.as_ref()))
-            .collect(),
-    };
+    let values = arguments.into_iter().map(|argument| argument.value);
+    let all = join_all(
+        values
+            .zip(&objects)
+            .zip(&texts)
+            .map(|((value, object), text)| async move {
+                let value = match value {
+                    Ok(settled) => settled.await.ok(),
+                    Err(_) => None,
+                };
+                *text.borrow_mut() = Some(text_of(value.as_ref(), object.as_ref()));
+            }),
+    );
+    drop(select(all, Box::pin(sleep(PATIENCE_MS))).await);
+    let texts: Vec<_> = texts
+        .into_iter()
+        .zip(&objects)
+        .map(|(text, object)| {
+            let text = text.into_inner();
+            text.unwrap_or_else(|| text_of(None, object.as_ref()))
+        })
+        .collect();
     texts.join(" ")
 }
 

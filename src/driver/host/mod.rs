@@ -14,7 +14,7 @@ use std::rc::Rc;
 use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
-use crate::capture::{ConsoleErrorEntry, PendingRequests, Place};
+use crate::capture::{ConsoleErrorEntry, PendingRequests};
 use crate::node::js::{JsRef, Scope, Thrown, Value, call_method, settled, spawn_local, with_scope};
 use crate::node::loader::definition;
 use crate::node::network;
@@ -56,17 +56,11 @@ struct HostTab {
     info: Rc<TabInfo>,
     context: ContextId,
     page: RefCell<Option<JsRef>>,
-    /// Console messages in the order in which they came; the first ones may still be put together.
-    messages: RefCell<VecDeque<Rc<RefCell<Option<Said>>>>>,
+    /// Console messages that the log waits for, in the order in which they came.
+    messages: RefCell<VecDeque<Rc<RefCell<Option<ConsoleErrorEntry>>>>>,
     network: Rc<RefCell<PendingRequests>>,
     /// Whether its listeners were taken off.
     silent: Cell<bool>,
-}
-
-/// A console message, and its place among the rest.
-struct Said {
-    entry: ConsoleErrorEntry,
-    place: Place,
 }
 
 impl HostDriver {

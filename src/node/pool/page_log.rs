@@ -25,19 +25,23 @@ impl PageLog {
         }
     }
 
-    /// The place of what the page says now, to be handed to [`Self::console`].
+    /// The place of what the page says now, to be handed to [`Self::keep`].
     pub(crate) fn reserve(&self, tab: &TabInfo) -> Place {
         self.with_errors(|errors| errors.reserve(&tab.page_id()))
     }
 
-    /// A console message.
-    pub(crate) fn console(&self, tab: &TabInfo, place: Place, entry: ConsoleErrorEntry) {
-        let level = ConsoleLevel::of(&entry.kind);
-        if !self.is_waiting_host_app(tab, &entry) {
-            self.write(tab, level, &entry.kind, entry.place(), &entry.text);
+    /// A console message, for the list: if it is an error.
+    pub(crate) fn keep(&self, tab: &TabInfo, place: Place, entry: &ConsoleErrorEntry) {
+        if ConsoleLevel::of(&entry.kind).is_error() {
+            self.with_errors(|errors| errors.push_console(&tab.page_id(), place, entry.clone()));
         }
-        if level.is_error() {
-            self.with_errors(|errors| errors.push_console(&tab.page_id(), place, entry));
+    }
+
+    /// A console message, for the log.
+    pub(crate) fn console(&self, tab: &TabInfo, entry: &ConsoleErrorEntry) {
+        if !self.is_waiting_host_app(tab, entry) {
+            let level = ConsoleLevel::of(&entry.kind);
+            self.write(tab, level, &entry.kind, entry.place(), &entry.text);
         }
     }
 
