@@ -355,6 +355,17 @@ poolModule('uncaught exceptions', (kit) => {
     });
   }
 
+  QUnit.test('what is missing or malformed costs itself only', async (assert) => {
+    const { session, take } = await withSession();
+    session.emit('Runtime.exceptionThrown', thrown({ exceptionId: undefined }));
+    session.emit('Runtime.exceptionThrown', thrown({ exceptionId: undefined }));
+    session.emit('Runtime.exceptionThrown', thrown({ lineNumber: 'nine', stackTrace: { callFrames: null } }, 3));
+    await turns();
+    const entries = take();
+    assert.deepEqual(entries.map((e) => e.text.split('\n')[0]), Array(3).fill('Error: broke'), 'every one is captured');
+    assert.deepEqual(entries[2].location, { url: 'http://host.test/app.js', columnNumber: 4 }, 'with the place that it has');
+  });
+
   QUnit.test('malformed events harm nobody', async (assert) => {
     const { session, take } = await withSession();
     session.emit('Runtime.exceptionThrown', {});

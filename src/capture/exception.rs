@@ -1,6 +1,7 @@
 //! What `Runtime.exceptionThrown` says, as an entry.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{ConsoleErrorEntry, ConsoleErrorLocation, Source};
@@ -8,18 +9,26 @@ use super::{ConsoleErrorEntry, ConsoleErrorLocation, Source};
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Details {
+    #[serde(deserialize_with = "lenient")]
     exception_id: Option<i64>,
+    #[serde(deserialize_with = "lenient")]
     text: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     url: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     line_number: Option<f64>,
+    #[serde(deserialize_with = "lenient")]
     column_number: Option<f64>,
-    stack_trace: Option<Stack>,
-    exception: Option<Remote>,
+    #[serde(deserialize_with = "lenient")]
+    stack_trace: Stack,
+    #[serde(deserialize_with = "lenient")]
+    exception: Remote,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Stack {
+    #[serde(deserialize_with = "lenient")]
     call_frames: Vec<Frame>,
 }
 
@@ -40,8 +49,14 @@ struct Remote {
     description: Option<String>,
 }
 
+/// What is not of the expected shape costs itself only.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
 /// `null` is a value that can be thrown; a missing one is none.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
@@ -55,14 +70,12 @@ impl From<Frame> for ConsoleErrorLocation {
     }
 }
 
-/// The entry of an event's `exceptionDetails`, given as JSON, and V8's id of the exception.
+/// The entry of an event's `exceptionDetails`, given as JSON, and V8's id of the exception, where it has one.
 #[must_use]
-pub fn exception_entry(exception_details: &str) -> Option<(i64, ConsoleErrorEntry)> {
+pub fn exception_entry(exception_details: &str) -> Option<(Option<i64>, ConsoleErrorEntry)> {
     let details: Details = serde_json::from_str(exception_details).ok()?;
-    let stack_frames: Vec<ConsoleErrorLocation> = details
-        .stack_trace
-        .map(|stack| stack.call_frames.into_iter().map(Into::into).collect())
-        .unwrap_or_default();
+    let frames = details.stack_trace.call_frames;
+    let stack_frames: Vec<ConsoleErrorLocation> = frames.into_iter().map(Into::into).collect();
     let text = text(details.exception, details.text, !stack_frames.is_empty());
     let place = Frame {
         url: details.url,
@@ -78,11 +91,10 @@ pub fn exception_entry(exception_details: &str) -> Option<(i64, ConsoleErrorEntr
         source: Some(Source::Exception),
         revoked: false,
     };
-    Some((details.exception_id?, entry))
+    Some((details.exception_id, entry))
 }
 
-fn text(exception: Option<Remote>, text: Option<String>, has_frames: bool) -> String {
-    let exception = exception.unwrap_or_default();
+fn text(exception: Remote, text: Option<String>, has_frames: bool) -> String {
     let description = exception
         .description
         .filter(|description| !description.is_empty())
@@ -157,10 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_malformed_costs_itself_only() {
+        let details = r#"{"exceptionId":"one","text":"Uncaught","lineNumber":"x","url":"a.js","stackTrace":{"callFrames":null}}"#;
+        let (id, entry) = exception_entry(details).expect("an entry");
+        assert_eq!(id, None);
+        assert_eq!(entry.text, "Uncaught");
+        assert_eq!(
+            entry.location.and_then(|place| place.url).as_deref(),
+            Some("a.js")
+        );
+    }
+
+    #[test]
     fn the_place_falls_back_to_the_first_frame() {
         let frames = r#""stackTrace":{"callFrames":[{"url":"a.js","lineNumber":3,"columnNumber":4}]}"#;
         let (id, entry) = exception_entry(&format!(r#"{{"exceptionId":7,{frames}}}"#)).expect("an entry");
-        assert_eq!(id, 7);
+        assert_eq!(id, Some(7));
         assert_eq!(
             entry.location.map(|place| place.for_people()).as_deref(),
             Some("a.js:4:5")

@@ -65,12 +65,15 @@ impl ConsoleErrors {
         }
     }
 
-    /// Keeps an exception, unless its id is known.
-    pub fn push_exception(&mut self, page_id: &str, exception_id: i64, entry: ConsoleErrorEntry) {
+    /// Keeps an exception, unless its id is known. One without an id is never the same as another.
+    pub fn push_exception(&mut self, page_id: &str, exception_id: Option<i64>, entry: ConsoleErrorEntry) {
         let page = self.page(page_id);
-        if page.entries.len() < MOST_ENTRIES && !page.exceptions.contains_key(&exception_id) {
+        let known = exception_id.is_some_and(|id| page.exceptions.contains_key(&id));
+        if page.entries.len() < MOST_ENTRIES && !known {
             let order = page.next();
-            page.exceptions.insert(exception_id, order);
+            if let Some(id) = exception_id {
+                page.exceptions.insert(id, order);
+            }
             page.entries.insert(order, entry);
         }
     }
@@ -189,14 +192,16 @@ mod tests {
     #[test]
     fn exceptions_are_told_apart_by_id_and_may_be_revoked() {
         let mut errors = ConsoleErrors::default();
-        errors.push_exception("p", 1, thrown("a"));
-        errors.push_exception("p", 2, thrown("a"));
-        errors.push_exception("p", 2, thrown("a"));
+        errors.push_exception("p", Some(1), thrown("a"));
+        errors.push_exception("p", Some(2), thrown("a"));
+        errors.push_exception("p", Some(2), thrown("a"));
+        errors.push_exception("p", None, thrown("a"));
+        errors.push_exception("p", None, thrown("a"));
         errors.revoke("p", 2);
         errors.revoke("p", 9);
         errors.revoke("q", 1);
         let revoked: Vec<_> = errors.take("p").iter().map(|entry| entry.revoked).collect();
-        assert_eq!(revoked, [false, true]);
+        assert_eq!(revoked, [false, true, false, false]);
     }
 
     #[test]
@@ -205,7 +210,7 @@ mod tests {
         for n in 0..60 {
             say(&mut errors, said(&n.to_string()));
         }
-        errors.push_exception("p", 1, thrown("late"));
+        errors.push_exception("p", Some(1), thrown("late"));
         let early = errors.reserve("p");
         assert_eq!(errors.take("p").len(), MOST_ENTRIES);
         say(&mut errors, said("before"));
@@ -223,7 +228,7 @@ mod tests {
         let mut errors = ConsoleErrors::default();
         let first = errors.reserve("p");
         say(&mut errors, said("second"));
-        errors.push_exception("p", 1, thrown("third"));
+        errors.push_exception("p", Some(1), thrown("third"));
         errors.push_console("p", first, said("first"));
         let texts: Vec<_> = errors.take("p").into_iter().map(|entry| entry.text).collect();
         assert_eq!(texts, ["first", "second", "third"]);

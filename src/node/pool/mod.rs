@@ -254,7 +254,7 @@ impl PagePool {
             #[expect(clippy::cast_possible_truncation, reason = "V8's ids are small integers")]
             let id = exception_id.as_f64().unwrap_or_default() as i64;
             self.core.effects().page_log.with_errors(|errors| {
-                errors.push_exception(&page_id, id, entry);
+                errors.push_exception(&page_id, Some(id), entry);
                 errors.revoke(&page_id, id);
             });
         }

@@ -67,7 +67,7 @@ impl PageLog {
     }
 
     /// An uncaught exception.
-    pub(crate) fn exception(&self, tab: &TabInfo, exception_id: i64, entry: ConsoleErrorEntry) {
+    pub(crate) fn exception(&self, tab: &TabInfo, exception_id: Option<i64>, entry: ConsoleErrorEntry) {
         self.with_errors(|errors| errors.push_exception(&tab.page_id(), exception_id, entry));
     }
 
