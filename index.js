@@ -7,7 +7,7 @@ const { join } = require('node:path');
 class PrerenderCancelledError extends Error {
   constructor(init) {
     const { state = 'queued', reason } = typeof init === 'string' ? { reason: init } : (init ?? {});
-    super(reason === undefined ? 'prerender cancelled' : `prerender cancelled: ${reason}`);
+    super(reason ? `prerender cancelled: ${reason}` : 'prerender cancelled');
     this.state = state;
     if (reason !== undefined) {
       this.reason = reason;

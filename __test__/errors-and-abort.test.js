@@ -40,6 +40,12 @@ QUnit.module('PrerenderCancelledError', () => {
     assert.strictEqual(empty.state, 'queued', 'an empty object leaves the default state');
   });
 
+  QUnit.test('an empty reason is kept, and not announced', (assert) => {
+    const error = new lib.PrerenderCancelledError('');
+    assert.strictEqual(error.message, 'prerender cancelled', 'the message');
+    assert.strictEqual(error.reason, '', 'the reason');
+  });
+
   QUnit.test('it can be subclassed', (assert) => {
     class Mine extends lib.PrerenderCancelledError {}
     const error = new Mine('x');
