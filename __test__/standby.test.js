@@ -190,6 +190,7 @@ poolModule('standbys that fail', (kit) => {
     assert.strictEqual(ask.error.message, 'No standby page available for prerender', 'the message');
     assert.ok(ask.error.cause instanceof lib.StandbyTargetNotReadyError, `the cause: ${ask.error.cause}`);
     assert.strictEqual(ask.error.cause.code, 'STANDBY_NOT_READY', 'its code');
+    assert.deepEqual(Object.keys(ask.error), ['code'], 'the cause is no key of the error, as JavaScript has it');
     assert.strictEqual(fake.count('goto'), 3, 'three attempts');
     assert.ok(fake.contexts.every((c) => c.closeCalls === 1), 'each closed its context');
     assert.strictEqual(logs.find('error', /./).length, 0, 'still no error in the log');

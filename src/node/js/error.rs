@@ -136,16 +136,7 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
 impl<'s> Scope<'s> {
     /// `new Class(message)` with its `code`.
     pub(crate) fn error(self, class: ErrorClass, message: &str, code: Option<&str>) -> Value<'s> {
-        let constructor = class
-            .constructor(self)
-            .or_else(|| ErrorClass::Error.constructor(self));
-        let made = constructor.and_then(|constructor| constructor.construct(&[self.string(message)]).ok());
-        // Without a global `Error` there is nothing better than the text.
-        let error = made.unwrap_or_else(|| self.string(message));
-        if let Some(code) = code {
-            error.set("code", self.string(code));
-        }
-        error
+        self.new_error(class, &[self.string(message)], code)
     }
 
     /// The same with a `cause`.
@@ -156,6 +147,21 @@ impl<'s> Scope<'s> {
         code: Option<&str>,
         cause: Value<'_>,
     ) -> Value<'s> {
-        self.error(class, message, code).set("cause", cause)
+        let options = self.object().set("cause", cause);
+        self.new_error(class, &[self.string(message), options], code)
+    }
+
+    /// `arguments` begin with the message.
+    fn new_error(self, class: ErrorClass, arguments: &[Value<'s>], code: Option<&str>) -> Value<'s> {
+        let constructor = class
+            .constructor(self)
+            .or_else(|| ErrorClass::Error.constructor(self));
+        let made = constructor.and_then(|constructor| constructor.construct(arguments).ok());
+        // Without a global `Error` there is nothing better than the text.
+        let error = made.unwrap_or_else(|| arguments.first().copied().unwrap_or_else(|| self.undefined()));
+        if let Some(code) = code {
+            error.set("code", self.string(code));
+        }
+        error
     }
 }
