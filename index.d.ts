@@ -6,9 +6,10 @@ export type PrerenderCancelledState = 'queued' | 'rendering' | 'releasing'
 /** A render that was called off, by its signal or by its owner. */
 export declare class PrerenderCancelledError extends Error {
   /** Default state: `'queued'`. */
-  constructor(init?: string | { state?: PrerenderCancelledState; reason?: string })
+  constructor(init?: string | { state?: PrerenderCancelledState | undefined; reason?: string | undefined })
   readonly code: 'PRERENDER_CANCELLED'
   state: PrerenderCancelledState
+  /** Why, where it is known. */
   reason?: string
 }
 
@@ -516,6 +517,12 @@ export declare class PagePool {
   get serverURL(): string
   /** Changes it for notifications to come. */
   set serverURL(url: string)
+  /** For tests: expands by one page if the pool can, for this priority. */
+  __test_tryExpand(priority?: number): boolean
+  /** For tests: the same, but only while the render semaphore is full. */
+  __test_maybeExpandUnderSaturation(priority?: number): boolean
+  /** For tests: an exception of the page that V8 took back. */
+  __test_seedRevokedException(pageId: string, entry: ConsoleErrorEntry, exceptionId: number): void
 }
 
 /** The queue of one tab: one holder, waiters by priority. */

@@ -97,18 +97,21 @@ async function rest(): Promise<void> {
   own.resetConsoleErrors('id');
   const errors: ConsoleErrorEntry[] = own.takeConsoleErrors('id');
   const location: ConsoleErrorLocation | undefined = errors[0]?.location;
+  const expanded: boolean = own.__test_tryExpand(5) || own.__test_maybeExpandUnderSaturation();
+  own.__test_seedRevokedException('id', { type: 'error', text: 'boom', source: 'exception' }, 7);
   const source: 'console' | 'exception' | undefined = errors[0]?.source;
-  void [keys, priority, swaps, location, source];
+  void [keys, priority, swaps, location, source, expanded];
 }
 
 // Errors and cancellation.
 const cancelled = new PrerenderCancelledError({ state: 'rendering', reason: 'gone' });
 new PrerenderCancelledError('gone');
+new PrerenderCancelledError({ state: undefined, reason: undefined });
 new PrerenderCancelledError();
 same<typeof cancelled.state, 'queued' | 'rendering' | 'releasing'>(true);
 // @ts-expect-error no such state
 new PrerenderCancelledError({ state: 'waiting' });
-const error: Error = new StandbyTargetNotReadyError('503');
+const error: Error = new StandbyTargetNotReadyError('503', { cause: new Error('refused') });
 const narrow = (e: unknown): string => (isPrerenderCancellation(e) ? e.state : 'other');
 throwIfAborted(undefined);
 throwIfAborted(new AbortController().signal, 'releasing');

@@ -6,9 +6,10 @@ export type PrerenderCancelledState = 'queued' | 'rendering' | 'releasing'
 /** A render that was called off, by its signal or by its owner. */
 export declare class PrerenderCancelledError extends Error {
   /** Default state: `'queued'`. */
-  constructor(init?: string | { state?: PrerenderCancelledState; reason?: string })
+  constructor(init?: string | { state?: PrerenderCancelledState | undefined; reason?: string | undefined })
   readonly code: 'PRERENDER_CANCELLED'
   state: PrerenderCancelledState
+  /** Why, where it is known. */
   reason?: string
 }
 

@@ -234,21 +234,33 @@ impl PagePool {
     }
 
     /// For tests: expands by one page if the pool can, for this priority.
-    #[napi(js_name = "__test_tryExpand", catch_unwind, skip_typescript)]
+    #[napi(
+        js_name = "__test_tryExpand",
+        catch_unwind,
+        ts_args_type = "priority?: number"
+    )]
     pub fn test_try_expand(&self, env: Env, priority: Value<'_>) -> napi::Result<bool> {
         let scope = Scope::of(&env);
         calls::try_expand(&self.core, scope, priority, false).map_err(|thrown| thrown.into_napi(scope))
     }
 
     /// For tests: the same, but only while the render semaphore is full.
-    #[napi(js_name = "__test_maybeExpandUnderSaturation", catch_unwind, skip_typescript)]
+    #[napi(
+        js_name = "__test_maybeExpandUnderSaturation",
+        catch_unwind,
+        ts_args_type = "priority?: number"
+    )]
     pub fn test_maybe_expand(&self, env: Env, priority: Value<'_>) -> napi::Result<bool> {
         let scope = Scope::of(&env);
         calls::try_expand(&self.core, scope, priority, true).map_err(|thrown| thrown.into_napi(scope))
     }
 
     /// For tests: an exception of the page that V8 took back.
-    #[napi(js_name = "__test_seedRevokedException", catch_unwind, skip_typescript)]
+    #[napi(
+        js_name = "__test_seedRevokedException",
+        catch_unwind,
+        ts_args_type = "pageId: string, entry: ConsoleErrorEntry, exceptionId: number"
+    )]
     pub fn test_seed_revoked_exception(&self, page_id: Value<'_>, entry: Value<'_>, exception_id: Value<'_>) {
         if let (Some(page_id), Some(entry)) = (page_id.as_string(), snapshot::read_console_error(entry)) {
             #[expect(clippy::cast_possible_truncation, reason = "V8's ids are small integers")]
