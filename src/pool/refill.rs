@@ -45,8 +45,9 @@ pub(super) struct Refill {
     blocked: bool,
     jobs: BTreeMap<JobId, Job>,
     making: usize,
-    /// Standbys that could not be made with all their attempts since the refill began.
-    exhausted: usize,
+    /// A standby could not be made with all its attempts: no further one is begun before all others under way have
+    /// ended too, so that those who wait hear of it however many more come.
+    gave_up: bool,
     tickets: Vec<TicketId>,
 }
 
@@ -84,6 +85,7 @@ impl Pool {
 
     pub(super) fn warm_standbys(&mut self, ticket: TicketId) {
         self.refill.tickets.push(ticket);
+        self.refill.gave_up = false;
         self.kick_refill();
     }
 
@@ -229,7 +231,7 @@ impl Pool {
             } else {
                 self.waiting.len()
             };
-            let more = there + self.refill.exhausted < needed;
+            let more = !self.refill.gave_up && there < needed;
             match due {
                 Some(job) if there > wanted => {
                     self.refill.jobs.remove(&job);
@@ -259,17 +261,20 @@ impl Pool {
             }
             self.start_attempt(due);
         }
-        if self.refill.jobs.is_empty() {
-            self.refill.exhausted = 0;
-            let wanted = self.wanted_standbys();
-            if self.standbys.len() >= wanted {
-                self.refill.kicked = false;
-            }
-            if !self.refill.kicked {
-                for ticket in self.refill.take_tickets() {
-                    self.act(super::Action::StandbysWarm { ticket });
-                }
-            }
+        let over =
+            !self.refill.kicked || self.refill.gave_up || self.standbys.len() >= self.wanted_standbys();
+        if over && self.refill.jobs.is_empty() {
+            self.end_refill();
+        }
+    }
+
+    /// Nothing is left to do, or no more can be made.
+    fn end_refill(&mut self) {
+        self.refill.kicked = false;
+        // Those who wait on get attempts of their own.
+        self.dirty |= std::mem::take(&mut self.refill.gave_up);
+        for ticket in self.refill.take_tickets() {
+            self.act(super::Action::StandbysWarm { ticket });
         }
     }
 
@@ -337,13 +342,9 @@ impl Pool {
             self.pause(job_id, attempts, pause);
         } else {
             self.refill.jobs.remove(&job_id);
-            self.refill.exhausted += 1;
+            self.refill.gave_up = true;
             if self.refill.jobs.is_empty() {
-                self.refill.exhausted = 0;
-                self.refill.kicked = false;
-                for ticket in self.refill.take_tickets() {
-                    self.act(super::Action::StandbysWarm { ticket });
-                }
+                self.end_refill();
                 self.fail_waiters(failure);
             }
         }

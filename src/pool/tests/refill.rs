@@ -205,3 +205,55 @@ fn a_standby_that_is_no_longer_wanted_leaves_no_retry_behind() {
         "no standby is made while a tab is bound"
     );
 }
+
+#[test]
+fn warming_resolves_also_when_one_standby_was_given_up_and_the_last_was_made() {
+    let mut world = World::new(2);
+    world.hold(&[Kind::Standby]);
+    let ticket = world.warm();
+    for _ in 0..5 {
+        world.fail(Kind::Standby, broken());
+        if world.count(Kind::Standby) == 0 {
+            world.advance(1_000);
+        }
+    }
+    assert!(
+        !world.is_done(ticket),
+        "the last attempt at the second is under way"
+    );
+    world.finish(Kind::Standby);
+    assert!(world.is_done(ticket), "{:#?}", world.trace);
+    let again = world.warm();
+    world.finish(Kind::Standby);
+    assert!(world.is_done(again), "asked again, it makes the other one");
+}
+
+#[test]
+fn whoever_waits_hears_that_none_can_be_made_however_many_more_come() {
+    let mut world = World::new(1);
+    world.hold(&[Kind::Standby]);
+    let first = world.get("first");
+    for tenant in 0..20 {
+        while world.count(Kind::Standby) > 0 {
+            world.fail(Kind::Standby, broken());
+        }
+        world.advance(200);
+        world.get(&format!("tenant {tenant}"));
+    }
+    assert!(
+        matches!(
+            world.rejections.get(&first),
+            Some(PoolError::StandbyUnavailable { cause: Some(_) })
+        ),
+        "4 s with new callers all the time: {:?}",
+        world.rejections
+    );
+    world.unhold(&[Kind::Standby]);
+    world.advance(2_000);
+    for _ in 0..21 {
+        let granted: Vec<_> = world.grants.keys().copied().collect();
+        granted.into_iter().for_each(|request| world.release(request));
+    }
+    let ended = world.grants.len() + world.rejections.len();
+    assert_eq!(ended, 21, "and everybody ends when the host is back");
+}
