@@ -440,10 +440,13 @@ impl Pool {
         true
     }
 
-    /// Closes one tab of an affinity that goes on with others.
+    /// Closes one tab of an affinity that goes on with others. They may all be held by files now: what these may be
+    /// waiting for chooses again too.
     pub(super) fn retire_alone(&mut self, tab: TabId) {
-        let displaced = self.make_leave(tab);
+        let affinity = self.tabs.get(&tab).and_then(super::tab::Tab::offered_to);
+        let mut displaced = self.make_leave(tab);
         self.close_if_unused(tab);
+        displaced.extend(affinity.into_iter().flat_map(|id| self.behind_files(id)));
         self.choose_again(displaced);
     }
 

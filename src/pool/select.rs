@@ -70,6 +70,23 @@ impl Pool {
         holder.is_some_and(|request| request.queue == QueueKind::File)
     }
 
+    /// The module and command renders that queue on tabs of the affinity which `file` leases hold.
+    pub(super) fn behind_files(&self, id: AffinityId) -> Vec<RequestId> {
+        let is_file = |id: &RequestId| {
+            let request = self.requests.get(id);
+            request.is_some_and(|request| request.queue == QueueKind::File)
+        };
+        let affinity = self.affinities.get(&id);
+        let offered = affinity.into_iter().flat_map(|affinity| &affinity.offered);
+        offered
+            .filter_map(|at| self.tabs.get(&at.2))
+            .filter(|tab| tab.holder.as_ref().is_some_and(is_file))
+            .flat_map(|tab| tab.queue.iter().filter(|at| tab.promised != Some(at.1)))
+            .map(|at| at.1)
+            .filter(|id| !is_file(id))
+            .collect()
+    }
+
     /// What remains when no standby comes: the queue of a tab of its own, a tab of somebody else, or nothing.
     pub(super) fn settle_for_less(&mut self, id: RequestId, cause: Option<&Failure>) {
         let Some(request) = self.requests.get(&id) else {

@@ -1,5 +1,5 @@
 use crate::pool::testing::{Kind, World, broken};
-use crate::pool::{PoolOptions, QueueKind, RequestId};
+use crate::pool::{Event, PoolOptions, QueueKind, RequestId};
 
 #[test]
 fn admission_limits_files_and_never_holds_modules_or_commands() {
@@ -246,5 +246,26 @@ fn a_module_whose_standby_could_not_be_made_does_not_queue_behind_its_own_file()
             world.release(file);
         }
         world.release(module);
+    }
+}
+
+#[test]
+fn a_module_behind_its_own_file_chooses_again_when_the_affinity_loses_its_other_tab() {
+    let mut world = World::new(2);
+    world.warm();
+    let file = world.lease("a");
+    world.wall += 1.0;
+    let other = world.get_for("a", QueueKind::Module, 0.0);
+    let module = world.get_for("a", QueueKind::Module, 0.0);
+    assert!(world.is_granted(other) && !world.is_granted(module));
+    let tab = world.tab(other);
+    world.handle(Event::TabCrashed { tab });
+    assert!(
+        world.is_granted(module) && !world.grants[&module].reused,
+        "in a tab of its own: {:?}",
+        world.trace
+    );
+    for request in [module, other, file] {
+        world.release(request);
     }
 }
