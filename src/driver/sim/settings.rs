@@ -164,12 +164,16 @@ impl Settings {
     #[must_use]
     pub fn has_room_for_dependents(&self) -> bool {
         let expected = Expected::of(self);
-        !expected.is_dynamic()
-            && expected.tab_cap >= 2
-            && expected.file_cap.is_some_and(|cap| cap < expected.tab_cap)
-            && !self.disable_standby_refill
-            && !self.allow_tab_migration
-            && !matches!(self.semaphore, SemaphoreKind::Foreign(capacity) if capacity < expected.burst)
+        // The files of one affinity leave a page: a fixed pool one of its tabs, a dynamic one by growing.
+        let room = if expected.is_dynamic() {
+            expected.file_cap.is_some_and(|cap| cap < expected.burst)
+                && matches!(self.semaphore, SemaphoreKind::Late | SemaphoreKind::Prompt)
+        } else {
+            expected.tab_cap >= 2
+                && expected.file_cap.is_some_and(|cap| cap < expected.tab_cap)
+                && !matches!(self.semaphore, SemaphoreKind::Foreign(capacity) if capacity < expected.burst)
+        };
+        room && !self.disable_standby_refill && !self.allow_tab_migration
     }
 
     /// The variable's value.

@@ -20,14 +20,15 @@ impl World {
         }
     }
 
-    /// No standby is made while refill is disabled and a tab is bound.
+    /// No standby is made while refill is disabled and a tab is bound. One that was bound in this very step may have
+    /// been disposed of by a callback before its binding was told.
     pub(in crate::driver::sim) fn check_standby_wanted(&mut self) {
         if self.settings.disable_standby_refill
             && self
                 .chrome
                 .pages
                 .values()
-                .any(|page| page.affinity.is_some() && page.is_live())
+                .any(|page| page.affinity.is_some() && page.is_live() && page.bound < self.step)
         {
             self.fail("refill-disabled", || {
                 "a standby is made while a tab is bound".to_owned()
