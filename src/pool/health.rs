@@ -100,13 +100,17 @@ impl Pool {
     /// for which new standbys are made, and with the first of them a new browser. With nobody there the next
     /// call starts it: the browser may have been stopped on purpose.
     pub(super) fn browser_disconnected(&mut self) {
-        self.log(
-            LogLevel::Warn,
-            format!(
-                "the browser is gone, and {} contexts with it",
-                self.contexts.len()
-            ),
+        // A browser that is stopped when nothing is left in it is no news.
+        let level = if self.contexts.is_empty() {
+            LogLevel::Debug
+        } else {
+            LogLevel::Warn
+        };
+        let message = format!(
+            "the browser is gone, and {} contexts with it",
+            self.contexts.len()
         );
+        self.log(level, message);
         let lost: Vec<ContextId> = self
             .contexts
             .iter()

@@ -178,6 +178,7 @@ fn when_the_browser_dies_everything_is_gone_and_whoever_waits_gets_a_new_page() 
     let waiter = world.get("a");
     world.hold(&[Kind::ClosePage, Kind::CloseContext]);
     world.handle(Event::BrowserDisconnected);
+    assert!(world.logged(LogLevel::Warn, "the browser is gone"));
     assert!(
         world.is_granted(waiter),
         "a new page serves it: {:?}",

@@ -1,5 +1,5 @@
 use crate::pool::testing::{Kind, World};
-use crate::pool::{Event, PoolError, PoolOptions};
+use crate::pool::{Event, LogLevel, PoolError, PoolOptions};
 
 #[test]
 fn an_empty_pool_closes_at_once() {
@@ -146,5 +146,9 @@ fn a_browser_that_is_stopped_after_it_is_not_started_again() {
     let attempts = world.attempts;
     world.handle(Event::BrowserDisconnected);
     assert_eq!(world.attempts, attempts);
+    assert!(
+        !world.logged(LogLevel::Warn, "the browser is gone"),
+        "that is no news"
+    );
     world.visit("a");
 }
