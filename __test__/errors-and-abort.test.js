@@ -159,6 +159,26 @@ QUnit.module('abortable', () => {
     assert.deepEqual(unhandled, [], 'nothing unhandled');
   });
 
+  QUnit.test('a signal that is aborted meanwhile: by run itself, or while it is listened to', async (assert) => {
+    const c = new AbortController();
+    const byRun = lib.abortable(c.signal, () => {
+      c.abort('from within');
+      return Promise.reject(new Error('too late'));
+    });
+    await assert.rejects(byRun, (e) => lib.isPrerenderCancellation(e) && e.reason === 'from within', 'by run');
+    assert.strictEqual(listeners(c.signal), 0, 'its listener is gone');
+    const hasty = new EventTarget();
+    hasty.addEventListener = (name, listener) => {
+      hasty.aborted = true;
+      listener(new Event(name));
+    };
+    let ran = false;
+    await assert.rejects(lib.abortable(hasty, () => {
+      ran = true;
+    }), lib.PrerenderCancelledError, 'while it is listened to');
+    assert.false(ran, 'and run was not called');
+  });
+
   QUnit.test('a run that throws at once rejects', async (assert) => {
     const c = new AbortController();
     const mine = new Error('thrown');

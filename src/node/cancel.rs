@@ -7,7 +7,9 @@ use napi::Env;
 use napi_derive::napi;
 
 use super::abort::{self, AbortListener};
-use super::js::{Deferred, ErrorClass, Scope, Thrown, Value, settled, spawn_local, with_scope};
+use super::js::{
+    Deferred, ErrorClass, LocalTask, Scope, Thrown, Value, settled, spawn_cancellable, with_scope,
+};
 
 /// Whether `error` says that a render was cancelled.
 #[napi(
@@ -73,6 +75,8 @@ pub fn abortable<'s>(
 struct Race {
     deferred: Option<Deferred>,
     listener: Option<AbortListener>,
+    /// Waits for `run()`, which may never settle.
+    run: Option<LocalTask>,
 }
 
 fn race<'s>(
@@ -91,21 +95,30 @@ fn race<'s>(
     let race = Rc::new(RefCell::new(Race {
         deferred: Some(deferred),
         listener: None,
+        run: None,
     }));
     let on_abort = Rc::clone(&race);
     let state = super::js::JsRef::new(state);
     let attached = AbortListener::attach(signal, move |signal| {
-        let (deferred, listener) = {
+        let (deferred, listener, run) = {
             let mut race = on_abort.borrow_mut();
-            (race.deferred.take(), race.listener.take())
+            (race.deferred.take(), race.listener.take(), race.run.take())
         };
         drop(listener);
+        if let Some(run) = run {
+            run.cancel();
+        }
         if let (Some(deferred), Some(state)) = (deferred, &state) {
             let scope = signal.scope();
             deferred.reject(abort::cancelled_in(signal, scope, state.get(scope)));
         }
     });
     match attached {
+        Ok(listener) if race.borrow().deferred.is_none() => {
+            // Aborted while it was listened to.
+            drop(listener);
+            return Ok(promise);
+        }
         Ok(listener) => race.borrow_mut().listener = listener,
         Err(thrown) => {
             let deferred = race.borrow_mut().deferred.take();
@@ -116,14 +129,19 @@ fn race<'s>(
         }
     }
     let outcome = run.call(scope.undefined(), &[]).map(settled);
-    spawn_local(async move {
+    if race.borrow().deferred.is_none() {
+        // Aborted by `run` itself.
+        return Ok(promise);
+    }
+    let ended = Rc::clone(&race);
+    let task = spawn_cancellable(async move {
         let outcome = match outcome {
             Ok(settled) => settled.await,
             Err(thrown) => Err(thrown),
         };
-        let listener = race.borrow_mut().listener.take();
+        let listener = ended.borrow_mut().listener.take();
         drop(listener);
-        let deferred = race.borrow_mut().deferred.take();
+        let deferred = ended.borrow_mut().deferred.take();
         if let Some(deferred) = deferred {
             with_scope(|scope| match outcome {
                 Ok(value) => deferred.resolve(value.get(scope)),
@@ -131,5 +149,9 @@ fn race<'s>(
             });
         }
     });
+    let mut race = race.borrow_mut();
+    if race.deferred.is_some() {
+        race.run = Some(task);
+    }
     Ok(promise)
 }

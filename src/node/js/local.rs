@@ -51,13 +51,31 @@ impl Wake for TaskWaker {
     }
 }
 
+/// A task of this thread. It goes on when this is dropped.
+pub(crate) struct LocalTask(u64);
+
+impl LocalTask {
+    /// Drops the task, if it has not ended.
+    pub(crate) fn cancel(self) {
+        let executor = EXECUTOR.with(Rc::clone);
+        let task = executor.tasks.borrow_mut().remove(&self.0);
+        drop(task);
+    }
+}
+
 /// Runs `future` on the current JavaScript thread, up to its first wait before this returns.
 pub(crate) fn spawn_local(future: impl Future<Output = ()> + 'static) {
+    spawn_cancellable(future);
+}
+
+/// The same for a future that may be given up on.
+pub(crate) fn spawn_cancellable(future: impl Future<Output = ()> + 'static) -> LocalTask {
     let executor = EXECUTOR.with(Rc::clone);
     let task = executor.next.get();
     executor.next.set(task + 1);
     executor.tasks.borrow_mut().insert(task, Some(Box::pin(future)));
     run(task);
+    LocalTask(task)
 }
 
 fn run(task: u64) {

@@ -18,7 +18,7 @@ mod value;
 pub(crate) use deferred::Deferred;
 pub(crate) use error::{ErrorClass, Thrown, register_error_classes};
 pub(crate) use function::Call;
-pub(crate) use local::{Settled, call_method, settled, spawn_local};
+pub(crate) use local::{LocalTask, Settled, call_method, settled, spawn_cancellable, spawn_local};
 pub(crate) use reference::{JsRef, JsWeak};
 pub(crate) use scope::{Scope, with_scope};
 pub(crate) use thread::{JsThread, KeepAlive};
