@@ -44,13 +44,17 @@ export interface Logger {
 
 /** Whoever has a browser in puppeteer's shape: this package's `BrowserManager`, or one of the caller's. */
 export interface BrowserManagerLike {
+  /** The browser, or a promise of it. */
   getBrowser(): unknown
+  /** Removes what dead browsers left behind; called after every teardown. */
   cleanupUserDataDirs(): unknown
 }
 
 /** A cap on concurrent leases: this package's `AsyncSemaphore`, or one of the caller's. */
 export interface RenderSemaphore {
+  /** Resolves with a function that gives the permit back. */
   acquire(signal?: AbortSignal, priority?: number): Promise<() => void>
+  /** Told the number of pages, where there is one; without it the pool does not expand. */
   setCapacity?(capacity: number): void
   readonly capacity?: number
   readonly inUseCount?: number
@@ -59,7 +63,7 @@ export interface RenderSemaphore {
 
 /** What `new PagePool` takes. */
 export interface PagePoolOptions {
-  /** Pages when the environment sets no envelope: an integer from 1. */
+  /** Pages when the environment sets no envelope (`PRERENDER_PAGE_POOL_MIN` and `_MAX`): an integer from 1. */
   maxPages: number
   /** This server's URL, told to the prerender manager. */
   serverURL: string
@@ -67,23 +71,23 @@ export interface PagePoolOptions {
   browserManager: BrowserManagerLike
   /** The origin of the host app. */
   boxelHostURL: string
-  /** The budget of a standby's navigation, and again of its readiness. Default: 30000. */
+  /** The budget of a standby's navigation, and again of its readiness, in ms. Default: 30000. */
   standbyTimeoutMs?: number | undefined
   /** The cap on concurrent leases of every kind. Default: none. */
   renderSemaphore?: RenderSemaphore | undefined
   /** No standbys are made while any tab is bound to an affinity. Default: false. */
   disableStandbyRefill?: boolean | undefined
-  /** Told after every teardown. Default: nobody is. */
+  /** Told after every teardown; what it throws is logged. Default: nobody is. */
   onAffinityDisposed?: ((affinityKey: string) => void) | undefined
   /** No cap on concurrent `file` leases of an affinity. Default: false. */
   disableFileAdmission?: boolean | undefined
-  /** How often contraction is considered. Default: the contraction threshold. */
+  /** How often contraction is considered, in ms. Default: the contraction threshold, `PRERENDER_POOL_IDLE_CONTRACTION_MS` or 60000. */
   contractionTickMs?: number | undefined
-  /** How long a used tab may take to answer before it is handed out again; 0: not asked. Default: 3000. */
+  /** How long a used tab may take to answer before it is handed out again, in ms; 0: not asked. Default: `PRERENDER_TAB_HEALTH_PROBE_MS` or 3000. */
   tabHealthProbeMs?: number | undefined
   /** Whether a tab may move to another affinity with its storage. Default: false. */
   allowTabMigration?: boolean | undefined
-  /** How long a page or context may take to close before the next, harder step. Default: 5000. */
+  /** How long a page or context may take to close before the next, harder step, in ms. Default: 5000. */
   closeTimeoutMs?: number | undefined
   /** Makes a logger for a name. Default: `console`. */
   logger?: ((name: string) => Logger) | Console | undefined
@@ -91,9 +95,9 @@ export interface PagePoolOptions {
 
 /** How `getPage` waits. */
 export interface GetPageOptions {
-  /** Ends the wait wherever it is. */
+  /** Ends the wait wherever it is. Default: nothing does. */
   signal?: AbortSignal | undefined
-  /** Highest first. Default: 0. */
+  /** Any finite number, highest first. Default: 0. */
   priority?: number | undefined
 }
 
@@ -107,12 +111,17 @@ export interface DisposeAffinityOptions {
   retainSharedContext?: boolean | undefined
 }
 
-/** Where a request's time went, in whole milliseconds. */
+/** Where a request's time went, in whole milliseconds: 0 where nothing was waited for. */
 export interface LeaseWaits {
+  /** For a permit of the render semaphore. */
   semaphoreMs: number
+  /** For the cap on concurrent `file` leases of the affinity. */
   admissionMs: number
+  /** For others to leave the tab. */
   tabQueueMs: number
+  /** For a standby, or for a page opened in a kept context. */
   tabStartupMs: number
+  /** For the tab's answer that it is alive. */
   tabProbeMs: number
 }
 
@@ -123,17 +132,20 @@ export interface Lease {
   pageId: string
   /** Whether the page was warm for the affinity before. */
   reused: boolean
-  /** From the call to the lease. */
+  /** From the call to the lease, in whole milliseconds. */
   launchMs: number
   waits: LeaseWaits
   /** Gives everything back, at once; a second call does nothing. */
   release: () => void
+  /** The same, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** One affinity for whoever looks for an idle one. */
 export interface AffinityVacancy {
+  /** Nobody holds a tab of it, or waits for one or for admission. */
   idle: boolean
+  /** Its tabs, closing ones included. */
   tabCount: number
   /** The highest priority that waits, where somebody does. */
   maxPendingPriority?: number
@@ -142,30 +154,42 @@ export interface AffinityVacancy {
 /** One affinity's queues. */
 export interface AffinityQueueDepth {
   affinityKey: string
+  /** Its tabs, closing ones included. */
   tabCount: number
+  /** Who holds one of its tabs or waits for it. */
   pendingTotal: number
+  /** The same of the tab where they are most. */
   maxPending: number
+  /** Nobody holds a tab of it, or waits for one or for admission. */
   idle: boolean
+  /** `pendingTotal` by what the leases are for. */
   byQueue: Record<QueueKind, number>
+  /** Who holds or awaits admission, and how many may hold it; both 0 where nobody does. */
   admission: { pending: number; cap: number }
+  /** How many wait for a tab, by priority. */
   tabQueuedByPriority: Record<string, number>
+  /** How many wait for admission, by priority. */
   admissionQueuedByPriority: Record<string, number>
 }
 
 /** How many hold and wait for what. */
 export interface QueueDepthSnapshot {
+  /** The sum of `tabCount`. */
   totalTabs: number
+  /** The sum of `pendingTotal`. */
   totalPending: number
   affinities: AffinityQueueDepth[]
 }
 
 /** The ledger of shared contexts. */
 export interface SharedContextSnapshot {
+  /** How many contexts without a page are kept. */
   cap: number
+  /** One of each affinity; `lastUsedAt` is a time as `Date.now()` gives it. */
   entries: { affinityKey: string; pageCount: number; lastUsedAt: number; closing: boolean }[]
 }
 
-/** A place in a script. */
+/** A place in a script; lines and columns count from 0. */
 export interface ConsoleErrorLocation {
   url?: string
   lineNumber?: number
@@ -174,10 +198,14 @@ export interface ConsoleErrorLocation {
 
 /** An error that a page logged or threw. */
 export interface ConsoleErrorEntry {
+  /** `'error'` or `'assert'`. */
   type: string
   text: string
+  /** Where it was said, else the first stack frame's place. */
   location?: ConsoleErrorLocation
+  /** Innermost first. */
   stackFrames?: ConsoleErrorLocation[]
+  /** Logged, or thrown and not caught. */
   source?: 'console' | 'exception'
   /** V8 took it back: its promise was handled after all. */
   revoked?: boolean
@@ -187,7 +215,9 @@ export interface ConsoleErrorEntry {
 export interface PendingNetworkRequest {
   url: string
   method: string
+  /** A time as `Date.now()` gives it. */
   startedAt: number
+  /** As Chrome names it: `'Document'`, `'Script'`, `'Fetch'` and so on. */
   resourceType?: string
 }
 
@@ -202,7 +232,7 @@ export interface BrowserManagerOptions {
   executablePath?: string | undefined
   /** `'shell'` or `true`: the headless shell where there is one; `'new'`: full Chrome without windows; `false`: with them. */
   headless?: 'shell' | 'new' | boolean | undefined
-  /** Appended to Chrome's command line. */
+  /** Appended to Chrome's command line. Default: none. */
   args?: string[] | undefined
   /** Run without Chrome's sandbox. Default: only for root. */
   noSandbox?: boolean | undefined
@@ -212,7 +242,7 @@ export interface BrowserManagerOptions {
   browserWSEndpoint?: string | undefined
   /** Also open a port, so that others can connect. Default: false. */
   debuggingPort?: boolean | undefined
-  /** How long Chrome may take to start. Default: 30000. */
+  /** How long Chrome may take to start, in ms. Default: 30000. */
   launchTimeoutMs?: number | undefined
 }
 
@@ -444,7 +474,10 @@ export interface CDPSession extends EventSource {
 export declare class AsyncSemaphore {
   /** `max`: how many permits there are. Not finite, or below 1: 1; fractions are floored. */
   constructor(max: number)
-  /** Resolves with a function that gives the permit back. `priority`: default 0. */
+  /**
+   * Resolves with a function that gives the permit back. Rejects with a `PrerenderCancelledError` when the signal
+   * is aborted before that. `priority`: highest first. Default: 0.
+   */
   acquire(signal?: AbortSignal, priority?: number): Promise<() => void>
   /** Changes the number of permits. Growing wakes waiters; shrinking takes nothing from holders. */
   setCapacity(capacity: number): void
@@ -460,11 +493,14 @@ export declare class AsyncSemaphore {
 
 /** Finds Chrome, starts it when it is first wanted, and shares it. */
 export declare class BrowserManager {
-  /** Starts nothing yet. */
+  /** Starts nothing yet. Throws a `TypeError` with the code `ERR_INVALID_ARG_VALUE` for a wrong option. */
   constructor(options?: BrowserManagerOptions)
-  /** Resolves with the browser, starting it where there is none. Calls at the same time share one launch. */
+  /**
+   * Resolves with the browser, starting it where there is none. Calls at the same time share one launch.
+   * Rejects with the code `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`.
+   */
   getBrowser(): Promise<Browser>
-  /** Ends the browser and starts another. */
+  /** Ends the browser and starts another. Rejects as `getBrowser()` does. */
   restartBrowser(): Promise<Browser>
   /** Ends the browser, and leaves nothing of it behind. */
   stop(): Promise<void>
@@ -474,13 +510,28 @@ export declare class BrowserManager {
 
 /** A pool of warm pages. */
 export declare class PagePool {
-  /** Reads its options and the environment, and starts nothing. */
+  /**
+   * Reads its options and the environment, and starts nothing. Throws a `TypeError` with the code
+   * `ERR_INVALID_ARG_VALUE` for an option that is missing or wrong.
+   */
   constructor(options: PagePoolOptions)
-  /** Resolves with a lease of a page that is warm for the affinity. `queue`: default `'file'`. */
+  /**
+   * Resolves with a lease of a page that is warm for the affinity. `queue`: what it is for. Default: `'file'`.
+   *
+   * Rejects with a `PrerenderCancelledError` when the signal is aborted; with the code `STANDBY_UNAVAILABLE`
+   * when no page can come, `cause` says why; with `POOL_CLOSED` when the pool was closed meanwhile; with
+   * `ERR_INVALID_ARG_VALUE` for a wrong argument; and with whatever a semaphore of the caller's rejects with.
+   */
   getPage(affinityKey: string, queue?: QueueKind, options?: GetPageOptions): Promise<Lease>
-  /** Lets go of everything that is warm for the affinity. Tabs in use are closed after their release. */
+  /**
+   * Lets go of everything that is warm for the affinity. Tabs in use are closed after their release. Rejects
+   * for a wrong argument only.
+   */
   disposeAffinity(affinityKey: string, options?: DisposeAffinityOptions): Promise<void>
-  /** Disposes of the affinities whose newest use is older, and resolves with their keys. */
+  /**
+   * Disposes of the affinities whose newest use is older than this many ms, and resolves with their keys. Not
+   * finite, or not above 0: none.
+   */
   evictIdleAffinities(maxIdleMs: number): Promise<string[]>
   /** Resolves when there is nothing left to do for the refill. */
   warmStandbys(): Promise<void>
@@ -529,7 +580,10 @@ export declare class PagePool {
 export declare class TabQueue {
   /** A queue that nobody is in. */
   constructor()
-  /** Resolves with a function that lets the next one in. `priority`: default 0. */
+  /**
+   * Resolves with a function that lets the next one in. Rejects with a `PrerenderCancelledError` when the signal
+   * is aborted before that. `priority`: highest first. Default: 0.
+   */
   acquire(signal?: AbortSignal, priority?: number): Promise<() => void>
   /** How many hold it or wait. */
   get pendingCount(): number
@@ -538,8 +592,8 @@ export declare class TabQueue {
 }
 
 /**
- * What `run()` returns, or a `PrerenderCancelledError` as soon as the signal is aborted. `state`: default
- * `'rendering'`.
+ * What `run()` returns, or a `PrerenderCancelledError` as soon as the signal is aborted. `state`: where the render
+ * is. Default: `'rendering'`.
  */
 export declare function abortable<T>(signal: AbortSignal | undefined, run: () => Promise<T> | T, state?: PrerenderCancelledState): Promise<T>
 
@@ -549,5 +603,5 @@ export declare function getPendingNetworkRequests(page: object): PendingNetworkR
 /** Whether `error` says that a render was cancelled. */
 export declare function isPrerenderCancellation(error: unknown): error is PrerenderCancelledError
 
-/** Throws a `PrerenderCancelledError` if the signal is aborted. `state`: default `'queued'`. */
+/** Throws a `PrerenderCancelledError` if the signal is aborted. `state`: where the render is. Default: `'queued'`. */
 export declare function throwIfAborted(signal: AbortSignal | undefined, state?: PrerenderCancelledState): void

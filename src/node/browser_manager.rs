@@ -44,7 +44,7 @@ pub struct BrowserManager {
 
 #[napi]
 impl BrowserManager {
-    /// Starts nothing yet.
+    /// Starts nothing yet. Throws a `TypeError` with the code `ERR_INVALID_ARG_VALUE` for a wrong option.
     #[napi(constructor, catch_unwind, ts_args_type = "options?: BrowserManagerOptions")]
     pub fn new(env: Env, this: This<'_>, options: Value<'_>) -> napi::Result<Self> {
         let scope = Scope::of(&env);
@@ -61,6 +61,7 @@ impl BrowserManager {
     }
 
     /// Resolves with the browser, starting it where there is none. Calls at the same time share one launch.
+    /// Rejects with the code `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`.
     #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
     pub fn get_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
@@ -69,7 +70,7 @@ impl BrowserManager {
         promise(scope, async move { manager.browser().await })
     }
 
-    /// Ends the browser and starts another.
+    /// Ends the browser and starts another. Rejects as `getBrowser()` does.
     #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
     pub fn restart_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);

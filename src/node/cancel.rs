@@ -28,7 +28,7 @@ pub fn is_prerender_cancellation(env: Env, error: Value<'_>) -> bool {
             .is_ok_and(|name| name.as_string().as_deref() == Some("PrerenderCancelledError"))
 }
 
-/// Throws a `PrerenderCancelledError` if the signal is aborted. `state`: default `'queued'`.
+/// Throws a `PrerenderCancelledError` if the signal is aborted. `state`: where the render is. Default: `'queued'`.
 #[napi(
     catch_unwind,
     ts_args_type = "signal: AbortSignal | undefined, state?: PrerenderCancelledState"
@@ -54,8 +54,8 @@ fn state_or<'s>(scope: Scope<'s>, state: Value<'s>, default: &str) -> Value<'s> 
     }
 }
 
-/// What `run()` returns, or a `PrerenderCancelledError` as soon as the signal is aborted. `state`: default
-/// `'rendering'`.
+/// What `run()` returns, or a `PrerenderCancelledError` as soon as the signal is aborted. `state`: where the render
+/// is. Default: `'rendering'`.
 #[napi(
     catch_unwind,
     ts_generic_types = "T",

@@ -220,7 +220,8 @@ impl AsyncSemaphore {
         })
     }
 
-    /// Resolves with a function that gives the permit back. `priority`: default 0.
+    /// Resolves with a function that gives the permit back. Rejects with a `PrerenderCancelledError` when the signal
+    /// is aborted before that. `priority`: highest first. Default: 0.
     #[napi(
         catch_unwind,
         ts_args_type = "signal?: AbortSignal, priority?: number",
@@ -300,7 +301,8 @@ impl TabQueue {
         })
     }
 
-    /// Resolves with a function that lets the next one in. `priority`: default 0.
+    /// Resolves with a function that lets the next one in. Rejects with a `PrerenderCancelledError` when the signal
+    /// is aborted before that. `priority`: highest first. Default: 0.
     #[napi(
         catch_unwind,
         ts_args_type = "signal?: AbortSignal, priority?: number",

@@ -46,7 +46,8 @@ pub struct PagePool {
 
 #[napi]
 impl PagePool {
-    /// Reads its options and the environment, and starts nothing.
+    /// Reads its options and the environment, and starts nothing. Throws a `TypeError` with the code
+    /// `ERR_INVALID_ARG_VALUE` for an option that is missing or wrong.
     #[napi(constructor, catch_unwind, ts_args_type = "options: PagePoolOptions")]
     pub fn new(env: Env, this: This<'_>, options: Value<'_>) -> napi::Result<Self> {
         let scope = Scope::of(&env);
@@ -57,7 +58,11 @@ impl PagePool {
         Ok(Self { core })
     }
 
-    /// Resolves with a lease of a page that is warm for the affinity. `queue`: default `'file'`.
+    /// Resolves with a lease of a page that is warm for the affinity. `queue`: what it is for. Default: `'file'`.
+    ///
+    /// Rejects with a `PrerenderCancelledError` when the signal is aborted; with the code `STANDBY_UNAVAILABLE`
+    /// when no page can come, `cause` says why; with `POOL_CLOSED` when the pool was closed meanwhile; with
+    /// `ERR_INVALID_ARG_VALUE` for a wrong argument; and with whatever a semaphore of the caller's rejects with.
     #[napi(
         catch_unwind,
         ts_args_type = "affinityKey: string, queue?: QueueKind, options?: GetPageOptions",
@@ -75,7 +80,8 @@ impl PagePool {
             .map_err(|thrown| thrown.into_napi(scope))
     }
 
-    /// Lets go of everything that is warm for the affinity. Tabs in use are closed after their release.
+    /// Lets go of everything that is warm for the affinity. Tabs in use are closed after their release. Rejects
+    /// for a wrong argument only.
     #[napi(
         catch_unwind,
         ts_args_type = "affinityKey: string, options?: DisposeAffinityOptions",
@@ -92,7 +98,8 @@ impl PagePool {
             .map_err(|thrown| thrown.into_napi(scope))
     }
 
-    /// Disposes of the affinities whose newest use is older, and resolves with their keys.
+    /// Disposes of the affinities whose newest use is older than this many ms, and resolves with their keys. Not
+    /// finite, or not above 0: none.
     #[napi(
         catch_unwind,
         ts_args_type = "maxIdleMs: number",
