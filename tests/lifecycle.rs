@@ -9,6 +9,7 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +18,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pagepool::cdp::io;
 use pagepool::driver::chromium::profile::{self, PREFIX};
-use pagepool::driver::chromium::{BrowserManager, BrowserOptions, Ended, Headless};
+use pagepool::driver::chromium::{
+    BrowserManager, BrowserOptions, Ended, Environment, Headless, LaunchError, find,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{PATIENCE, evaluate, on_io, page};
 
@@ -180,6 +183,14 @@ fn nothing_is_left_of_a_hanging_browser_after_the_owner_was_killed() {
 
 #[test]
 fn nothing_is_left_of_full_chrome_after_the_owner_was_killed() {
+    let full = BrowserOptions {
+        headless: Headless::New,
+        ..BrowserOptions::default()
+    };
+    if find(&full, &Environment::of_process()).is_err() {
+        eprintln!("skipped: there is no full Chrome here");
+        return;
+    }
     Owner::start(Headless::New).end_with(Signal::KILL, false);
 }
 
@@ -231,6 +242,81 @@ fn concurrent_callers_share_one_launch_and_a_stop_during_it_leaves_nothing() {
         manager.stop().await;
     });
     assert_nothing_left(profiles.path(), 0);
+}
+
+/// An executable script in the directory.
+fn script(directory: &Path, text: &str) -> PathBuf {
+    let path = directory.join("chrome");
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permissions");
+    path
+}
+
+#[test]
+fn a_launch_that_hangs_is_called_off_by_stop() {
+    let (profiles, programs) = (
+        tempfile::tempdir().expect("a directory"),
+        tempfile::tempdir().expect("a directory"),
+    );
+    let options = BrowserOptions {
+        executable: Some(script(programs.path(), "#!/bin/sh\nexec sleep 1000\n")),
+        ..options(profiles.path())
+    };
+    let left = profiles.path().to_owned();
+    on_io(async move {
+        let manager = Arc::new(BrowserManager::new(options));
+        let starter = Arc::clone(&manager);
+        let starting = io::spawn(async move { starter.browser().await.map(|browser| browser.pid()) });
+        while processes_on(&left).is_empty() {
+            tokio::task::yield_now().await;
+        }
+        manager.stop().await;
+        let error = starting.await.expect("an outcome").expect_err("no browser");
+        assert!(matches!(*error, LaunchError::Stopped), "{error}");
+    });
+    let files = fs::read_dir(profiles.path()).expect("a directory").count();
+    assert_eq!(files, 0, "a profile is left when stop() has returned");
+    assert_nothing_left(profiles.path(), 0);
+}
+
+#[test]
+fn an_executable_that_cannot_be_run_leaves_no_profile() {
+    let (profiles, programs) = (
+        tempfile::tempdir().expect("a directory"),
+        tempfile::tempdir().expect("a directory"),
+    );
+    let options = BrowserOptions {
+        executable: Some(script(programs.path(), "#!/nowhere/sh\n")),
+        ..options(profiles.path())
+    };
+    on_io(async move {
+        let outcome = BrowserManager::new(options).browser().await;
+        let error = outcome.err().expect("no browser");
+        assert!(matches!(*error, LaunchError::Spawn { .. }), "{error}");
+    });
+    let files = fs::read_dir(profiles.path()).expect("a directory").count();
+    assert_eq!(files, 0, "a profile is left");
+}
+
+#[test]
+fn every_stop_returns_when_nothing_is_left() {
+    let profiles = tempfile::tempdir().expect("a directory");
+    let options = options(profiles.path());
+    let left = profiles.path().to_owned();
+    let files = on_io(async move {
+        let manager = BrowserManager::new(options);
+        manager.browser().await.expect("a browser");
+        let mut first = Box::pin(manager.stop());
+        assert!(
+            futures_util::poll!(&mut first).is_pending(),
+            "a browser takes a while to end"
+        );
+        manager.stop().await;
+        let files = fs::read_dir(left).expect("a directory").count();
+        first.await;
+        files
+    });
+    assert_eq!(files, 0, "the second stop() did not wait for the first");
 }
 
 /// Not a test: starts and stops browsers in a process of its own, and compares what it holds before and after.

@@ -18,13 +18,14 @@ use crate::cdp::io;
 use crate::driver::chromium::{self, BrowserOptions, Environment, Headless};
 
 /// What a launch reads of the environment.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "PUPPETEER_EXECUTABLE_PATH",
     "PUPPETEER_CHROME_ARGS",
     "CI",
     "PUPPETEER_DISABLE_SANDBOX",
     "BOXEL_SHOW_PRERENDER",
     "PATH",
+    "TMPDIR",
     "XDG_CACHE_HOME",
     "HOME",
 ];
@@ -34,12 +35,34 @@ thread_local! {
     static MANAGERS: RefCell<Vec<Weak<chromium::BrowserManager>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What a manager's object stands for.
+#[derive(Clone)]
+pub(super) struct Managed {
+    pub inner: Arc<chromium::BrowserManager>,
+    /// The environment as JavaScript saw it at the last call.
+    environment: Arc<RwLock<Environment>>,
+}
+
+impl Managed {
+    fn new(scope: Scope<'_>, options: BrowserOptions) -> Self {
+        let environment = Arc::new(RwLock::new(read_environment(scope)));
+        let read = Arc::clone(&environment);
+        let inner = Arc::new(chromium::BrowserManager::with_environment(options, move || {
+            read.read().unwrap_or_else(PoisonError::into_inner).clone()
+        }));
+        Self { inner, environment }
+    }
+
+    /// Lets the next launch see the environment as it is now.
+    pub fn look_at_environment(&self, scope: Scope<'_>) {
+        *self.environment.write().unwrap_or_else(PoisonError::into_inner) = read_environment(scope);
+    }
+}
+
 /// Finds Chrome, starts it when it is first wanted, and shares it.
 #[napi]
 pub struct BrowserManager {
-    inner: Arc<chromium::BrowserManager>,
-    /// The environment as JavaScript saw it at the last call.
-    environment: Arc<RwLock<Environment>>,
+    managed: Managed,
 }
 
 #[napi]
@@ -51,13 +74,9 @@ impl BrowserManager {
         let options = require_new(scope, this, "BrowserManager")
             .and_then(|()| browser_options(options))
             .map_err(|thrown| thrown.into_napi(scope))?;
-        let environment = Arc::new(RwLock::new(read_environment(scope)));
-        let read = Arc::clone(&environment);
-        let inner = Arc::new(chromium::BrowserManager::with_environment(options, move || {
-            read.read().unwrap_or_else(PoisonError::into_inner).clone()
-        }));
-        stop_at_end_of(env, &inner)?;
-        Ok(Self { inner, environment })
+        let managed = Managed::new(scope, options);
+        stop_at_end_of(env, &managed.inner)?;
+        Ok(Self { managed })
     }
 
     /// Resolves with the browser, starting it where there is none. Calls at the same time share one launch.
@@ -65,8 +84,8 @@ impl BrowserManager {
     #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
     pub fn get_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
-        self.look_at_environment(scope);
-        let manager = Arc::clone(&self.inner);
+        self.managed.look_at_environment(scope);
+        let manager = Arc::clone(&self.managed.inner);
         promise(scope, async move { manager.browser().await })
     }
 
@@ -74,8 +93,8 @@ impl BrowserManager {
     #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
     pub fn restart_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
-        self.look_at_environment(scope);
-        let manager = Arc::clone(&self.inner);
+        self.managed.look_at_environment(scope);
+        let manager = Arc::clone(&self.managed.inner);
         promise(scope, async move { manager.restart().await })
     }
 
@@ -84,7 +103,7 @@ impl BrowserManager {
     pub fn stop<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
         let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
-        let manager = Arc::clone(&self.inner);
+        let manager = Arc::clone(&self.managed.inner);
         io::spawn(async move {
             manager.stop().await;
             deferred.settle(|scope| Ok(scope.undefined()));
@@ -96,8 +115,9 @@ impl BrowserManager {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn cleanup_user_data_dirs<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
+        self.managed.look_at_environment(scope);
         let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
-        let manager = Arc::clone(&self.inner);
+        let manager = Arc::clone(&self.managed.inner);
         io::spawn(async move {
             let outcome = manager.clean_user_data_dirs().await;
             deferred.settle(move |scope| match outcome {
@@ -112,16 +132,12 @@ impl BrowserManager {
     }
 
     /// The manager in `object`, if that is one of these.
-    pub(super) fn of(object: Value<'_>) -> Option<Arc<chromium::BrowserManager>> {
+    pub(super) fn of(object: Value<'_>) -> Option<Managed> {
         #[expect(unsafe_code, reason = "napi's conversion, which checks the object's type tag")]
         // SAFETY: the value belongs to the environment that it is read with.
         let instance =
             unsafe { ClassInstance::<Self>::from_napi_value(object.scope().raw_env(), object.raw()) };
-        instance.ok().map(|manager| Arc::clone(&manager.inner))
-    }
-
-    fn look_at_environment(&self, scope: Scope<'_>) {
-        *self.environment.write().unwrap_or_else(PoisonError::into_inner) = read_environment(scope);
+        instance.ok().map(|manager| manager.managed.clone())
     }
 }
 

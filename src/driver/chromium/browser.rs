@@ -1,15 +1,16 @@
 //! A running Chrome: launched by us, or connected to.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::{CloseParams, GetVersionParams};
 use chromiumoxide::cdp::browser_protocol::target::SetDiscoverTargetsParams;
-use tokio::sync::watch;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{oneshot, watch};
 
 use super::arguments::command_line;
 use super::find::{self, FindError};
@@ -31,7 +32,7 @@ pub enum LaunchError {
     #[error(transparent)]
     NotFound(#[from] FindError),
     /// No profile directory could be made.
-    #[error("cannot make a profile directory in {}", .parent.display())]
+    #[error("cannot make a profile directory in {}: {source}", .parent.display())]
     Profile {
         /// Where.
         parent: PathBuf,
@@ -72,9 +73,9 @@ pub enum LaunchError {
     /// Chrome's first answer was an error.
     #[error("the browser cannot be used")]
     Unusable(#[from] CallError),
-    /// The launch was given up before it ended.
-    #[error("the launch of the browser was given up")]
-    GivenUp,
+    /// The manager was stopped before the browser was up.
+    #[error("the browser was stopped while it was being started")]
+    Stopped,
 }
 
 fn said(stderr: &str) -> String {
@@ -84,6 +85,11 @@ fn said(stderr: &str) -> String {
         format!("; it said:\n{stderr}")
     }
 }
+
+/// Held by whoever wants a launch; when it is dropped, the launch is called off.
+pub(super) type Wanted = oneshot::Sender<Infallible>;
+/// Ends when the launch is wanted no more.
+pub(super) type Unwanted = oneshot::Receiver<Infallible>;
 
 /// How a browser ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,7 +106,6 @@ pub struct Browser {
     process: Option<Arc<Process>>,
     endpoint: Option<String>,
     product: String,
-    on_purpose: AtomicBool,
     pages: OnceLock<page::Browser>,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -110,10 +115,14 @@ impl Browser {
     pub(super) async fn open(
         options: BrowserOptions,
         environment: Environment,
+        unwanted: Unwanted,
     ) -> Result<Arc<Self>, LaunchError> {
         match &options.ws_endpoint {
-            Some(endpoint) => Self::connect(endpoint, options.launch_timeout).await,
-            None => Self::launch(options, environment).await,
+            Some(endpoint) => tokio::select! {
+                connected = Self::connect(endpoint, options.launch_timeout) => connected,
+                _ = unwanted => Err(LaunchError::Stopped),
+            },
+            None => Self::launch(options, environment, unwanted).await,
         }
     }
 
@@ -128,15 +137,22 @@ impl Browser {
         ))
     }
 
-    async fn launch(options: BrowserOptions, environment: Environment) -> Result<Arc<Self>, LaunchError> {
+    async fn launch(
+        options: BrowserOptions,
+        environment: Environment,
+        mut unwanted: Unwanted,
+    ) -> Result<Arc<Self>, LaunchError> {
         let (options, environment, found) = tokio::task::spawn_blocking(move || {
             let found = find::find(&options, &environment);
             (options, environment, found)
         })
         .await
-        .map_err(|_| LaunchError::GivenUp)?;
+        .map_err(|_| LaunchError::Stopped)?;
         let found = found?;
-        let parent = profile::parent(options.profile_parent.as_deref());
+        if unwanted.try_recv() == Err(TryRecvError::Closed) {
+            return Err(LaunchError::Stopped);
+        }
+        let parent = profile::parent(&options, &environment);
         let profile = Profile::create(&parent).map_err(|source| LaunchError::Profile { parent, source })?;
         let is_root = rustix::process::geteuid().is_root();
         let args = command_line(&options, &environment, found.flavour, profile.path(), is_root);
@@ -165,14 +181,23 @@ impl Browser {
         };
         let answers = async {
             let product = greet(&connection, options.launch_timeout).await?;
-            let endpoint = if options.debugging_port {
+            let endpoint = if options.opens_port(&environment) {
                 endpoint.await.ok()
             } else {
                 None
             };
             Ok((product, endpoint))
         };
-        match tokio::time::timeout(options.launch_timeout, answers).await {
+        let answers = tokio::time::timeout(options.launch_timeout, answers);
+        let outcome = tokio::select! {
+            outcome = answers => outcome,
+            _ = unwanted => {
+                process.kill();
+                process.gone().await;
+                return Err(LaunchError::Stopped);
+            }
+        };
+        match outcome {
             Ok(Ok((product, endpoint))) => Ok(Self::running(connection, Some(process), endpoint, product)),
             outcome => Err(failed(outcome, &executable, &options, &process).await),
         }
@@ -190,7 +215,6 @@ impl Browser {
             process,
             endpoint,
             product,
-            on_purpose: AtomicBool::new(false),
             pages: OnceLock::new(),
             ended: watch::Sender::new(None),
         });
@@ -208,21 +232,34 @@ impl Browser {
             },
             None => self.connection.closed().await,
         }
-        let on_purpose = self.on_purpose.load(Ordering::Acquire);
-        self.ended
-            .send_replace(Some(if on_purpose { Ended::OnPurpose } else { Ended::Lost }));
-        if let Some(process) = &self.process {
+        // Where it was stopped, whoever stopped it sees to its process.
+        if self.ends_as(Ended::Lost)
+            && let Some(process) = &self.process
+        {
             let ended = tokio::time::timeout(BROKEN_PATIENCE, process.ended()).await;
-            if !on_purpose {
-                tracing::warn!(
-                    pid = process.pid,
-                    stderr = process.stderr.text(),
-                    "the browser {}",
-                    how(ended.ok().flatten()).unwrap_or_else(|| "closed its pipe".to_owned()),
-                );
-            }
+            tracing::warn!(
+                pid = process.pid,
+                stderr = process.stderr.text(),
+                "the browser {}",
+                how(ended.ok().flatten()).unwrap_or_else(|| "closed its pipe".to_owned()),
+            );
             process.kill();
         }
+    }
+
+    /// Says how it ended, where nobody has yet.
+    fn ends_as(&self, how: Ended) -> bool {
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert(how);
+            first
+        })
+    }
+
+    /// Whether we have stopped it, or are about to.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        *self.ended.borrow() == Some(Ended::OnPurpose)
     }
 
     /// The browser's own session.
@@ -282,21 +319,20 @@ impl Browser {
     }
 
     /// Ends a Chrome of ours in order, within bounds, and leaves nothing of it; disconnects from a foreign one.
+    /// What is pending ends at once, with the whole browser: no page seems to have closed by itself.
     pub async fn close(&self) {
-        self.on_purpose.store(true, Ordering::Release);
-        let Some(process) = &self.process else {
-            self.connection.close();
-            return;
-        };
-        let asked = self
-            .session()
-            .send_within(CloseParams::default(), Some(CLOSE_PATIENCE));
-        let ending = async {
-            // The connection often breaks before the answer.
-            let _ = asked.await;
-            process.ended().await;
-        };
-        if tokio::time::timeout(CLOSE_PATIENCE, ending).await.is_err() {
+        self.ends_as(Ended::OnPurpose);
+        if self.process.is_some() {
+            // The answer would be the end of the connection.
+            self.session()
+                .call("Browser.close", CloseParams::default(), None, |_| {});
+        }
+        self.connection.close();
+        let Some(process) = &self.process else { return };
+        if tokio::time::timeout(CLOSE_PATIENCE, process.ended())
+            .await
+            .is_err()
+        {
             tracing::warn!(pid = process.pid, "the browser did not close and is killed");
         }
         self.end(process).await;

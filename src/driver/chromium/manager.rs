@@ -6,18 +6,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use super::browser::{Browser, LaunchError};
+use tokio::sync::oneshot;
+
+use super::browser::{Browser, LaunchError, Wanted};
 use super::options::{BrowserOptions, Environment};
 use super::profile::{self, CleanError, Cleaned};
 use crate::cdp::io;
 
-type Launch = Shared<BoxFuture<'static, Result<Arc<Browser>, Arc<LaunchError>>>>;
+type Outcome = Shared<BoxFuture<'static, Result<Arc<Browser>, Arc<LaunchError>>>>;
+
+/// A launch under way or ended; called off when it is dropped before.
+struct Launch {
+    outcome: Outcome,
+    wanted: Wanted,
+}
+
+#[derive(Default)]
+struct State {
+    launch: Option<Launch>,
+    /// The last stop, which ends when all before it have.
+    stop: Option<Shared<BoxFuture<'static, ()>>>,
+}
 
 /// Starts Chrome when it is first wanted, shares it, and starts another after it died.
 pub struct BrowserManager {
     options: BrowserOptions,
     environment: Box<dyn Fn() -> Environment + Send + Sync>,
-    launch: Mutex<Option<Launch>>,
+    state: Mutex<State>,
 }
 
 impl BrowserManager {
@@ -35,12 +50,12 @@ impl BrowserManager {
         Self {
             options,
             environment: Box::new(environment),
-            launch: Mutex::new(None),
+            state: Mutex::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Launch>> {
-        self.launch.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The browser, running or being started.
@@ -49,10 +64,10 @@ impl BrowserManager {
     /// Where it could not be started; the next call tries again.
     pub async fn browser(&self) -> Result<Arc<Browser>, Arc<LaunchError>> {
         let launch = {
-            let mut slot = self.lock();
-            match slot.as_ref().filter(|launch| is_usable(launch)) {
-                Some(launch) => launch.clone(),
-                None => slot.insert(self.start()).clone(),
+            let slot = &mut self.lock().launch;
+            match slot.as_ref().filter(|launch| launch.is_usable()) {
+                Some(launch) => launch.outcome.clone(),
+                None => slot.insert(self.start()).outcome.clone(),
             }
         };
         launch.await
@@ -61,18 +76,26 @@ impl BrowserManager {
     /// The browser, if it runs.
     #[must_use]
     pub fn running(&self) -> Option<Arc<Browser>> {
-        let slot = self.lock();
-        let browser = slot.as_ref()?.peek()?.as_ref().ok()?;
+        let state = self.lock();
+        let browser = state.launch.as_ref()?.outcome.peek()?.as_ref().ok()?;
         browser.is_connected().then(|| Arc::clone(browser))
     }
 
     fn start(&self) -> Launch {
-        let opening = io::spawn(Browser::open(self.options.clone(), (self.environment)()));
+        let (wanted, unwanted) = oneshot::channel();
+        let opening = io::spawn(Browser::open(
+            self.options.clone(),
+            (self.environment)(),
+            unwanted,
+        ));
         let outcome = opening.map(|outcome| match outcome {
             Ok(outcome) => outcome.map_err(Arc::new),
-            Err(_) => Err(Arc::new(LaunchError::GivenUp)),
+            Err(_) => Err(Arc::new(LaunchError::Stopped)),
         });
-        outcome.boxed().shared()
+        Launch {
+            outcome: outcome.boxed().shared(),
+            wanted,
+        }
     }
 
     /// Ends the browser and starts another.
@@ -84,24 +107,35 @@ impl BrowserManager {
         self.browser().await
     }
 
-    /// Ends the browser, also one that is just being started. The next [`BrowserManager::browser`] starts another.
+    /// Ends the browser, or calls off its launch, and waits until nothing is left of it, also where somebody else has
+    /// stopped it. The next [`BrowserManager::browser`] starts another.
     pub async fn stop(&self) {
-        let launch = self.lock().take();
-        if let Some(launch) = launch
-            && let Ok(browser) = launch.await
-        {
-            // Finishes also when its caller goes away.
-            let closing = io::spawn(async move { browser.close().await });
-            if closing.await.is_err() {
-                tracing::debug!("the I/O thread ended before the browser did");
-            }
-        }
+        let stop = {
+            let mut state = self.lock();
+            let (launch, earlier) = (state.launch.take(), state.stop.take());
+            let stopping = async move {
+                if let Some(Launch { outcome, wanted }) = launch {
+                    drop(wanted);
+                    if let Ok(browser) = outcome.await {
+                        browser.close().await;
+                    }
+                }
+                if let Some(earlier) = earlier {
+                    earlier.await;
+                }
+            };
+            // Finishes also when its caller goes away; ends early only with the I/O thread.
+            let stop = io::spawn(stopping).map(drop).boxed().shared();
+            state.stop = Some(stop.clone());
+            stop
+        };
+        stop.await;
     }
 
     /// Where profiles are made.
     #[must_use]
     pub fn profile_parent(&self) -> PathBuf {
-        profile::parent(self.options.profile_parent.as_deref())
+        profile::parent(&self.options, &(self.environment)())
     }
 
     /// Removes what owners that died have left behind, see [`profile::clean`].
@@ -116,11 +150,13 @@ impl BrowserManager {
     }
 }
 
-/// Whether it is under way or runs; failures and deaths are not kept.
-fn is_usable(launch: &Launch) -> bool {
-    match launch.peek() {
-        None => true,
-        Some(Ok(browser)) => browser.is_connected(),
-        Some(Err(_)) => false,
+impl Launch {
+    /// Whether it is under way or runs; failures and deaths are not kept.
+    fn is_usable(&self) -> bool {
+        match self.outcome.peek() {
+            None => true,
+            Some(Ok(browser)) => browser.is_connected(),
+            Some(Err(_)) => false,
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **The browser.** A [`BrowserManager`] has at most one [`Browser`]; `find` says which executable it is, `arguments`
 //! how it is called, `process` starts it and is certain that it ends, `profile` makes its directory and cleans up
-//! after owners that died. Nothing of it outlives us: its pipe closes, the kernel signals it, and a watcher that
+//! after owners that died. Nothing of it outlives us: its pipe closes, the kernel signals it, and a `watcher` that
 //! reads a pipe of ours kills the rest of its group and removes the profile, sockets included.
 //!
 //! **The pool's hands.** A [`ChromiumDriver`] performs the machine's actions on the I/O thread and reports one event
@@ -22,6 +22,7 @@ mod options;
 mod process;
 pub mod profile;
 mod tab;
+mod watcher;
 
 pub use browser::{Browser, Ended, LaunchError};
 pub use close::CloseError;

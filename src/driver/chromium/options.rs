@@ -56,6 +56,14 @@ impl Default for BrowserOptions {
     }
 }
 
+impl BrowserOptions {
+    /// Whether Chrome is told to open a port, here or by an argument of somebody else's.
+    pub(super) fn opens_port(&self, environment: &Environment) -> bool {
+        let is_port = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"--remote-debugging-port");
+        self.debugging_port || self.args.iter().chain(&environment.args).any(is_port)
+    }
+}
+
 /// What the environment says, read at each launch.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -69,6 +77,8 @@ pub struct Environment {
     pub show_windows: bool,
     /// `PATH`.
     pub path: Option<OsString>,
+    /// `TMPDIR`, where profiles are made unless an option says otherwise.
+    pub temporary: Option<PathBuf>,
     /// Where the embedded Chrome is unpacked to: `XDG_CACHE_HOME`, or `.cache` in `HOME`.
     pub cache: Option<PathBuf>,
 }
@@ -95,6 +105,7 @@ impl Environment {
             no_sandbox: is_true("CI") || is_true("PUPPETEER_DISABLE_SANDBOX"),
             show_windows: is_true("BOXEL_SHOW_PRERENDER"),
             path: filled("PATH"),
+            temporary: filled("TMPDIR").map(PathBuf::from),
             cache: filled("XDG_CACHE_HOME")
                 .map(PathBuf::from)
                 .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".cache"))),

@@ -19,6 +19,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 
 use super::profile::Profile;
+use super::watcher::Watcher;
 
 /// How much of stderr is kept for error messages.
 const KEPT_LINES: usize = 40;
@@ -92,27 +93,38 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
     // Out of our group, so that Ctrl-C on a terminal reaches only us, who end it in order.
     command.process_group(0);
     prepare_child(&mut command, chrome_reads.as_raw_fd(), chrome_writes.as_raw_fd());
-    let mut child = command.spawn()?;
+    // First of all, so that nothing is left when we die between this and the next line.
+    let mut watcher = Watcher::start(profile.path())
+        .inspect_err(
+            |error| tracing::warn!(%error, "no watcher; a SIGKILL of this process may leave a profile"),
+        )
+        .ok();
+    let spawned = command.spawn().and_then(|child| {
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        let group = pid.and_then(Pid::from_raw);
+        let group = group.ok_or_else(|| io::Error::other("the process ended before it had an id"))?;
+        Ok((child, group))
+    });
+    let (mut child, group) = match spawned {
+        Ok(spawned) => spawned,
+        Err(error) => {
+            if let Some(watcher) = watcher {
+                watcher.dismiss();
+            }
+            return Err(error);
+        }
+    };
+    if let Some(watcher) = &mut watcher {
+        watcher.guard(group);
+    }
     drop((chrome_reads, chrome_writes));
 
-    let pid = child
-        .id()
-        .and_then(|pid| i32::try_from(pid).ok())
-        .and_then(Pid::from_raw);
-    let Some(group) = pid else {
-        return Err(io::Error::other("the process ended before it had an id"));
-    };
     let stderr = Stderr::default();
     let (found, endpoint) = oneshot::channel();
     let drained = child
         .stderr
         .take()
         .map(|pipe| tokio::spawn(drain(pipe, stderr.clone(), found)));
-    let watcher = Watcher::start(group, profile.path())
-        .inspect_err(
-            |error| tracing::warn!(%error, "no watcher; a SIGKILL of this process may leave a profile"),
-        )
-        .ok();
     let (kill, killed) = watch::channel(false);
     let (report_end, ended) = watch::channel(None);
     let (report_gone, gone) = watch::channel(false);
@@ -248,45 +260,6 @@ async fn drain(pipe: impl AsyncRead + Unpin, kept: Stderr, found: oneshot::Sende
             }
             Ok(None) | Err(_) => return,
         }
-    }
-}
-
-/// A shell that waits for the end of a pipe that only we hold. When we die, however we die, it kills the group
-/// and removes the profile. A word on the pipe sends it home.
-struct Watcher(std::process::Child);
-
-const WATCH: &str = r#"
-if read -r _; then exit 0; fi
-n=0
-while kill -s KILL -- "-$1" 2>/dev/null && [ "$n" -lt 100 ]; do n=$((n + 1)); sleep 0.02; done
-n=0
-while ! rm -rf -- "$2" && [ "$n" -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
-"#;
-
-impl Watcher {
-    fn start(group: Pid, profile: &Path) -> io::Result<Self> {
-        use std::os::unix::process::CommandExt;
-        std::process::Command::new("/bin/sh")
-            .args(["-c", WATCH, "pagepool-watcher"])
-            .arg(group.as_raw_nonzero().to_string())
-            .arg(profile)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map(Self)
-    }
-
-    fn dismiss(mut self) {
-        use std::io::Write;
-        if let Some(mut pipe) = self.0.stdin.take() {
-            // It is gone already where this fails.
-            let _ = pipe.write_all(b"done\n");
-        }
-        // It exits at once; reap it without stopping the I/O thread.
-        tokio::task::spawn_blocking(move || self.0.wait());
     }
 }
 

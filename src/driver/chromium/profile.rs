@@ -8,6 +8,9 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+use super::options::{BrowserOptions, Environment};
 
 /// What our profile directories' names begin with.
 pub const PREFIX: &str = "pagepool-profile-";
@@ -23,9 +26,9 @@ const TEMPORARY: &str = "tmp";
 /// The smallest of the systems' limits.
 const LONGEST_SOCKET_PATH: usize = 104;
 
-/// A profile directory in use. The kernel gives its lock up when this process dies.
+/// A profile directory in use, removed when this is dropped. The kernel gives its lock up when this process dies.
 pub(super) struct Profile {
-    directory: PathBuf,
+    directory: TempDir,
     _lock: File,
 }
 
@@ -37,19 +40,19 @@ impl Profile {
         lock.lock()?;
         fs::create_dir(directory.path().join(TEMPORARY))?;
         Ok(Self {
-            directory: directory.keep(),
+            directory,
             _lock: lock,
         })
     }
 
     pub fn path(&self) -> &Path {
-        &self.directory
+        self.directory.path()
     }
 
     /// Where Chrome puts its sockets and temporary files, so that they go with the profile; `None` where the paths
     /// would be too long for a socket.
     pub fn temporary(&self) -> Option<PathBuf> {
-        let directory = self.directory.join(TEMPORARY);
+        let directory = self.path().join(TEMPORARY);
         let longest = directory.as_os_str().len() + "/org.chromium.Chromium.XXXXXX/SingletonSocket".len();
         (longest < LONGEST_SOCKET_PATH).then_some(directory)
     }
@@ -58,7 +61,7 @@ impl Profile {
     pub async fn remove(self) {
         let mut result = Ok(());
         for _ in 0..20 {
-            let directory = self.directory.clone();
+            let directory = self.path().to_owned();
             result = tokio::task::spawn_blocking(move || remove(&directory))
                 .await
                 .unwrap_or(Ok(()));
@@ -68,7 +71,7 @@ impl Profile {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         if let Err(error) = result {
-            tracing::warn!(%error, profile = %self.directory.display(), "a profile could not be removed");
+            tracing::warn!(%error, profile = %self.path().display(), "a profile could not be removed");
         }
     }
 }
@@ -101,7 +104,11 @@ pub fn clean(parent: &Path, max_age: Duration) -> Result<Cleaned, CleanError> {
         source,
     };
     let mut failed = None;
-    for entry in fs::read_dir(parent).map_err(unreadable)?.flatten() {
+    let entries = match fs::read_dir(parent) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(cleaned),
+        entries => entries.map_err(unreadable)?,
+    };
+    for entry in entries.flatten() {
         let directory = entry.path();
         if !entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) || !is_stale_candidate(&directory) {
             continue;
@@ -243,8 +250,9 @@ fn is_running(pid: Pid) -> bool {
 }
 
 /// The directory in which profiles are made.
-pub(super) fn parent(given: Option<&Path>) -> PathBuf {
-    let parent = given.map_or_else(std::env::temp_dir, Path::to_owned);
+pub(super) fn parent(options: &BrowserOptions, environment: &Environment) -> PathBuf {
+    let given = options.profile_parent.as_ref().or(environment.temporary.as_ref());
+    let parent = given.cloned().unwrap_or_else(std::env::temp_dir);
     // Chrome wants it absolute; where it cannot be resolved, making a profile says why.
     std::path::absolute(&parent).unwrap_or(parent)
 }

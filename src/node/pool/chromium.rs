@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::super::browser_manager::Managed;
 use super::super::js::{JsRef, JsThread, Scope, Value, with_scope};
 use super::super::network;
 use super::super::page;
@@ -15,7 +16,7 @@ use super::tab::TabInfo;
 use super::world::PageDriver;
 use crate::capture::{ConsoleErrorLocation, ConsoleLevel};
 use crate::cdp::io;
-use crate::driver::chromium::{BrowserManager, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions};
+use crate::driver::chromium::{ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions};
 use crate::driver::{Driver, Outcomes};
 use crate::pool::{BrowserAction, Event, Failure, FailureKind, OperationId, TabId};
 
@@ -23,7 +24,7 @@ pub(super) struct ChromeParts {
     /// The pool's number.
     pub(super) pool: u64,
     pub(super) thread: JsThread,
-    pub(super) manager: Arc<BrowserManager>,
+    pub(super) manager: Managed,
     pub(super) options: DriverOptions,
     pub(super) page_log: Rc<PageLog>,
     pub(super) liveness: Rc<Liveness>,
@@ -66,7 +67,7 @@ impl ConsoleSink for Post {
 
 struct Chrome {
     inner: ChromiumDriver,
-    manager: Arc<BrowserManager>,
+    manager: Managed,
     pages: RefCell<HashMap<TabId, JsRef>>,
     liveness: Rc<Liveness>,
     /// Operations under way: each will be answered by Chrome, or by its deadline.
@@ -80,10 +81,11 @@ pub(super) fn driver(parts: ChromeParts) -> Rc<dyn PageDriver> {
         debug: parts.debug,
     });
     let errors = Arc::clone(parts.page_log.errors());
-    let manager = Arc::clone(&parts.manager);
+    let manager = parts.manager;
+    let inner = Arc::clone(&manager.inner);
     let sink: Arc<dyn ConsoleSink> = Arc::<Post>::clone(&post);
     Rc::new(Chrome {
-        inner: ChromiumDriver::new(parts.manager, parts.options, post, errors, sink),
+        inner: ChromiumDriver::new(inner, parts.options, post, errors, sink),
         manager,
         pages: RefCell::default(),
         liveness: parts.liveness,
@@ -101,6 +103,9 @@ impl PageDriver for Chrome {
             | BrowserAction::CloseContext { operation, .. } => *operation,
         };
         self.work.borrow_mut().insert(operation, self.liveness.work());
+        if matches!(action, BrowserAction::CreateStandby { .. }) {
+            with_scope(|scope| self.manager.look_at_environment(scope));
+        }
         self.inner.perform(action);
     }
 
@@ -145,7 +150,8 @@ impl PageDriver for Chrome {
 
     fn clean_user_data_dirs(&self, ended: Box<dyn FnOnce(Option<Failure>)>) {
         let (done, outcome) = tokio::sync::oneshot::channel();
-        let manager = Arc::clone(&self.manager);
+        with_scope(|scope| self.manager.look_at_environment(scope));
+        let manager = Arc::clone(&self.manager.inner);
         io::spawn(async move {
             // The pool may be gone meanwhile.
             let _ = done.send(
