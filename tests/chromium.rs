@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::CrashParams;
 use chromiumoxide::cdp::browser_protocol::target::GetBrowserContextsParams;
+use chromiumoxide::cdp::js_protocol::debugger::EnableParams;
 use host::{Host, Standby};
 use pagepool::capture::ConsoleErrors;
-use pagepool::cdp::Session;
+use pagepool::cdp::{CallError, Session};
 use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions, Environment,
 };
@@ -390,6 +391,103 @@ fn chromes_death_is_reported_and_the_next_standby_gets_a_new_one() {
 }
 
 #[test]
+fn a_browser_that_is_stopped_is_reported_as_such_before_what_fails_with_it() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let mut world = World::new(&host.url);
+        world.standby(CONTEXT, TAB).await.expect("a standby");
+        let session = world.session(TAB);
+        let pending = session.send_within(evaluate("new Promise(() => {})"), None);
+        world.manager.stop().await;
+        assert!(
+            matches!(world.event().await, Event::BrowserStopped),
+            "the pages are not reported one by one"
+        );
+        let error = pending.await.expect_err("no answer");
+        assert!(matches!(error, CallError::Disconnected { .. }), "{error}");
+    });
+}
+
+#[test]
+fn a_standby_under_way_when_the_browser_is_stopped_fails_as_that() {
+    on_io(async {
+        let host = Host::start(Standby::Never).await;
+        let mut world = World::new(&host.url);
+        let manager = Arc::clone(&world.manager);
+        let browser = manager.browser().await.expect("a browser");
+        let mut loading = Box::pin(world.standby(CONTEXT, TAB));
+        let failure = tokio::select! {
+            early = &mut loading => early.expect_err("the host app is never ready"),
+            () = async {
+                while browser.pages().pages().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+                manager.stop().await;
+            } => loading.await.expect_err("no browser"),
+        };
+        assert_eq!(failure.kind, FailureKind::BrowserStopped, "{failure:?}");
+    });
+}
+
+#[test]
+fn a_probe_that_the_browsers_death_ends_is_reported_after_the_death() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let mut world = World::new(&host.url);
+        world.standby(CONTEXT, TAB).await.expect("a standby");
+        let pid = world.pid().await;
+        kill_process(pid, Signal::KILL).expect("a process to kill");
+        let operation = world.operation();
+        world.driver.perform(BrowserAction::Probe {
+            operation,
+            tab: TAB,
+            budget_ms: 20_000,
+        });
+        assert!(
+            matches!(world.event().await, Event::BrowserDisconnected),
+            "another page of the same browser may be offered meanwhile"
+        );
+        assert!(matches!(world.event().await, Event::ProbeFailed { .. }));
+    });
+}
+
+#[test]
+fn a_page_that_has_stopped_in_its_debugger_fails_its_probe() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let mut world = World::new(&host.url);
+        world.standby(CONTEXT, TAB).await.expect("a standby");
+        let session = world.session(TAB);
+        session.send(EnableParams::default()).await.expect("a debugger");
+        let (sender, mut pauses) = mpsc::unbounded_channel();
+        let _listener = session.on("Debugger.paused", move |_| sender.send(()).expect("a test"));
+        let stopped = session.send_within(evaluate("debugger"), None);
+        pauses.recv().await.expect("a pause");
+        let failure = world.probe(TAB, 300).await.expect_err("a stopped page");
+        assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");
+        assert!(world.close_context(CONTEXT).await.is_none(), "its context closes");
+        assert!(stopped.await.is_err(), "the statement returned");
+        world.end().await;
+    });
+}
+
+#[test]
+fn a_browser_that_hangs_is_restarted_when_a_probe_finds_it() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let mut world = World::new(&host.url);
+        world.standby(CONTEXT, TAB).await.expect("a standby");
+        let group = world.pid().await;
+        rustix::process::kill_process_group(group, Signal::STOP).expect("a group to stop");
+        let failure = world.probe(TAB, 250).await.expect_err("a hanging browser");
+        assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");
+        assert!(matches!(world.event().await, Event::BrowserDisconnected));
+        assert_ne!(world.pid().await, group, "the hanging browser is still in use");
+        world.end().await;
+    });
+}
+
+#[test]
 fn a_browser_that_hangs_is_restarted_to_close_a_context() {
     on_io(async {
         let host = Host::start(Standby::Ready).await;
@@ -410,12 +508,13 @@ fn a_browser_that_hangs_is_restarted_to_close_a_context() {
 fn a_browser_that_makes_no_contexts_is_restarted() {
     on_io(async {
         let host = Host::start(Standby::Ready).await;
-        let budget = Duration::from_secs(4);
+        let budget = Duration::from_secs(25);
         let mut world = World::with(&host.url, BrowserManager::new(BrowserOptions::default()), budget);
         let group = world.pid().await;
         rustix::process::kill_process_group(group, Signal::STOP).expect("a group to stop");
         let failure = world.standby(CONTEXT, TAB).await.expect_err("a hanging browser");
-        assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");
+        // Long before the standby's budget is over.
+        assert_eq!(failure.kind, FailureKind::Browser, "{failure:?}");
         assert!(
             world.close_context(CONTEXT).await.is_none(),
             "a context that never came is closed"

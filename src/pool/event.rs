@@ -167,6 +167,8 @@ pub enum Event {
     /// Chrome died or its connection broke: every context and page is gone at once. Operations under way
     /// still report.
     BrowserDisconnected,
+    /// Chrome was stopped on purpose: as when it died, but nothing is made before somebody asks for it.
+    BrowserStopped,
 }
 
 /// Options of `disposeAffinity`.
@@ -227,6 +229,8 @@ pub enum FailureKind {
     TimedOut,
     /// The browser is gone, or could not be launched.
     Browser,
+    /// The browser was stopped on purpose.
+    BrowserStopped,
     /// Anything else.
     Other,
 }

@@ -78,13 +78,13 @@ impl Pool {
             .map_or("a standby", |affinity| self.key_of(affinity));
         match tab.state {
             TabState::Standby => {
-                self.log(LogLevel::Warn, "a standby page crashed".to_owned());
+                self.log(LogLevel::Warn, "a standby page crashed or was closed".to_owned());
                 self.close_standby(id);
                 self.kick_refill();
             }
             TabState::Live { .. } if planted(Defect::CrashIgnored) => {}
             TabState::Live { .. } => {
-                self.log(LogLevel::Warn, format!("a page of {key} crashed"));
+                self.log(LogLevel::Warn, format!("a page of {key} crashed or was closed"));
                 self.retire(id);
                 self.kick_refill();
             }
@@ -96,21 +96,41 @@ impl Pool {
         }
     }
 
-    /// Every context and page is gone. Leases on them last until their release; everybody else chooses again,
-    /// for which new standbys are made, and with the first of them a new browser. With nobody there the next
-    /// call starts it: the browser may have been stopped on purpose.
+    /// The browser died. Standbys are made anew, and with the first of them a new browser, if it had served anybody:
+    /// one that dies before it is of use is not started again and again without need.
     pub(super) fn browser_disconnected(&mut self) {
-        // A browser that is stopped when nothing is left in it is no news.
-        let level = if self.contexts.is_empty() {
+        let contexts = self.contexts.len();
+        // One that goes when nothing is left in it is no news.
+        let level = if contexts == 0 {
             LogLevel::Debug
         } else {
             LogLevel::Warn
         };
-        let message = format!(
-            "the browser is gone, and {} contexts with it",
-            self.contexts.len()
+        self.log(
+            level,
+            format!("the browser is gone, and {contexts} contexts with it"),
         );
-        self.log(level, message);
+        if self.lose_browser() {
+            self.kick_refill();
+        }
+    }
+
+    /// The browser was stopped on purpose. The next call starts another; until then nothing does.
+    pub(super) fn browser_stopped(&mut self) {
+        let contexts = self.contexts.len();
+        self.log(
+            LogLevel::Debug,
+            format!("the browser was stopped, and {contexts} contexts are gone with it"),
+        );
+        if !self.is_refill_awaited() {
+            self.wind_down_refill();
+        }
+        self.lose_browser();
+    }
+
+    /// Every context and page is gone. Leases on them last until their release; everybody else chooses again. Says
+    /// whether any page was an affinity's.
+    fn lose_browser(&mut self) -> bool {
         let lost: Vec<ContextId> = self
             .contexts
             .iter()
@@ -141,6 +161,7 @@ impl Pool {
         // Their contexts are gone already: what is not leased closes at once, without a word to the driver.
         bound.sort_unstable();
         bound.dedup();
+        let served = !bound.is_empty();
         for affinity in bound {
             let manner = Manner {
                 retain_context: false,
@@ -150,6 +171,7 @@ impl Pool {
             self.tear_down_unattended(affinity, manner);
         }
         self.choose_again(displaced);
+        served
     }
 
     fn is_being_made(&self, state: ContextState) -> bool {

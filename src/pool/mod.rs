@@ -213,6 +213,7 @@ impl Pool {
             Event::SemaphoreFailed { request, failure } => self.semaphore_failed(request, failure),
             Event::TabCrashed { tab } => self.tab_crashed(tab),
             Event::BrowserDisconnected => self.browser_disconnected(),
+            Event::BrowserStopped => self.browser_stopped(),
             Event::StandbyReady { operation }
             | Event::PageOpened { operation }
             | Event::ProbeAnswered { operation }

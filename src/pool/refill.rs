@@ -75,6 +75,11 @@ impl Pool {
         });
     }
 
+    /// Whether somebody waits for a standby, or for all of them.
+    pub(super) fn is_refill_awaited(&self) -> bool {
+        !self.waiting.is_empty() || !self.refill.tickets.is_empty()
+    }
+
     pub(super) fn kick_refill(&mut self) {
         if self.shutdown.is_none() {
             self.refill.kicked = true;
@@ -326,7 +331,7 @@ impl Pool {
         self.discard_context(context);
         let attempts = self.refill.jobs.get(&job_id).map_or(ATTEMPTS, |job| job.attempts);
         let level = match failure.kind {
-            FailureKind::TargetNotReady => LogLevel::Debug,
+            FailureKind::TargetNotReady | FailureKind::BrowserStopped => LogLevel::Debug,
             _ => LogLevel::Error,
         };
         let message = format!(
@@ -337,6 +342,9 @@ impl Pool {
         self.dirty = true;
         if self.shutdown.is_some() {
             self.refill.jobs.remove(&job_id);
+        } else if failure.kind == FailureKind::BrowserStopped && !self.is_refill_awaited() {
+            self.refill.jobs.remove(&job_id);
+            self.wind_down_refill();
         } else if attempts < ATTEMPTS {
             let pause = (FIRST_PAUSE_MS << (attempts - 1)).min(LONGEST_PAUSE_MS);
             self.pause(job_id, attempts, pause);

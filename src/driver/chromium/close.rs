@@ -16,7 +16,7 @@ use crate::cdp::CallError;
 use crate::page::BrowserContext;
 
 /// How long each step after the first may take.
-const STEP: Duration = Duration::from_secs(2);
+pub(super) const STEP: Duration = Duration::from_secs(2);
 
 /// Why something may still be open. There is nothing more to be done then.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
     if timeout(STEP, tab.session().closed()).await.is_ok() {
         return Ok(());
     }
-    if restart_unless_it_answers(browser).await {
+    if restart_unless_it_answers(browser, STEP).await {
         return Ok(());
     }
     Err(CloseError::Page { after: patience })
@@ -127,19 +127,37 @@ fn crash(tab: &Tab) {
     drop(tab.session().send_within(CrashParams::default(), Some(STEP)));
 }
 
-/// Restarts a browser of ours that answers nothing; says whether it did.
-pub(super) async fn restart_unless_it_answers(browser: &Browser) -> bool {
+/// Does the work; a browser of ours that answers nothing meanwhile is restarted, which ends what waits for it.
+pub(super) async fn watched<T>(browser: &Browser, patience: Duration, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        let watch = async {
+            tokio::time::sleep(patience).await;
+            restart_unless_it_answers(browser, patience).await;
+        };
+        tokio::select! {
+            outcome = &mut work => return outcome,
+            () = watch => {}
+        }
+    }
+}
+
+/// Restarts a browser of ours that answers nothing; says whether it is gone.
+pub(super) async fn restart_unless_it_answers(browser: &Browser, patience: Duration) -> bool {
     let asked = browser
         .session()
-        .send_within(GetVersionParams::default(), Some(STEP));
-    let restarts = !browser.is_foreign() && asked.await.is_err();
-    if restarts {
+        .send_within(GetVersionParams::default(), Some(patience));
+    let gone = asked.await.is_err() && !browser.is_foreign();
+    if gone {
         restart(browser).await;
     }
-    restarts
+    gone
 }
 
 async fn restart(browser: &Browser) {
+    if !browser.is_connected() {
+        return;
+    }
     tracing::error!(
         pid = browser.pid(),
         "the browser does not close what it should and is restarted"

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::task::AbortHandle;
 
-use super::browser::{Browser, LaunchError};
+use super::browser::{Browser, Ended, LaunchError};
 use super::close;
 use super::load::{self, Load, LoadError};
 use super::manager::BrowserManager;
@@ -34,21 +34,15 @@ pub struct DriverOptions {
 }
 
 /// Why a context could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 enum OpenError {
     #[error("{0}")]
     Launch(Arc<LaunchError>),
-    #[error(transparent)]
-    Call(#[from] Arc<CallError>),
-}
-
-impl Clone for OpenError {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Launch(error) => Self::Launch(Arc::clone(error)),
-            Self::Call(error) => Self::Call(Arc::clone(error)),
-        }
-    }
+    #[error("{source}")]
+    Call {
+        source: Arc<CallError>,
+        kind: FailureKind,
+    },
 }
 
 /// A context of Chrome.
@@ -65,8 +59,15 @@ type Opening = Shared<BoxFuture<'static, Result<Context, OpenError>>>;
 struct Registry {
     contexts: HashMap<ContextId, Opening>,
     tabs: HashMap<TabId, Entry>,
-    /// Watches over the browser that was used last.
-    watched: Option<(Weak<Browser>, AbortHandle)>,
+    /// The browser that was used last.
+    watched: Option<Watched>,
+}
+
+struct Watched {
+    browser: Weak<Browser>,
+    /// Reports its end.
+    task: AbortHandle,
+    reported: bool,
 }
 
 struct Entry {
@@ -213,8 +214,18 @@ impl Inner {
         let opening = async move {
             let browser = inner.manager.browser().await.map_err(OpenError::Launch)?;
             inner.watch(&browser);
-            let context = browser.pages().create_bound_context().await.map_err(Arc::new)?;
-            Ok(Context { browser, context })
+            let creating = browser.pages().create_bound_context();
+            match close::watched(&browser, inner.options.close_timeout, creating).await {
+                Ok(context) => Ok(Context { browser, context }),
+                Err(error) => Err(OpenError::Call {
+                    kind: if error.is_gone() {
+                        loss_of(&browser)
+                    } else {
+                        FailureKind::Other
+                    },
+                    source: Arc::new(error),
+                }),
+            }
         };
         opening.boxed().shared()
     }
@@ -222,23 +233,38 @@ impl Inner {
     /// Reports the end of the browser, once.
     fn watch(self: &Arc<Self>, browser: &Arc<Browser>) {
         let mut registry = self.lock();
-        if let Some((watched, _)) = &registry.watched
-            && watched.ptr_eq(&Arc::downgrade(browser))
-        {
+        let watched = registry.watched.as_ref();
+        if watched.is_some_and(|watched| watched.browser.ptr_eq(&Arc::downgrade(browser))) {
             return;
         }
         let (inner, watched) = (Arc::downgrade(self), Arc::clone(browser));
         let task = io::spawn(async move {
-            watched.ended().await;
+            let ended = watched.ended().await;
             if let Some(inner) = inner.upgrade() {
-                inner
-                    .lock()
-                    .contexts
-                    .retain(|_, opening| !is_in(opening, &watched));
-                inner.outcomes.report(Event::BrowserDisconnected);
+                inner.report_end(&watched, ended);
             }
         });
-        registry.watched = Some((Arc::downgrade(browser), task.abort_handle()));
+        registry.watched = Some(Watched {
+            browser: Arc::downgrade(browser),
+            task: task.abort_handle(),
+            reported: false,
+        });
+    }
+
+    fn report_end(&self, browser: &Arc<Browser>, ended: Ended) {
+        let mut registry = self.lock();
+        match &mut registry.watched {
+            Some(watched) if watched.browser.ptr_eq(&Arc::downgrade(browser)) && !watched.reported => {
+                watched.reported = true;
+            }
+            _ => return,
+        }
+        registry.contexts.retain(|_, opening| !is_in(opening, browser));
+        drop(registry);
+        self.outcomes.report(match ended {
+            Ended::OnPurpose => Event::BrowserStopped,
+            Ended::Lost => Event::BrowserDisconnected,
+        });
     }
 
     async fn load(self: &Arc<Self>, context: ContextId, tab: TabId) -> Result<(), Failure> {
@@ -268,10 +294,16 @@ impl Inner {
             url: standby_url(&self.options.host_url),
             budget,
         };
-        let opened = |page: &Arc<Tab>| self.adopt(tab, page, browser);
-        load::open(&context, tab, &page_id, &self.capture, &load, opened)
-            .await
-            .map_err(failure)
+        let opened = |page: &Arc<Tab>| self.adopt(tab, page, Arc::clone(&browser));
+        let loading = load::open(&context, tab, &page_id, &self.capture, &load, opened);
+        let loaded = close::watched(&browser, self.options.close_timeout, loading).await;
+        loaded.map_err(|error| {
+            let mut failure = failure(error);
+            if failure.kind == FailureKind::Browser {
+                failure.kind = loss_of(&browser);
+            }
+            failure
+        })
     }
 
     /// Keeps the page, and tells of its renderer's end.
@@ -304,26 +336,40 @@ impl Inner {
 
     fn probe(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
         let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
-        let Some((page, _)) = page else {
+        let Some((page, browser)) = page else {
             let failure = Failure::new(FailureKind::Other, "the page is gone");
             self.outcomes.report(Event::ProbeFailed { operation, failure });
             return;
         };
+        // A page that has stopped in its debugger still evaluates, but settles no promise.
+        let mut question = EvaluateParams::new("1");
+        question.await_promise = Some(true);
         let budget = Duration::from_millis(budget_ms);
-        page.session().call(
-            "Runtime.evaluate",
-            EvaluateParams::new("1"),
-            Some(budget),
-            move |answer| {
-                self.outcomes.report(match answer {
-                    Ok(_) => Event::ProbeAnswered { operation },
-                    Err(error) => Event::ProbeFailed {
-                        operation,
-                        failure: call_failure(error),
-                    },
+        page.session()
+            .call("Runtime.evaluate", question, Some(budget), move |answer| {
+                let Err(error) = answer else {
+                    return self.outcomes.report(Event::ProbeAnswered { operation });
+                };
+                let patience = self.options.close_timeout;
+                let (hangs, is_lost) = (
+                    matches!(error, CallError::TimedOut { .. }),
+                    matches!(error, CallError::Disconnected { .. }),
+                );
+                let failure = call_failure(error);
+                // Ends with the browser, or with its deadline.
+                io::spawn(async move {
+                    if is_lost {
+                        // Told first, so that nothing else of the same browser is offered in its place.
+                        let ended = browser.ended().await;
+                        self.report_end(&browser, ended);
+                    }
+                    self.outcomes.report(Event::ProbeFailed { operation, failure });
+                    if hangs {
+                        // Perhaps it is not the page.
+                        close::restart_unless_it_answers(&browser, patience).await;
+                    }
                 });
-            },
-        );
+            });
     }
 
     fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {
@@ -359,7 +405,7 @@ impl Inner {
             && let Some(browser) = self.manager.running()
         {
             // Perhaps it is just slow; its maker's deadline bounds the wait.
-            close::restart_unless_it_answers(&browser).await;
+            close::restart_unless_it_answers(&browser, close::STEP).await;
         }
         let outcome = match opening.await {
             // It never came.
@@ -387,8 +433,8 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let registry = self.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, task)) = registry.watched.take() {
-            task.abort();
+        if let Some(watched) = registry.watched.take() {
+            watched.task.abort();
         }
     }
 }
@@ -423,23 +469,27 @@ fn close_failure(error: close::CloseError) -> Failure {
 }
 
 fn launch_failure(error: &Arc<LaunchError>) -> Failure {
-    with_cause(
-        FailureKind::Browser,
-        error.to_string(),
-        Arc::<LaunchError>::clone(error),
-    )
+    let kind = match **error {
+        LaunchError::Stopped => FailureKind::BrowserStopped,
+        _ => FailureKind::Browser,
+    };
+    with_cause(kind, error.to_string(), Arc::<LaunchError>::clone(error))
+}
+
+/// What became of a browser that is gone.
+fn loss_of(browser: &Browser) -> FailureKind {
+    if browser.is_stopped() {
+        FailureKind::BrowserStopped
+    } else {
+        FailureKind::Browser
+    }
 }
 
 fn open_failure(error: &OpenError) -> Failure {
     match error {
         OpenError::Launch(error) => launch_failure(error),
-        OpenError::Call(error) => {
-            let kind = if error.is_gone() {
-                FailureKind::Browser
-            } else {
-                FailureKind::Other
-            };
-            with_cause(kind, error.to_string(), Arc::<CallError>::clone(error))
+        OpenError::Call { source, kind } => {
+            with_cause(*kind, source.to_string(), Arc::<CallError>::clone(source))
         }
     }
 }

@@ -50,7 +50,9 @@ pub(super) fn failure<'s>(scope: Scope<'s>, failure: &Failure) -> Value<'s> {
             Some("STANDBY_NOT_READY"),
         ),
         FailureKind::TimedOut => scope.error(ErrorClass::Error, message, Some("STANDBY_TIMEOUT")),
-        FailureKind::Browser => scope.error(ErrorClass::Error, message, Some("BROWSER_DISCONNECTED")),
+        FailureKind::Browser | FailureKind::BrowserStopped => {
+            scope.error(ErrorClass::Error, message, Some("BROWSER_DISCONNECTED"))
+        }
         FailureKind::Other => scope.error(ErrorClass::Error, message, None),
     }
 }

@@ -1,5 +1,5 @@
 use crate::pool::testing::{Kind, World, broken};
-use crate::pool::{Event, LogLevel, PoolOptions, QueueKind};
+use crate::pool::{Event, Failure, FailureKind, LogLevel, PoolOptions, QueueKind};
 
 fn swaps(world: &World) -> Vec<(String, u32)> {
     world
@@ -197,4 +197,72 @@ fn when_the_browser_dies_everything_is_gone_and_whoever_waits_gets_a_new_page() 
     );
     world.release(lease);
     world.release(waiter);
+}
+
+#[test]
+fn a_browser_that_died_is_started_again_by_itself_if_it_had_served_anybody() {
+    let mut world = World::new(1);
+    world.warm();
+    let attempts = world.attempts;
+    world.handle(Event::BrowserDisconnected);
+    assert_eq!(
+        world.attempts, attempts,
+        "one that dies idle may die again at once: {:?}",
+        world.trace
+    );
+    world.visit("a");
+    let attempts = world.attempts;
+    world.handle(Event::BrowserDisconnected);
+    assert!(world.attempts > attempts, "{:?}", world.trace);
+}
+
+/// A pool whose refill has just begun with a second standby, with nobody waiting for it.
+fn refilling() -> World {
+    let mut world = World::new(2);
+    world.hold(&[Kind::Standby]);
+    let request = world.get("a");
+    world.finish(Kind::Standby);
+    world.release(request);
+    assert_eq!(world.count(Kind::Standby), 1, "{:?}", world.trace);
+    world
+}
+
+fn stopped() -> Failure {
+    Failure::new(FailureKind::BrowserStopped, "the browser was stopped")
+}
+
+#[test]
+fn nothing_is_made_after_the_browser_was_stopped_until_somebody_asks() {
+    let mut paused = refilling();
+    paused.fail(Kind::Standby, broken());
+    paused.handle(Event::BrowserStopped);
+    let mut failing = refilling();
+    failing.handle(Event::BrowserStopped);
+    failing.fail(Kind::Standby, stopped());
+    let mut failed = refilling();
+    failed.fail(Kind::Standby, stopped());
+    failed.handle(Event::BrowserStopped);
+    for mut world in [paused, failing, failed] {
+        let attempts = world.attempts;
+        world.advance(60_000);
+        assert_eq!(world.attempts, attempts, "{:?}", world.trace);
+        assert!(world.warm_keys().is_empty(), "{:?}", world.trace);
+        assert!(!world.logged(LogLevel::Warn, "browser"), "{:?}", world.log);
+        world.unhold(&[Kind::Standby]);
+        let request = world.get("b");
+        assert!(world.is_granted(request), "{:?}", world.trace);
+    }
+}
+
+#[test]
+fn whoever_waits_when_the_browser_is_stopped_gets_a_page_of_the_next_one() {
+    let mut world = refilling();
+    let held = world.get("a");
+    let waiter = world.get("b");
+    assert!(world.is_granted(held) && !world.is_granted(waiter));
+    world.handle(Event::BrowserStopped);
+    world.fail(Kind::Standby, stopped());
+    world.unhold(&[Kind::Standby]);
+    world.advance(500);
+    assert!(world.is_granted(waiter), "{:?}", world.trace);
 }
