@@ -18,6 +18,9 @@ pub enum EvaluateError {
     /// The frame was gone before the call.
     #[error("Attempted to use detached Frame '{0}'.")]
     Detached(Arc<str>),
+    /// The frame's browser was gone before the call.
+    #[error("Attempted to use detached Frame '{0}': its browser is gone.")]
+    Lost(Arc<str>),
     /// The frame went away while the call waited for a document.
     #[error("Execution context is not available in detached frame or worker.")]
     NoContext,
@@ -54,6 +57,9 @@ pub enum NavigationError {
     /// The frame was gone before the call.
     #[error("Attempted to use detached Frame '{0}'.")]
     Detached(Arc<str>),
+    /// The frame's browser was gone before the call.
+    #[error("Attempted to use detached Frame '{0}': its browser is gone.")]
+    Lost(Arc<str>),
     /// There is nothing to go back or forward to.
     #[error("History entry to navigate to not found.")]
     NoHistoryEntry,
@@ -73,6 +79,7 @@ impl From<EvaluateError> for NavigationError {
         match error {
             EvaluateError::Call(error) => Self::Call(error),
             EvaluateError::Detached(frame) => Self::Detached(frame),
+            EvaluateError::Lost(frame) => Self::Lost(frame),
             error => Self::Evaluate(error),
         }
     }

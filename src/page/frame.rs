@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cdp::{CallError, Session};
+use crate::cdp::{CallError, CloseReason, Session};
 
 use super::error::EvaluateError;
 use super::evaluate::{self, Code};
@@ -76,6 +76,11 @@ impl Frame {
         self.page.lock().tree.get(&self.id).is_none()
     }
 
+    /// Whether its browser is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        self.page.session().close_reason() == Some(CloseReason::Disconnected)
+    }
+
     /// The session of its target; out-of-process frames have their own.
     #[must_use]
     pub fn session(&self) -> Session {
@@ -90,6 +95,7 @@ impl Frame {
     pub(crate) fn with_realm(&self, then: impl FnOnce(Result<Realm, EvaluateError>) + Send + 'static) {
         let mut state = self.page.lock();
         let realm = match state.tree.get_mut(&self.id) {
+            None if self.is_lost() => Err(EvaluateError::Lost(Arc::clone(&self.id))),
             None => Err(EvaluateError::Detached(Arc::clone(&self.id))),
             Some(frame) => match frame.context {
                 Some(context) => Ok(Realm {

@@ -154,9 +154,14 @@ impl Frame {
 
     fn watch(&self, options: &NavigationOptions) -> Result<Watch, NavigationError> {
         self.page().enable_network();
-        self.page()
-            .watch(self.id(), &options.wait_until)
-            .ok_or_else(|| NavigationError::Detached(self.id().clone()))
+        self.page().watch(self.id(), &options.wait_until).ok_or_else(|| {
+            let frame = self.id().clone();
+            if self.is_lost() {
+                NavigationError::Lost(frame)
+            } else {
+                NavigationError::Detached(frame)
+            }
+        })
     }
 
     async fn reach(

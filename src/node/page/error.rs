@@ -47,6 +47,7 @@ impl Rejection for EvaluateError {
             Self::Detached(_) | Self::NoContext => {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PAGE_CLOSED"))
             }
+            Self::Lost(_) => scope.error(ErrorClass::Error, &self.to_string(), Some("BROWSER_DISCONNECTED")),
             Self::ContextDestroyed => {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
             }
@@ -64,6 +65,7 @@ impl Rejection for NavigationError {
             Self::FrameDetached | Self::Detached(_) => {
                 scope.error(ErrorClass::Error, &message, Some("PAGE_CLOSED"))
             }
+            Self::Lost(_) => scope.error(ErrorClass::Error, &message, Some("BROWSER_DISCONNECTED")),
             Self::Failed { .. } | Self::NoHistoryEntry | Self::Aborted => {
                 scope.error(ErrorClass::Error, &message, None)
             }
