@@ -10,6 +10,7 @@ const { join } = require('node:path');
 const QUnit = require('qunit');
 
 const EXAMPLE = join(__dirname, '..', 'examples', 'render-cards.mjs');
+const SECOND_CLIENT = join(__dirname, '..', 'examples', 'second-client.mjs');
 const HOST_APP = join(__dirname, '..', 'examples', 'host-app', 'server.mjs');
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 
@@ -121,6 +122,30 @@ QUnit.module('the demonstration', (hooks) => {
       assert.true(run.output.includes('--workers N'), 'it shows the options');
     });
   }
+});
+
+QUnit.module('a second client', () => {
+  QUnit.test('puppeteer takes hold of a leased page, and lets go of it', async (assert) => {
+    assert.timeout(60_000);
+    const child = spawn(process.execPath, [SECOND_CLIENT], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk) => {
+        output += chunk;
+      });
+    }
+    const [code] = await once(child, 'close');
+    assert.strictEqual(code, 0, `it ends well:\n${output}`);
+    for (const line of [
+      /^Chrome listens at ws:\/\/127\.0\.0\.1:\d+\/devtools\/browser\/\S+$/m,
+      /^puppeteer has the page of lease [0-9a-f-]{36}: http:\S+\/_standby$/m,
+      /^puppeteer reads: left by the pool$/m,
+      /^the lease reads: renamed by puppeteer$/m,
+      /^without puppeteer the lease goes on: 6 × 7 = 42$/m,
+    ]) {
+      assert.true(line.test(output), `it says ${line}:\n${output}`);
+    }
+  });
 });
 
 QUnit.module('the host app', () => {

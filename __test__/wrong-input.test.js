@@ -8,7 +8,8 @@ const path = require('node:path');
 const http = require('node:http');
 const { lib, poolModule, Logs, withEnv } = require('./helpers/kit.js');
 const { PuppeteerManager, findChrome } = require('./helpers/chrome.js');
-const { turns, watch } = require('./helpers/wait.js');
+const { chromeModule } = require('./helpers/real-chrome.js');
+const { turns, until, watch, within } = require('./helpers/wait.js');
 
 void PuppeteerManager;
 
@@ -37,6 +38,75 @@ poolModule('no Chrome, or a broken one', (kit) => {
     } finally {
       broken.remove();
     }
+  });
+
+  for (const [what, text, mode, code, says] of [
+    ['a file that is not executable', '#!/bin/sh\n', 0o644, 'BROWSER_NOT_FOUND', /is not executable/],
+    ['a script whose interpreter is missing', '#!/nowhere/sh\n', 0o755, 'BROWSER_LAUNCH_FAILED', /cannot start .*No such file/],
+    ['a Chrome that crashes at once', '#!/bin/sh\nkill -SEGV $$\n', 0o755, 'BROWSER_LAUNCH_FAILED', /was killed by signal 11/],
+    ['a program that ends well without a word', '#!/bin/sh\n', 0o755, 'BROWSER_LAUNCH_FAILED', /exited with code 0/],
+    ['a program that never answers', '#!/bin/sh\nexec sleep 1000\n', 0o755, 'BROWSER_LAUNCH_FAILED', /did not answer within 400ms/],
+  ]) {
+    QUnit.test(`${what}: ${code}`, async (assert) => {
+      const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pagepool-test-'));
+      const executablePath = path.join(dir, 'chrome');
+      fs.writeFileSync(executablePath, text, { mode });
+      try {
+        const manager = new lib.BrowserManager({ executablePath, profileParent: dir, launchTimeoutMs: 400 });
+        const error = await manager.getBrowser().catch((e) => e);
+        assert.strictEqual(error.code, code, `its code: ${error.message}`);
+        assert.true(says.test(error.message), `it says why: ${error.message}`);
+        assert.deepEqual(fs.readdirSync(dir), ['chrome'], 'no profile is left');
+      } finally {
+        fs.rmSync(dir, { recursive: true });
+      }
+    });
+  }
+
+  QUnit.test('stop() while Chrome hangs at its start calls the launch off', async (assert) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pagepool-test-'));
+    const executablePath = path.join(dir, 'chrome');
+    fs.writeFileSync(executablePath, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+    try {
+      const manager = new lib.BrowserManager({ executablePath, profileParent: dir });
+      const launch = watch(manager.getBrowser());
+      await until(() => fs.readdirSync(dir).length > 1, 'it is being started');
+      await within(manager.stop(), 'stop');
+      await within(launch.settled, 'the launch ends');
+      assert.strictEqual(launch.error?.code, 'BROWSER_LAUNCH_FAILED', `${launch.error}`);
+      assert.true(/stopped while it was being started/.test(launch.error.message), launch.error.message);
+      assert.deepEqual(fs.readdirSync(dir), ['chrome'], 'no profile is left');
+    } finally {
+      fs.rmSync(dir, { recursive: true });
+    }
+  });
+
+  QUnit.test('nowhere to make a profile in: BROWSER_LAUNCH_FAILED, and where', async (assert) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pagepool-test-'));
+    const executablePath = path.join(dir, 'chrome');
+    fs.writeFileSync(executablePath, '#!/bin/sh\n', { mode: 0o755 });
+    const TMPDIR = path.join(dir, 'missing');
+    try {
+      await withEnvAsync({ TMPDIR }, async () => {
+        const manager = new lib.BrowserManager({ executablePath });
+        const error = await manager.getBrowser().catch((e) => e);
+        assert.strictEqual(error.code, 'BROWSER_LAUNCH_FAILED', 'its code');
+        assert.true(error.message.includes(TMPDIR) && /No such file/.test(error.message), `where and why: ${error.message}`);
+        assert.strictEqual(await manager.cleanupUserDataDirs(), undefined, 'and nothing to clean up there');
+      });
+    } finally {
+      fs.rmSync(dir, { recursive: true });
+    }
+  });
+
+  QUnit.test('a pool looks at the environment when it launches, not when its manager was made', async (assert) => {
+    const manager = new lib.BrowserManager();
+    const logs = new Logs();
+    const pool = withEnv({}, () => new lib.PagePool({ maxPages: 1, serverURL: 'http://s', boxelHostURL: 'http://127.0.0.1:9', browserManager: manager, logger: logs.factory }));
+    kit().pools.push(pool);
+    const error = await withEnvAsync({ PUPPETEER_EXECUTABLE_PATH: '/named/later' }, () => pool.getPage('a').catch((e) => e));
+    assert.strictEqual(error.cause?.code, 'BROWSER_NOT_FOUND', `${error.cause}`);
+    assert.true(error.cause.message.includes('/named/later'), error.cause.message);
   });
 
   QUnit.test('the pool passes it on as the cause', async (assert) => {
@@ -108,6 +178,35 @@ QUnit.module('a host app that is down, on real Chrome', () => {
       await manager.stop();
     }
   });
+});
+
+chromeModule('a host app that is no good, on real Chrome', (kit, test) => {
+  for (const [mode, code, says, level] of [
+    [502, 'STANDBY_NOT_READY', /HTTP 502/, 'debug'],
+    [503, 'STANDBY_NOT_READY', /HTTP 503/, 'debug'],
+    [500, 'STANDBY_TIMEOUT', /timed out after 1000ms/, 'error'],
+    ['silent', 'STANDBY_TIMEOUT', /timed out after 1000ms/, 'error'],
+    ['closing', undefined, /net::ERR_/, 'error'],
+  ]) {
+    test(`${mode}: the cause says so, and the pool serves once it is well`, async (assert) => {
+      const { pool, logs } = kit().pool({ maxPages: 1, standbyTimeoutMs: 1000 });
+      const { host } = kit();
+      if (mode === 'silent') {
+        host.silent = true;
+      } else if (mode === 'closing') {
+        host.closing = true;
+      } else {
+        host.status = mode;
+      }
+      const error = await pool.getPage('a').catch((e) => e);
+      assert.strictEqual(error.code, 'STANDBY_UNAVAILABLE', `${error}`);
+      assert.strictEqual(error.cause?.code, code, `its cause: ${error.cause}`);
+      assert.true(says.test(error.cause.message), error.cause.message);
+      assert.strictEqual(logs.find(level, /attempt 3 of 3 at a standby page failed/).length, 1, `logged as ${level}`);
+      Object.assign(host, { status: 200, silent: false, closing: false });
+      assert.strictEqual(await kit().visit(pool, 'a'), 'ready', 'the next visit is served');
+    });
+  }
 });
 
 poolModule('calls at the wrong time', (kit) => {

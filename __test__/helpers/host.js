@@ -8,12 +8,19 @@ const STANDBY = `<!doctype html><title>standby</title>
 <script>window.marked = [globalThis.__boxelDuringPrerender, globalThis.__boxelRenderContext];</script>
 <div id="standby-ready">ready</div>`;
 
-/** Starts it; `host.status` other than 200 is what `/_standby` answers with. */
+/**
+ * Starts it; `host.status` other than 200 is what `/_standby` answers with, `host.silent` leaves all unanswered, and
+ * `host.closing` hangs up.
+ */
 async function startHost() {
-  const host = { status: 200, requests: [] };
+  const host = { status: 200, silent: false, closing: false, requests: [] };
   const server = http.createServer((request, response) => {
     host.requests.push(request.url);
-    if (request.url === '/hang') {
+    if (host.closing) {
+      request.socket.destroy();
+      return;
+    }
+    if (host.silent || request.url.startsWith('/hang')) {
       return;
     }
     if (request.url === '/_standby') {
