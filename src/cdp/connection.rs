@@ -246,29 +246,34 @@ impl Shared {
         }
     }
 
-    /// Takes one message from Chrome apart. Runs on the reader only.
-    pub fn receive(&self, message: &[u8]) {
+    /// Takes one message from Chrome apart, and says whether it was for somebody. Runs on the reader only.
+    pub fn receive(&self, message: &[u8]) -> bool {
         let incoming = match serde_json::from_slice::<Incoming<'_>>(message) {
             Ok(incoming) => incoming,
             Err(error) => {
                 tracing::warn!(%error, bytes = message.len(), "a message from Chrome was not understood");
-                return;
+                return false;
             }
         };
         if let Some(id) = incoming.id {
-            let Some(call) = self.lock().take(id) else { return };
+            let Some(call) = self.lock().take(id) else {
+                return false;
+            };
             match (incoming.error, incoming.result) {
                 (Some(error), _) => (call.callback)(Err(protocol_error(call.method, error))),
                 (None, Some(result)) => (call.callback)(Ok(result)),
                 (None, None) => (call.callback)(Ok(RawValue::NULL)),
             }
+            true
         } else if let Some(method) = incoming.method {
             let Some(session) = self.session(incoming.session_id.unwrap_or_default()) else {
-                return;
+                return false;
             };
             let params = incoming.params.unwrap_or(RawValue::NULL);
             self.observe(&session, method, params);
-            session.dispatch(method, params);
+            session.dispatch(method, params)
+        } else {
+            false
         }
     }
 

@@ -338,12 +338,13 @@ impl Session {
         }
     }
 
-    pub(super) fn dispatch(&self, method: &str, params: &RawValue) {
+    /// Calls the listeners; says whether there were any.
+    pub(super) fn dispatch(&self, method: &str, params: &RawValue) -> bool {
         let registrations = match self.0.lock_listeners().get(method) {
             Some(registrations) => registrations.clone(),
-            None => return,
+            None => return false,
         };
-        for registration in registrations {
+        for registration in &registrations {
             if registration.live.load(Ordering::Acquire) {
                 (registration
                     .handler
@@ -351,6 +352,7 @@ impl Session {
                     .unwrap_or_else(PoisonError::into_inner))(params);
             }
         }
+        !registrations.is_empty()
     }
 }
 

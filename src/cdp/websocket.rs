@@ -37,15 +37,19 @@ pub(super) async fn connect(endpoint: &str, deadline: Duration) -> Result<Socket
 /// Reads messages until the other end closes.
 pub(super) async fn read(shared: Arc<Shared>, mut stream: SplitStream<Socket>) {
     while let Some(message) = stream.next().await {
-        match message {
+        let was_heard = match message {
             Ok(Message::Text(text)) => shared.receive(text.as_bytes()),
             Ok(Message::Binary(bytes)) => shared.receive(&bytes),
             Ok(Message::Close(_)) => return,
-            Ok(_) => {}
+            Ok(_) => false,
             Err(error) => {
                 tracing::debug!(%error, "the websocket broke");
                 return;
             }
+        };
+        if was_heard {
+            // As for the pipe: whoever was told goes on first.
+            tokio::task::yield_now().await;
         }
     }
 }
