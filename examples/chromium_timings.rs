@@ -11,6 +11,7 @@ use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions,
 };
 use pagepool::driver::{Driver, Outcomes};
+use pagepool::page::ContextOptions;
 use pagepool::pool::{BrowserAction, ContextId, Event, OperationId, TabId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -89,7 +90,7 @@ async fn measure(rounds: u64) -> Outcome<Times> {
         let manager = BrowserManager::new(BrowserOptions::default());
         let start = Instant::now();
         let browser = manager.browser().await?;
-        let context = browser.pages().create_context().await?;
+        let context = browser.pages().create_context(&ContextOptions::default()).await?;
         context.new_page().await?;
         times.add("launch + first page", start.elapsed());
         let start = Instant::now();

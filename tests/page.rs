@@ -12,8 +12,8 @@ use std::time::Duration;
 use pagepool::driver::chromium::{Browser, BrowserOptions};
 use pagepool::page::EvaluateError;
 use pagepool::page::{
-    Argument, Code, Event, EventKind, Milestone, NavigationError, NavigationOptions, Page, Polling,
-    RemoteValue, Rethrown, ScreenshotOptions, Text, WaitError, WaitOptions, Wanted,
+    Argument, Code, ContextOptions, Event, EventKind, Milestone, NavigationError, NavigationOptions, Page,
+    Polling, RemoteValue, Rethrown, ScreenshotOptions, Selector, Text, WaitError, WaitOptions, Wanted,
 };
 
 use support::server::Server;
@@ -24,7 +24,11 @@ where
     T: FnOnce(Page) -> F + Send + 'static,
 {
     support::with_browser(BrowserOptions::default(), |browser: Arc<Browser>| async move {
-        let context = browser.pages().create_context().await.expect("a context");
+        let context = browser
+            .pages()
+            .create_context(&ContextOptions::default())
+            .await
+            .expect("a context");
         test(context.new_page().await.expect("a page")).await;
         context.close().await.expect("the context closes");
     });
@@ -215,7 +219,8 @@ fn content_is_set_and_read() {
 fn waits_end_when_their_time_has_come() {
     with_page(|page| async move {
         let frame = page.main_frame();
-        let waiting = frame.wait_for_selector("#late", Wanted::Visible, WaitOptions::default());
+        let late = Selector::parse("#late");
+        let waiting = frame.wait_for_selector(&late, Wanted::Visible, WaitOptions::default());
         let adding = value(
             &page,
             "setTimeout(() => document.body.innerHTML = '<p id=late>x</p>', 20), 0",
@@ -260,7 +265,8 @@ fn a_wait_goes_on_in_the_next_document() {
     with_page(|page| async move {
         let server = Server::start().await;
         let frame = page.main_frame();
-        let waiting = frame.wait_for_selector("h1", Wanted::Present, WaitOptions::default());
+        let heading = Selector::parse("h1");
+        let waiting = frame.wait_for_selector(&heading, Wanted::Present, WaitOptions::default());
         let url = server.url("/page");
         let options = NavigationOptions::default();
         let going = frame.goto(&url, &options);

@@ -281,7 +281,8 @@ differential('events', [
     await page.goto(server.url('/'));
     const [request] = await Promise.all([
       page.waitForRequest((candidate) => candidate.url().includes('echo')),
-      page.evaluate(() => void fetch('/echo', { method: 'PUT', headers: { 'X-Own': 'yes' }, body: 'payload' })),
+      // Held back: there is no answer yet for whoever asks.
+      page.evaluate(() => void fetch('/echo?gate=held', { method: 'PUT', headers: { 'X-Own': 'yes' }, body: 'payload' })),
     ]);
     return [
       request.method(),

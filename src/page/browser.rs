@@ -11,8 +11,10 @@ use tokio::sync::Notify;
 use crate::cdp::{CallError, Connection, Listener, Session, io};
 use crate::driver::chromium;
 
+use super::context::{BrowserContext, ContextOptions};
 use super::events::Event;
 use super::page::{Page, SetUp, send};
+use super::target::Targets;
 use super::viewport::Viewport;
 
 /// `Target.attachedToTarget`
@@ -21,13 +23,6 @@ use super::viewport::Viewport;
 pub(super) struct Attached {
     pub session_id: String,
     pub target_info: TargetInfo,
-}
-
-/// `Target.targetInfoChanged`
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct InfoChanged {
-    target_info: TargetInfo,
 }
 
 /// `Target.TargetInfo`
@@ -60,14 +55,15 @@ type Handle = fn(&Browser, &RawValue);
 
 /// The pages of a running Chrome. Clones are the same browser.
 #[derive(Clone)]
-pub struct Browser(Arc<Inner>);
+pub struct Browser(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     connection: Connection,
     process: Weak<chromium::Browser>,
     state: Mutex<State>,
     /// Signalled for each page that was attached.
     attached: Notify,
+    pub(super) targets: Targets,
     viewport: Option<Viewport>,
     listeners: Mutex<Vec<Listener>>,
 }
@@ -89,11 +85,14 @@ impl Browser {
             process: Arc::downgrade(process),
             state: Mutex::default(),
             attached: Notify::new(),
+            targets: Targets::default(),
             viewport: Some(Viewport::default()),
             listeners: Mutex::default(),
         }));
-        let events: [(&'static str, Handle); 3] = [
+        let events: [(&'static str, Handle); 5] = [
+            ("Target.targetCreated", Self::on_created),
             ("Target.targetInfoChanged", Self::on_info_changed),
+            ("Target.targetDestroyed", Self::on_destroyed),
             ("Target.attachedToTarget", Self::on_attached),
             ("Target.detachedFromTarget", |browser, _| browser.sweep()),
         ];
@@ -147,6 +146,11 @@ impl Browser {
         let (page, set_up) = Page::attach(&session, &target, self, self.0.viewport);
         let mut state = self.lock();
         state.pages.push(page.clone());
+        if !target.url.is_empty() {
+            drop(state);
+            self.target_created(&page, &target.url);
+            state = self.lock();
+        }
         let opener = target
             .opener_id
             .and_then(|id| state.pages.iter().find(|page| page.target_id() == id).cloned());
@@ -168,17 +172,6 @@ impl Browser {
         self.0.attached.notify_waiters();
     }
 
-    fn on_info_changed(&self, params: &RawValue) {
-        let Some(InfoChanged { target_info }) = parse::<InfoChanged>(params) else {
-            return;
-        };
-        if !target_info.url.is_empty()
-            && let Some(page) = self.page(&target_info.target_id)
-        {
-            page.set_located();
-        }
-    }
-
     /// Takes pages out whose sessions have ended.
     fn sweep(&self) {
         let gone: Vec<Page> = {
@@ -194,11 +187,12 @@ impl Browser {
         };
         for page in gone {
             page.on_closed();
+            self.target_gone(page);
         }
     }
 
     /// Whether the context was made here; Chrome names the default one as well.
-    fn is_made(&self, context: &str) -> bool {
+    pub(super) fn is_made(&self, context: &str) -> bool {
         self.lock().contexts.iter().any(|made| **made == *context)
     }
 
@@ -290,8 +284,10 @@ impl Browser {
     ///
     /// # Errors
     /// As any command.
-    pub async fn create_context(&self) -> Result<BrowserContext, CallError> {
-        self.create(json!({})).await
+    pub async fn create_context(&self, options: &ContextOptions) -> Result<BrowserContext, CallError> {
+        let context = self.create(options.params()).await?;
+        context.set_up(options).await?;
+        Ok(context)
     }
 
     /// Makes a context that ends with the connection, also in a browser that goes on.
@@ -311,7 +307,12 @@ impl Browser {
         Ok(BrowserContext::new(self.clone(), Some(id)))
     }
 
-    async fn new_page(&self, context: Option<&str>) -> Result<Page, CallError> {
+    /// Takes a context out of those that are there.
+    pub(super) fn forget_context(&self, id: &str) {
+        self.lock().contexts.retain(|context| **context != *id);
+    }
+
+    pub(super) async fn new_page(&self, context: Option<&str>) -> Result<Page, CallError> {
         let method = "Target.createTarget";
         let mut params = json!({ "url": "about:blank" });
         if let Some(context) = context {
@@ -338,91 +339,17 @@ impl Browser {
     }
 }
 
-/// A context of a browser: storage and cache of its own.
-#[derive(Clone)]
-pub struct BrowserContext {
-    browser: Browser,
-    /// The default one has none.
-    id: Option<Arc<str>>,
-}
-
-impl BrowserContext {
-    pub(super) fn new(browser: Browser, id: Option<Arc<str>>) -> Self {
-        Self { browser, id }
-    }
-
-    /// A context that somebody else made, by Chrome's id.
-    #[must_use]
-    pub fn from_id(browser: &Browser, id: &str) -> Self {
-        Self::new(browser.clone(), Some(id.into()))
-    }
-
-    /// Chrome's id; the default context has none.
-    #[must_use]
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// The browser.
-    #[must_use]
-    pub fn browser(&self) -> &Browser {
-        &self.browser
-    }
-
-    /// Whether it is gone.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        match &self.id {
-            None => !self.browser.is_connected(),
-            Some(id) => !self.browser.lock().contexts.contains(id),
-        }
-    }
-
-    /// Its pages.
-    #[must_use]
-    pub fn pages(&self) -> Vec<Page> {
-        let pages = self.browser.pages();
-        pages
-            .into_iter()
-            .filter(|page| page.browser_context().id() == self.id())
-            .collect()
-    }
-
-    /// Makes a page in it.
-    ///
-    /// # Errors
-    /// As any command.
-    pub async fn new_page(&self) -> Result<Page, CallError> {
-        self.browser.new_page(self.id()).await
-    }
-
-    /// Closes it with its pages. A context that is gone is closed.
-    ///
-    /// # Errors
-    /// As any command.
-    pub async fn close(&self) -> Result<(), CallError> {
-        let Some(id) = &self.id else { return Ok(()) };
-        let params = json!({ "browserContextId": &**id });
-        let answer = send(self.browser.session(), "Target.disposeBrowserContext", params).await;
-        self.browser.lock().contexts.retain(|context| context != id);
-        match answer {
-            Ok(_) => Ok(()),
-            Err(CallError::Protocol { message, .. }) if message.starts_with("Failed to find context") => {
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-fn decode<T: serde::de::DeserializeOwned>(method: &'static str, answer: &RawValue) -> Result<T, CallError> {
+pub(super) fn decode<T: serde::de::DeserializeOwned>(
+    method: &'static str,
+    answer: &RawValue,
+) -> Result<T, CallError> {
     serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
         method: method.into(),
         source,
     })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
     serde_json::from_str(params.get())
         .inspect_err(|error| tracing::warn!(%error, "an event of a target was not understood"))
         .ok()

@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cdp::CallError;
 
+use super::browser::decode;
+use super::context::BrowserContext;
 use super::page::{Page, send};
 
 /// A cookie as JSON.
@@ -36,13 +38,33 @@ fn site(url: &str) -> Option<String> {
     Some(format!("{scheme}://{bare}"))
 }
 
-/// puppeteer takes a site where the protocol wants an object.
+/// puppeteer takes a site, or an object with other names, where the protocol wants its own.
 fn with_partition(mut cookie: Cookie) -> Cookie {
-    if let Some(Value::String(site)) = cookie.get("partitionKey") {
-        let key = json!({ "topLevelSite": site, "hasCrossSiteAncestor": false });
-        cookie.insert("partitionKey".to_owned(), key);
-    }
+    let key = match cookie.get("partitionKey") {
+        Some(Value::String(site)) => json!({ "topLevelSite": site, "hasCrossSiteAncestor": false }),
+        Some(Value::Object(key)) if key.contains_key("sourceOrigin") => json!({
+            "topLevelSite": key["sourceOrigin"],
+            "hasCrossSiteAncestor": key.get("hasCrossSiteAncestor").is_some_and(|value| *value == true),
+        }),
+        _ => return cookie,
+    };
+    cookie.insert("partitionKey".to_owned(), key);
     cookie
+}
+
+/// A cookie as the protocol takes it.
+fn settable(cookie: Cookie) -> Cookie {
+    let mut item = with_partition(cookie);
+    let same_site = item.get("sameSite").and_then(Value::as_str);
+    if !matches!(same_site, Some("Strict" | "Lax" | "None")) {
+        item.remove("sameSite");
+    }
+    item
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    cookies: Vec<Cookie>,
 }
 
 impl Page {
@@ -51,10 +73,6 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn cookies(&self, urls: Vec<String>) -> Result<Vec<Cookie>, CallError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            cookies: Vec<Cookie>,
-        }
         let urls = if urls.is_empty() {
             vec![self.main_frame().url()]
         } else {
@@ -125,22 +143,70 @@ impl Page {
         if items.is_empty() {
             return Ok(());
         }
-        let items: Vec<Cookie> = items
-            .into_iter()
-            .map(|cookie| {
-                let mut item = with_partition(cookie);
-                if !matches!(
-                    item.get("sameSite").and_then(Value::as_str),
-                    Some("Strict" | "Lax" | "None")
-                ) {
-                    item.remove("sameSite");
-                }
-                item
-            })
-            .collect();
+        let items: Vec<Cookie> = items.into_iter().map(settable).collect();
         send(self.session(), "Network.setCookies", json!({ "cookies": items })).await?;
         Ok(())
     }
+}
+
+impl BrowserContext {
+    /// All cookies of the context.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn cookies(&self) -> Result<Vec<Cookie>, CallError> {
+        let method = "Storage.getCookies";
+        let answer = send(self.browser().session(), method, self.params(json!({}))).await?;
+        let answer: Answer = decode(method, &answer)?;
+        Ok(answer.cookies.into_iter().map(shown_of_context).collect())
+    }
+
+    /// Sets cookies; each needs a domain or a URL.
+    ///
+    /// # Errors
+    /// Where Chrome refuses one.
+    pub async fn set_cookies(&self, cookies: Vec<Cookie>) -> Result<(), CallError> {
+        let cookies: Vec<Cookie> = cookies.into_iter().map(settable).collect();
+        let params = self.params(json!({ "cookies": cookies }));
+        send(self.browser().session(), "Storage.setCookies", params).await?;
+        Ok(())
+    }
+
+    /// Deletes these cookies: sets them anew, long expired.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn delete_cookies(&self, mut cookies: Vec<Cookie>) -> Result<(), CallError> {
+        for cookie in &mut cookies {
+            cookie.insert("expires".to_owned(), 1.into());
+        }
+        self.set_cookies(cookies).await
+    }
+
+    /// Deletes all cookies of these names.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn delete_cookies_named(&self, names: &[String]) -> Result<(), CallError> {
+        let mut cookies = self.cookies().await?;
+        cookies.retain(|cookie| {
+            let name = cookie.get("name").and_then(Value::as_str);
+            name.is_some_and(|name| names.iter().any(|wanted| wanted == name))
+        });
+        self.delete_cookies(cookies).await
+    }
+}
+
+fn shown_of_context(mut cookie: Cookie) -> Cookie {
+    if let Some(Value::Object(key)) = cookie.get("partitionKey") {
+        let shown = json!({
+            "sourceOrigin": key.get("topLevelSite"),
+            "hasCrossSiteAncestor": key.get("hasCrossSiteAncestor"),
+        });
+        cookie.insert("partitionKey".to_owned(), shown);
+    }
+    cookie.insert("sameParty".to_owned(), false.into());
+    cookie
 }
 
 /// A cookie of Chrome as puppeteer shows it.

@@ -23,6 +23,15 @@ pub enum ElementError {
     /// It is a text node or the like.
     #[error("Node is not of type HTMLElement")]
     NotAnElement,
+    /// It cannot be seen.
+    #[error("Node is either not visible or not an HTMLElement")]
+    NotVisible,
+    /// It is a line.
+    #[error("Node has 0 width.")]
+    NoWidth,
+    /// It is a line.
+    #[error("Node has 0 height.")]
+    NoHeight,
     /// It could not be looked at.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
@@ -134,7 +143,7 @@ impl Frame {
     ///
     /// # Errors
     /// As any command.
-    pub async fn adopt(&self, backend_node_id: i64) -> Result<RemoteObject, ElementError> {
+    pub async fn adopt(&self, backend_node_id: i64) -> Result<RemoteObject, EvaluateError> {
         #[derive(Deserialize)]
         struct Resolved {
             object: Box<serde_json::value::RawValue>,

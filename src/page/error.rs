@@ -24,6 +24,9 @@ pub enum EvaluateError {
     /// The frame went away while the call waited for a document.
     #[error("Execution context is not available in detached frame or worker.")]
     NoContext,
+    /// The selector asks for what there is not.
+    #[error("{0}")]
+    Selector(String),
     /// The command failed.
     #[error(transparent)]
     Call(#[from] CallError),

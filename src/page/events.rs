@@ -7,6 +7,7 @@ use super::console::ConsoleMessage;
 use super::dialog::Dialog;
 use super::exception::Exception;
 use super::frame::Frame;
+use super::metrics::Mark;
 use super::page::Page;
 use super::request::{Request, Response};
 
@@ -44,13 +45,15 @@ pub enum EventKind {
     FrameDetached,
     /// `popup`
     Popup,
+    /// `metrics`: the page called `console.timeStamp`.
+    Metrics,
     /// `close`
     Close,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Console,
         Self::PageError,
         Self::Crash,
@@ -66,6 +69,7 @@ impl EventKind {
         Self::FrameNavigated,
         Self::FrameDetached,
         Self::Popup,
+        Self::Metrics,
         Self::Close,
     ];
 
@@ -88,6 +92,7 @@ impl EventKind {
             Self::FrameNavigated => "framenavigated",
             Self::FrameDetached => "framedetached",
             Self::Popup => "popup",
+            Self::Metrics => "metrics",
             Self::Close => "close",
         }
     }
@@ -130,6 +135,7 @@ pub enum Event {
     FrameNavigated(Frame),
     FrameDetached(Frame),
     Popup(Page),
+    Metrics(Arc<Mark>),
     Close,
 }
 
@@ -153,6 +159,7 @@ impl Event {
             Self::FrameNavigated(_) => EventKind::FrameNavigated,
             Self::FrameDetached(_) => EventKind::FrameDetached,
             Self::Popup(_) => EventKind::Popup,
+            Self::Metrics(_) => EventKind::Metrics,
             Self::Close => EventKind::Close,
         }
     }

@@ -188,7 +188,10 @@ impl Page {
         self.lock_settings().cache_disabled.get_or_insert(false);
         let mut calls = Vec::new();
         for session in self.sessions() {
-            calls.extend(self.lock_settings().apply_network(&session));
+            // The renderer's answer may come after the first request that is held back, and is not waited for.
+            for call in self.lock_settings().apply_network(&session) {
+                drop(call);
+            }
             calls.push(if wanted {
                 send(&session, "Fetch.enable", enable())
             } else {
@@ -263,7 +266,13 @@ fn enable() -> Value {
 }
 
 impl Request {
-    /// Whether it may be decided on.
+    /// Whether it waits for a verdict of the caller, or did.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        self.held_back.load(Ordering::Acquire)
+    }
+
+    /// Whether it has had its verdict.
     #[must_use]
     pub fn is_handled(&self) -> bool {
         self.handled.load(Ordering::Acquire)

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Listener, Session};
 
-use super::browser::{Browser, BrowserContext, TargetInfo};
+use super::browser::{Browser, TargetInfo};
+use super::context::BrowserContext;
 use super::emulation::Settings;
 use super::events::{Event, EventKind, Hub, Subscription};
 use super::expose::Bindings;
@@ -40,7 +41,7 @@ pub(super) struct Inner {
     /// Whether the target has a URL: a popup has none until its first navigation is under way.
     located: watch::Sender<bool>,
     pub(super) network_enabled: AtomicBool,
-    log_enabled: AtomicBool,
+    pub(super) metrics_enabled: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
     pub(super) input: Mutex<InputState>,
     pub(super) settings: Mutex<Settings>,
@@ -158,7 +159,7 @@ impl Page {
             located: watch::Sender::new(!target.url.is_empty()),
             opener: target.opener_id.as_deref().map(Into::into),
             network_enabled: AtomicBool::new(false),
-            log_enabled: AtomicBool::new(false),
+            metrics_enabled: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
             input: Mutex::default(),
             settings: Mutex::new(Settings::new(viewport)),
@@ -174,6 +175,8 @@ impl Page {
         // Before any document: Chrome keeps no bodies of what it loaded earlier.
         page.enable_network();
         let mut calls = page.set_up(session);
+        // Enabled later, it would tell again what was said before.
+        calls.push(send(session, "Log.enable", json!({})));
         if let Some(viewport) = viewport {
             calls.extend(viewport.apply(session));
         }
@@ -334,8 +337,8 @@ impl Page {
         if kind.is_network() {
             self.enable_network();
         }
-        if kind == EventKind::Console {
-            self.enable_log();
+        if kind == EventKind::Metrics {
+            drop(self.enable_metrics());
         }
         self.0.hub.listen(kind, Arc::new(handler))
     }
@@ -414,14 +417,6 @@ impl Page {
         let sessions = self.sessions();
         for session in &sessions {
             self.observe_network(session);
-        }
-    }
-
-    /// Chrome's own messages about the page. What it said before is not told again.
-    fn enable_log(&self) {
-        if !self.0.log_enabled.swap(true, Ordering::AcqRel) {
-            self.session().call("Log.clear", json!({}), None, |_| {});
-            self.session().call("Log.enable", json!({}), None, |_| {});
         }
     }
 

@@ -1,5 +1,7 @@
 //! A page on paper.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
@@ -10,6 +12,7 @@ use crate::cdp::CallError;
 use super::error::EvaluateError;
 use super::evaluate::Code;
 use super::page::{Page, send};
+use super::stream::Stream;
 
 /// A length: a number of pixels, or text with a unit.
 #[derive(Clone, Deserialize, Debug)]
@@ -73,6 +76,8 @@ pub struct PdfOptions {
     tagged: bool,
     outline: bool,
     wait_for_fonts: bool,
+    /// In milliseconds, 0 for none. Default: the page's.
+    timeout: Option<f64>,
 }
 
 impl Default for PdfOptions {
@@ -94,6 +99,7 @@ impl Default for PdfOptions {
             tagged: true,
             outline: false,
             wait_for_fonts: true,
+            timeout: None,
         }
     }
 }
@@ -110,6 +116,9 @@ pub enum PdfError {
     /// It is not the base64 that it should be.
     #[error("the PDF is not valid base64")]
     Encoding,
+    /// It took too long.
+    #[error("Timed out after waiting {0}ms")]
+    TimedOut(u128),
     /// It could not be written to its file.
     #[error("the PDF could not be written")]
     Write(#[source] std::io::Error),
@@ -137,6 +146,13 @@ fn paper(name: &str) -> Option<(f64, f64)> {
         "a6" => (4.1339, 5.8268),
         _ => return None,
     })
+}
+
+#[derive(Deserialize)]
+struct Printed {
+    #[serde(default)]
+    data: String,
+    stream: Option<String>,
 }
 
 impl PdfOptions {
@@ -169,14 +185,45 @@ impl Page {
     /// # Errors
     /// Where an option means nothing, and as any command.
     pub async fn pdf(&self, options: &PdfOptions) -> Result<Vec<u8>, PdfError> {
-        #[derive(Deserialize)]
-        struct Printed {
-            data: String,
-        }
-        let params = options.params()?;
+        let printed = self.print(options, options.params()?).await?;
+        BASE64.decode(printed.data).map_err(|_| PdfError::Encoding)
+    }
+
+    /// Prints the page, for whoever reads it piece by piece.
+    ///
+    /// # Errors
+    /// As for `pdf`.
+    pub async fn pdf_stream(&self, options: &PdfOptions) -> Result<Stream, PdfError> {
+        let mut params = options.params()?;
+        params["transferMode"] = "ReturnAsStream".into();
+        let printed = self.print(options, params).await?;
+        let handle = printed.stream.ok_or(PdfError::Encoding)?;
+        Ok(Stream::new(self.session(), handle))
+    }
+
+    async fn print(&self, options: &PdfOptions, params: Value) -> Result<Printed, PdfError> {
+        let limit = match options.timeout {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "such casts saturate"
+            )]
+            Some(millis) => millis as u64,
+            None => self.default_timeout(),
+        };
+        let limit = Some(limit)
+            .filter(|millis| *millis > 0)
+            .map(Duration::from_millis);
         if options.wait_for_fonts {
             let fonts = Code::call("async () => { await document.fonts.ready; }", []);
-            self.main_frame().evaluate(fonts).await?;
+            let ready = self.main_frame();
+            let ready = ready.evaluate(fonts);
+            match limit {
+                Some(limit) => tokio::time::timeout(limit, ready)
+                    .await
+                    .map_err(|_| PdfError::TimedOut(limit.as_millis()))??,
+                None => ready.await?,
+            };
         }
         let background = |params: Value| {
             send(
@@ -189,17 +236,22 @@ impl Page {
             .omit_background
             .then(|| background(json!({ "color": { "r": 0, "g": 0, "b": 0, "a": 0 } })));
         let method = "Page.printToPDF";
-        let printed = send(self.session(), method, params).await;
+        let printed = self.session().send_raw(method, params, limit).await;
         if let Some(cleared) = cleared {
             let restored = background(json!({}));
             cleared.await?;
             restored.await?;
         }
-        let printed: Printed = serde_json::from_str(printed?.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
+        let printed = printed.map_err(|error| match error {
+            CallError::TimedOut { after, .. } => PdfError::TimedOut(after.as_millis()),
+            error => error.into(),
         })?;
-        BASE64.decode(printed.data).map_err(|_| PdfError::Encoding)
+        Ok(
+            serde_json::from_str(printed.get()).map_err(|source| CallError::Decode {
+                method: method.into(),
+                source,
+            })?,
+        )
     }
 }
 

@@ -1,66 +1,363 @@
-//! Selectors: CSS, and puppeteer's prefixes `xpath/`, `text/` and `pierce/`.
+//! Finding elements by selector.
 
-/// Finds all that a selector means, or only the first.
-const QUERY: &str = "const query = (root, selector, all) => {
-    const prefixed = /^(xpath|text|pierce)[=/](.*)$/s.exec(selector);
-    const wrapped = /^::-p-(xpath|text)\\((.*)\\)$/s.exec(selector);
-    const kind = prefixed?.[1] ?? wrapped?.[1];
-    const value = prefixed?.[2] ?? wrapped?.[2]?.replace(/^(['\"])(.*)\\1$/s, '$2');
-    if (kind === 'xpath') {
-        const doc = root.ownerDocument ?? document;
-        const found = doc.evaluate(value, root, null, XPathResult.ORDERED_NODE_ITERATOR_TYPE);
-        const nodes = [];
-        for (let node; (node = found.iterateNext()); ) {
-            nodes.push(node);
-            if (!all) break;
-        }
-        return nodes;
-    }
-    if (kind === 'text') {
-        const nodes = [];
-        const visit = node => {
-            const before = nodes.length;
-            const children = node.shadowRoot ? [...node.shadowRoot.children, ...node.children] : node.children;
-            for (const child of children) visit(child);
-            const skipped = /^(SCRIPT|STYLE|NOSCRIPT|HEAD|TITLE|META|LINK)$/.test(node.tagName ?? '');
-            if (nodes.length === before && node instanceof Element && !skipped) {
-                const text = node instanceof HTMLInputElement && /^(button|submit|text)$/.test(node.type)
-                    ? node.value : node.textContent;
-                if (text.includes(value)) nodes.push(node);
-            }
-        };
-        visit(root);
-        return all ? nodes : nodes.slice(0, 1);
-    }
-    if (kind === 'pierce') {
-        const nodes = [];
-        const visit = node => {
-            nodes.push(...node.querySelectorAll(value));
-            for (const child of node.querySelectorAll('*')) if (child.shadowRoot) visit(child.shadowRoot);
-        };
-        if (root.shadowRoot) visit(root.shadowRoot);
-        visit(root);
-        return all ? nodes : nodes.slice(0, 1);
-    }
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::cdp::CallError;
+
+use super::error::EvaluateError;
+use super::evaluate::{Code, release};
+use super::frame::Frame;
+use super::page::send;
+use super::selector::{Aria, Selector, Step};
+use super::value::{Argument, RemoteObject, RemoteValue};
+
+/// `query(root, selector, all)` for plain CSS.
+const CSS_QUERY: &str = r"
+const query = (root, selector, all) => {
     if (all) return [...root.querySelectorAll(selector)];
     const node = root.querySelector(selector);
     return node ? [node] : [];
 };";
 
-/// A function that may call `query(root, selector, all)`, which gives back an array.
-#[must_use]
-pub fn with_query(function: &str) -> String {
-    format!("(...args) => {{ {QUERY} return ({function})(...args); }}")
+/// `walk(nodes, steps)` goes from nodes to nodes, `sorted(nodes)` gives each once, in the document's order.
+const WALK: &str = r"
+const suits = node => !/^(SCRIPT|STYLE)$/.test(node.nodeName) && !document.head?.contains(node);
+const hasText = node => node instanceof HTMLSelectElement || node instanceof HTMLTextAreaElement ||
+    node instanceof HTMLInputElement && !['checkbox', 'image', 'radio'].includes(node.type);
+const texts = new Map();
+const textOf = root => {
+    if (!suits(root)) return '';
+    if (hasText(root)) return root.value;
+    if (texts.has(root)) return texts.get(root);
+    let text = '';
+    for (const child of root.childNodes) {
+        if (child.nodeType === 3) text += child.nodeValue ?? '';
+        else if (child.nodeType === 1) text += textOf(child);
+    }
+    if (root.shadowRoot) text += textOf(root.shadowRoot);
+    texts.set(root, text);
+    return text;
+};
+const withShadows = root => {
+    const roots = [root.shadowRoot ?? root];
+    for (const each of roots) {
+        const walker = document.createTreeWalker(each, 1);
+        for (let node; (node = walker.nextNode()); ) if (node.shadowRoot) roots.push(node.shadowRoot);
+    }
+    return roots;
+};
+const find = {
+    css: (node, selector) => {
+        if (/^[-\w\P{ASCII}*]/u.test(selector) || !node.parentElement) return node.querySelectorAll?.(selector) ?? [];
+        const index = [...node.parentElement.children].indexOf(node) + 1;
+        return node.parentElement.querySelectorAll(`:scope>:nth-child(${index})${selector}`);
+    },
+    text: (root, value) => {
+        const found = [];
+        for (const node of root.childNodes) {
+            if (node instanceof Element && suits(node)) found.push(...find.text(node.shadowRoot ?? node, value));
+        }
+        if (!found.length && root instanceof Element && suits(root) && textOf(root).includes(value)) found.push(root);
+        return found;
+    },
+    xpath: (root, value) => {
+        const found = (root.ownerDocument ?? document).evaluate(value, root, null,
+            XPathResult.ORDERED_NODE_ITERATOR_TYPE);
+        const nodes = [];
+        for (let node; (node = found.iterateNext()); ) nodes.push(node);
+        return nodes;
+    },
+    pierce: (root, value) => {
+        const found = [];
+        const visit = root => {
+            const walker = document.createTreeWalker(root, 1);
+            do {
+                const node = walker.currentNode;
+                if (node.shadowRoot) visit(node.shadowRoot);
+                if (node !== root && node.matches?.(value)) found.push(node);
+            } while (walker.nextNode());
+        };
+        visit(root.nodeType === 9 ? root.documentElement : root);
+        return found;
+    },
+    '>>>>': node => [node.shadowRoot ?? node],
+    '>>>': withShadows,
+};
+const walk = (nodes, steps) => {
+    for (const [kind, value] of steps) {
+        if (!Object.hasOwn(find, kind)) throw new Error(`Unknown selector type: ${kind}`);
+        nodes = nodes.flatMap(node => [...find[kind](node, value)]);
+    }
+    return nodes;
+};
+const way = node => {
+    const path = [];
+    for (; node; node = node.parentNode ?? node.host) {
+        let index = 0;
+        for (let before = node; (before = before.previousSibling); ) index++;
+        if (node.parentNode) path.unshift(index);
+    }
+    return path;
+};
+const sorted = nodes => {
+    const ways = new Map(nodes.map(node => [node, way(node)]));
+    return [...ways.keys()].sort((a, b) => {
+        const [left, right] = [ways.get(a), ways.get(b)];
+        for (let n = 0; n < left.length && n < right.length; n++) if (left[n] !== right[n]) return left[n] - right[n];
+        return left.length - right.length;
+    });
+};
+const query = (root, selector) => {
+    const nodes = selector.flatMap(steps => walk([root], steps));
+    return nodes.length > 1 ? sorted(nodes) : nodes;
+};";
+
+fn with_walk(function: &str) -> String {
+    format!("(...args) => {{ {WALK} return ({function})(...args); }}")
 }
 
-/// The function that finds the first element below a root (`null` for the document) by a selector.
-#[must_use]
-pub fn first() -> String {
-    with_query("(root, selector) => query(root ?? document, selector, false)[0] ?? null")
+impl Selector {
+    /// A function that may call `query(root, selector, all)`: an array of all that this selector means, or at
+    /// least of the first.
+    #[must_use]
+    pub fn with_query(&self, function: &str) -> String {
+        if self.is_css() {
+            format!("(...args) => {{ {CSS_QUERY} return ({function})(...args); }}")
+        } else {
+            with_walk(function)
+        }
+    }
+
+    /// The code that finds the first node below a root, or in the document.
+    #[must_use]
+    pub fn first(&self, root: Option<Argument>) -> Code {
+        let function = "(root, selector) => query(root ?? document, selector, false)[0] ?? null";
+        self.search(function, root)
+    }
+
+    /// The code that finds all nodes below a root, or in the document.
+    #[must_use]
+    pub fn all(&self, root: Option<Argument>) -> Code {
+        self.search(
+            "(root, selector) => query(root ?? document, selector, true)",
+            root,
+        )
+    }
+
+    fn search(&self, function: &str, root: Option<Argument>) -> Code {
+        let arguments = [root.unwrap_or_else(Argument::null), self.into()];
+        Code::call(self.with_query(function), arguments)
+    }
 }
 
-/// The function that finds all elements below a root (`null` for the document) by a selector.
-#[must_use]
-pub fn all() -> String {
-    with_query("(root, selector) => query(root ?? document, selector, true)")
+/// A value that comes as JSON, as an argument.
+fn json_argument(value: &Value) -> Argument {
+    // Such values have no keys but text, so that they always can be written.
+    serde_json::value::to_raw_value(value).map_or(Argument::Undefined, Argument::Json)
+}
+
+impl From<&Selector> for Argument {
+    fn from(selector: &Selector) -> Self {
+        json_argument(&selector.to_json())
+    }
+}
+
+impl Frame {
+    /// The first element below `root` (without one: in the document) that the selector means.
+    ///
+    /// # Errors
+    /// Where the selector is none, and as any evaluation.
+    pub async fn find(
+        &self,
+        root: Option<Argument>,
+        selector: &Selector,
+    ) -> Result<Option<RemoteObject>, EvaluateError> {
+        let found = if let Some(alternatives) = selector.with_aria() {
+            let list = self.find_by_steps(root, alternatives).await?;
+            let first = Code::call("list => list[0] ?? null", [list.to_argument()]);
+            let first = self.evaluate_handle(first).await;
+            self.release(&list);
+            first?
+        } else {
+            self.evaluate_handle(selector.first(root)).await?
+        };
+        Ok(Some(found).filter(|found| found.value != RemoteValue::Null))
+    }
+
+    /// An array of the elements below `root` (without one: in the document) that the selector means.
+    ///
+    /// # Errors
+    /// Where the selector is none, and as any evaluation.
+    pub async fn find_all(
+        &self,
+        root: Option<Argument>,
+        selector: &Selector,
+    ) -> Result<RemoteObject, EvaluateError> {
+        match selector.with_aria() {
+            Some(alternatives) => self.find_by_steps(root, alternatives).await,
+            None => self.evaluate_handle(selector.all(root)).await,
+        }
+    }
+
+    /// The page takes the steps that it can, Chrome those by the accessibility tree.
+    async fn find_by_steps(
+        &self,
+        root: Option<Argument>,
+        alternatives: &[Vec<Step>],
+    ) -> Result<RemoteObject, EvaluateError> {
+        let root = root.unwrap_or_else(Argument::null);
+        let mut lists = Vec::with_capacity(alternatives.len());
+        for steps in alternatives {
+            let begin = Code::call("root => [root ?? document]", [root.clone()]);
+            let mut nodes = self.evaluate_handle(begin).await?;
+            for run in steps.chunk_by(|a, b| a.aria().is_none() && b.aria().is_none()) {
+                let next = if let Some(aria) = run.first().and_then(Step::aria) {
+                    self.find_by_aria(&nodes, aria).await
+                } else {
+                    let steps = json_argument(&run.iter().map(Step::to_json).collect());
+                    let walk = with_walk("(nodes, steps) => walk(nodes, steps)");
+                    self.evaluate_handle(Code::call(walk, [nodes.to_argument(), steps]))
+                        .await
+                };
+                self.release(&nodes);
+                nodes = next?;
+            }
+            lists.push(nodes);
+        }
+        let arguments: Vec<Argument> = lists.iter().map(RemoteObject::to_argument).collect();
+        let merge = Code::call(with_walk("(...lists) => sorted(lists.flat())"), arguments);
+        let merged = self.evaluate_handle(merge).await;
+        for list in &lists {
+            self.release(list);
+        }
+        merged
+    }
+
+    /// What lies below these nodes by name and role.
+    async fn find_by_aria(&self, nodes: &RemoteObject, aria: &str) -> Result<RemoteObject, EvaluateError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            nodes: Vec<AxNode>,
+        }
+        #[derive(Deserialize)]
+        struct AxNode {
+            #[serde(default)]
+            ignored: bool,
+            role: Option<AxValue>,
+            #[serde(rename = "backendDOMNodeId")]
+            backend_node_id: Option<i64>,
+        }
+        #[derive(Deserialize)]
+        struct AxValue {
+            value: Option<String>,
+        }
+        let wanted = Aria::parse(aria).map_err(|attribute| {
+            EvaluateError::Selector(format!("Unknown aria attribute \"{attribute}\" in selector"))
+        })?;
+        let method = "Accessibility.queryAXTree";
+        let mut found = Vec::new();
+        let roots = match &nodes.object_id {
+            Some(id) => self.properties(id).await?,
+            None => Vec::new(),
+        };
+        for (_, root) in &roots {
+            let mut params = json!({ "objectId": root.object_id.as_deref() });
+            if let Some(name) = &wanted.name {
+                params["accessibleName"] = name.as_str().into();
+            }
+            if let Some(role) = &wanted.role {
+                params["role"] = role.as_str().into();
+            }
+            let answer = send(&self.session(), method, params).await?;
+            let answer: Answer = decode(method, answer.get())?;
+            for node in answer.nodes {
+                let role = node.role.and_then(|role| role.value);
+                let is_element = role.is_some_and(|role| role != "StaticText" && role != "InlineTextBox");
+                if let Some(id) = node.backend_node_id.filter(|_| is_element && !node.ignored) {
+                    found.push(self.adopt(id).await?);
+                }
+            }
+        }
+        let arguments: Vec<Argument> = found.iter().map(RemoteObject::to_argument).collect();
+        let list = self
+            .evaluate_handle(Code::call("(...nodes) => nodes", arguments))
+            .await;
+        for object in roots.iter().map(|(_, root)| root).chain(&found) {
+            self.release(object);
+        }
+        list
+    }
+
+    /// The own enumerable properties of an object of the page.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn properties(&self, id: &str) -> Result<Vec<(String, RemoteObject)>, CallError> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            result: Vec<Property<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Property<'a> {
+            name: String,
+            #[serde(default)]
+            enumerable: bool,
+            #[serde(borrow)]
+            value: Option<&'a RawValue>,
+        }
+        let method = "Runtime.getProperties";
+        let params = json!({ "objectId": id, "ownProperties": true });
+        let answer = send(&self.session(), method, params).await?;
+        let answer: Answer<'_> = decode(method, answer.get())?;
+        answer
+            .result
+            .into_iter()
+            .filter(|property| property.enumerable)
+            .filter_map(|property| {
+                let object = decode_object(method, property.value?.get());
+                Some(object.map(|object| (property.name, object)))
+            })
+            .collect()
+    }
+
+    /// An array of all objects of the page with this prototype.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn query_objects(&self, prototype: &str) -> Result<RemoteObject, CallError> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            objects: &'a RawValue,
+        }
+        let method = "Runtime.queryObjects";
+        let params = json!({ "prototypeObjectId": prototype });
+        let answer = send(&self.session(), method, params).await?;
+        let answer: Answer<'_> = decode(method, answer.get())?;
+        decode_object(method, answer.objects.get())
+    }
+
+    /// Lets go of an object of the frame's document.
+    pub fn release(&self, object: &RemoteObject) {
+        if let Some(id) = &object.object_id {
+            release(&self.session(), id);
+        }
+    }
+}
+
+fn decode<'a, T: Deserialize<'a>>(method: &'static str, answer: &'a str) -> Result<T, CallError> {
+    serde_json::from_str(answer).map_err(|source| CallError::Decode {
+        method: method.into(),
+        source,
+    })
+}
+
+fn decode_object(method: &'static str, json: &str) -> Result<RemoteObject, CallError> {
+    RemoteObject::parse(json).map_err(|source| CallError::Decode {
+        method: method.into(),
+        source,
+    })
 }

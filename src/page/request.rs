@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base64::Engine as _;
@@ -36,6 +36,7 @@ pub struct Request {
     initiator: Option<Box<RawValue>>,
     redirects: Vec<Arc<Request>>,
     interception: Option<Box<str>>,
+    pub(super) held_back: AtomicBool,
     pub(super) handled: AtomicBool,
     headers: Mutex<Headers>,
     answer: OnceLock<Answer>,
@@ -166,6 +167,7 @@ impl Request {
             initiator: event.initiator.map(ToOwned::to_owned),
             redirects,
             interception: interception.map(|paused| paused.id.clone()),
+            held_back: AtomicBool::new(false),
             handled: AtomicBool::new(false),
             headers: Mutex::default(),
             answer: OnceLock::new(),
@@ -206,6 +208,7 @@ impl Request {
             initiator: None,
             redirects: Vec::new(),
             interception: Some(paused.id.clone()),
+            held_back: AtomicBool::new(false),
             handled: AtomicBool::new(false),
             headers: Mutex::default(),
             answer: OnceLock::new(),
@@ -250,6 +253,7 @@ impl Request {
 
     pub(super) fn set_page(&self, page: &Page) {
         self.page.get_or_init(|| page.downgrade());
+        self.held_back.store(page.is_intercepting(), Ordering::Release);
     }
 
     pub(super) fn set_failure(&self, text: String) {

@@ -3,11 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
+use super::element::ElementError;
+use super::error::EvaluateError;
+use super::evaluate::Code;
+use super::frame::Frame;
 use super::page::{Page, send};
+use super::value::{RemoteObject, RemoteValue};
+use super::viewport::Viewport;
 
 /// What a picture is to be.
 #[derive(Clone, Debug)]
@@ -22,7 +29,7 @@ pub struct ScreenshotOptions {
     pub clip: Option<Clip>,
     /// Without the white background that pages have by default.
     pub omit_background: bool,
-    /// Whether the picture may reach beyond the viewport. Default: with a clip.
+    /// Whether the picture may reach beyond the viewport. Default: with a clip, or of the whole document.
     pub capture_beyond_viewport: Option<bool>,
     /// Whether the picture is taken from the surface rather than the view.
     pub from_surface: Option<bool>,
@@ -57,18 +64,6 @@ pub struct Clip {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metrics {
-    css_content_size: Size,
-}
-
-#[derive(Deserialize)]
-struct Size {
-    width: f64,
-    height: f64,
-}
-
-#[derive(Deserialize)]
 struct Captured {
     data: String,
 }
@@ -82,9 +77,43 @@ pub enum ScreenshotError {
     /// The file could not be written.
     #[error("the picture cannot be written")]
     Write(#[source] std::io::Error),
+    /// The page does not tell its size.
+    #[error("the page's size is not known")]
+    NoSize,
+    /// The element has no place on the page.
+    #[error(transparent)]
+    Element(#[from] ElementError),
+    /// The page could not be measured.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// The command failed.
     #[error(transparent)]
     Call(#[from] CallError),
+}
+
+impl Clip {
+    /// As what is left of it in whole pixels.
+    fn rounded(self) -> Self {
+        let (x, y) = (self.x.round(), self.y.round());
+        Self {
+            x,
+            y,
+            width: (self.width + self.x - x).round(),
+            height: (self.height + self.y - y).round(),
+            ..self
+        }
+    }
+
+    fn within(self, view: Self) -> Self {
+        let (x, y) = (self.x.max(view.x), self.y.max(view.y));
+        Self {
+            x,
+            y,
+            width: ((self.x + self.width).min(view.x + view.width) - x).max(0.0),
+            height: ((self.y + self.height).min(view.y + view.height) - y).max(0.0),
+            ..self
+        }
+    }
 }
 
 impl Page {
@@ -92,23 +121,66 @@ impl Page {
     ///
     /// # Errors
     /// As any command.
-    pub async fn screenshot_base64(&self, options: &ScreenshotOptions) -> Result<String, CallError> {
-        let session = self.session();
-        let mut clip = options.clip;
-        let mut beyond = options.capture_beyond_viewport.unwrap_or(clip.is_some());
-        if options.full_page && clip.is_none() {
-            let method = "Page.getLayoutMetrics";
-            let answer = send(session, method, json!({})).await?;
-            let metrics: Metrics = decode(method, answer.get())?;
-            clip = Some(Clip {
-                x: 0.0,
-                y: 0.0,
-                width: metrics.css_content_size.width.ceil(),
-                height: metrics.css_content_size.height.ceil(),
-                scale: 1.0,
-            });
-            beyond = options.capture_beyond_viewport.unwrap_or(true);
+    pub async fn screenshot_base64(&self, options: &ScreenshotOptions) -> Result<String, ScreenshotError> {
+        let beyond = options.capture_beyond_viewport.unwrap_or(true);
+        match options.clip {
+            Some(clip) => {
+                let mut clip = clip.rounded();
+                if !beyond {
+                    clip = clip.within(self.visible_part().await?);
+                }
+                self.capture(options, Some(clip), beyond).await
+            }
+            None if options.full_page && !beyond => self.capture_resized(options).await,
+            None => self.capture(options, None, options.full_page).await,
         }
+    }
+
+    /// The whole page, in a viewport of its size.
+    async fn capture_resized(&self, options: &ScreenshotOptions) -> Result<String, ScreenshotError> {
+        const SIZE: &str =
+            "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]";
+        let (width, height): (u32, u32) = self.measure(SIZE).await?;
+        let before = self.viewport();
+        let whole = Viewport {
+            width,
+            height,
+            ..before.unwrap_or_default()
+        };
+        self.set_viewport(Some(whole)).await?;
+        let captured = self.capture(options, None, false).await;
+        // A page that is gone has no viewport to give back.
+        drop(self.set_viewport(before).await);
+        captured
+    }
+
+    async fn visible_part(&self) -> Result<Clip, ScreenshotError> {
+        const VIEW: &str = "() => [visualViewport.pageLeft, visualViewport.pageTop, visualViewport.width, visualViewport.height]";
+        let (x, y, width, height) = self.measure(VIEW).await?;
+        Ok(Clip {
+            x,
+            y,
+            width,
+            height,
+            scale: 1.0,
+        })
+    }
+
+    async fn measure<T: DeserializeOwned>(&self, code: &str) -> Result<T, ScreenshotError> {
+        let value = self.main_frame().evaluate(Code::call(code, [])).await?;
+        let RemoteValue::Json(text) = value else {
+            return Err(ScreenshotError::NoSize);
+        };
+        serde_json::from_str(&text.to_string_lossy()).map_err(|_| ScreenshotError::NoSize)
+    }
+
+    async fn capture(
+        &self,
+        options: &ScreenshotOptions,
+        clip: Option<Clip>,
+        beyond: bool,
+    ) -> Result<String, ScreenshotError> {
+        let session = self.session();
         let mut params = json!({
             "format": options.format, "captureBeyondViewport": beyond,
             "optimizeForSpeed": options.optimize_for_speed,
@@ -134,7 +206,7 @@ impl Page {
             cleared.await?;
             restored.await?;
         }
-        decode::<Captured>(method, captured?.get()).map(|captured| captured.data)
+        Ok(decode::<Captured>(method, captured?.get()).map(|captured| captured.data)?)
     }
 
     /// Takes a picture.
@@ -147,7 +219,51 @@ impl Page {
     }
 }
 
-fn decode<T: serde::de::DeserializeOwned>(method: &'static str, answer: &str) -> Result<T, CallError> {
+impl Frame {
+    /// Where on the page a picture of the element, or of a part of it, is taken; `scroll`: after it was scrolled
+    /// into view.
+    ///
+    /// # Errors
+    /// Where it is none, cannot be seen or has no size.
+    pub async fn clip_of(
+        &self,
+        element: &RemoteObject,
+        scroll: bool,
+        part: Option<Clip>,
+    ) -> Result<Clip, ScreenshotError> {
+        if scroll {
+            self.scroll_into_view(element).await?;
+        }
+        let place = self
+            .bounding_box(element)
+            .await?
+            .ok_or(ElementError::NotVisible)?;
+        if place.width == 0.0 {
+            return Err(ElementError::NoWidth.into());
+        }
+        if place.height == 0.0 {
+            return Err(ElementError::NoHeight.into());
+        }
+        let view = self.page().visible_part().await?;
+        let (x, y) = (place.x + view.x, place.y + view.y);
+        Ok(match part {
+            Some(part) => Clip {
+                x: x + part.x,
+                y: y + part.y,
+                ..part
+            },
+            None => Clip {
+                x,
+                y,
+                width: place.width,
+                height: place.height,
+                scale: 1.0,
+            },
+        })
+    }
+}
+
+fn decode<T: DeserializeOwned>(method: &'static str, answer: &str) -> Result<T, CallError> {
     serde_json::from_str(answer).map_err(|source| CallError::Decode {
         method: method.into(),
         source,

@@ -133,6 +133,15 @@ impl RemoteObject {
         serde_json::from_str::<RawRemoteObject<'_>>(json).map(|raw| raw.to_object())
     }
 
+    /// The object as an argument.
+    #[must_use]
+    pub fn to_argument(&self) -> Argument {
+        match &self.object_id {
+            Some(id) => Argument::Object(id.clone()),
+            None => Argument::from_value(&self.value),
+        }
+    }
+
     /// Whether it is a DOM node.
     #[must_use]
     pub fn is_node(&self) -> bool {
@@ -160,6 +169,12 @@ pub enum Argument {
 }
 
 impl Argument {
+    /// `null`
+    #[must_use]
+    pub fn null() -> Self {
+        Self::Json(RawValue::NULL.to_owned())
+    }
+
     /// The argument that is this value.
     #[must_use]
     pub fn from_value(value: &RemoteValue) -> Self {

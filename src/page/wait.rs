@@ -3,14 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::error::{EvaluateError, SelectorError, WaitError};
 use super::evaluate::Code;
 use super::frame::Frame;
 use super::frame_tree::Realm;
-use super::query;
+use super::selector::Selector;
 use super::value::{Argument, RemoteObject};
 
 /// When the function is tried again.
@@ -98,6 +97,17 @@ const POLLER: &str = "(id, polling, root, ...args) => {
     });
 }";
 
+/// The node where it is what is wanted: `visible` is `undefined` for any.
+const CHECK: &str = "(node, visible) => {
+    if (!node) return visible === false;
+    if (visible === undefined) return node;
+    const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const style = getComputedStyle(element);
+    const { width, height } = element.getBoundingClientRect();
+    const seen = style && !['hidden', 'collapse'].includes(style.visibility) && width && height;
+    return visible === !!seen ? node : false;
+}";
+
 const STOP: &str = "id => void globalThis[Symbol.for('pagepool.waits')]?.get(id)?.()";
 
 /// Ends the polling in the page when the wait ends early.
@@ -128,8 +138,18 @@ impl Frame {
         arguments: Vec<Argument>,
         mut options: WaitOptions,
     ) -> Result<RemoteObject, WaitError> {
-        let timeout = options.timeout.unwrap_or_else(|| self.page().default_timeout());
-        let abort = options.abort.take();
+        let (timeout, abort) = (options.timeout, options.abort.take());
+        self.wait_within(timeout, abort, self.poll(function, &arguments, &options))
+            .await
+    }
+
+    async fn wait_within<T>(
+        &self,
+        timeout: Option<u64>,
+        abort: Option<oneshot::Receiver<()>>,
+        waiting: impl Future<Output = Result<T, WaitError>>,
+    ) -> Result<T, WaitError> {
+        let timeout = timeout.unwrap_or_else(|| self.page().default_timeout());
         let expired = async {
             if timeout == 0 {
                 return std::future::pending().await;
@@ -147,7 +167,7 @@ impl Frame {
         };
         tokio::select! {
             biased;
-            outcome = self.poll(function, &arguments, &options) => outcome,
+            outcome = waiting => outcome,
             () = aborted => Err(WaitError::Aborted),
             () = expired => Err(WaitError::TimedOut(timeout)),
         }
@@ -171,10 +191,7 @@ impl Frame {
                     Polling::Mutation => "mutation".into(),
                     Polling::Interval(millis) => Argument::Number(millis),
                 },
-                options
-                    .root
-                    .clone()
-                    .unwrap_or_else(|| Argument::Json(RawValue::NULL.to_owned())),
+                options.root.clone().unwrap_or_else(Argument::null),
             ];
             all.extend_from_slice(arguments);
             let (sender, receiver) = oneshot::channel();
@@ -209,38 +226,66 @@ impl Frame {
     /// Where it takes too long, the selector is none, or the wait is given up.
     pub async fn wait_for_selector(
         &self,
-        selector: &str,
+        selector: &Selector,
         wanted: Wanted,
         options: WaitOptions,
     ) -> Result<Option<RemoteObject>, SelectorError> {
-        let root = options
-            .root
-            .clone()
-            .unwrap_or_else(|| Argument::Json(RawValue::NULL.to_owned()));
         let visible = match wanted {
             Wanted::Present => Argument::Undefined,
             Wanted::Visible => Argument::Bool(true),
             Wanted::Hidden => Argument::Bool(false),
         };
-        let function = query::with_query(
-            "async (root, selector, visible) => {
-                const node = (await query(root ?? document, selector, false))[0];
-                if (!node) return visible === false;
-                if (visible === undefined) return node;
-                const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
-                const style = getComputedStyle(element);
-                const { width, height } = element.getBoundingClientRect();
-                const seen = style && !['hidden', 'collapse'].includes(style.visibility) && width && height;
-                return visible === !!seen ? node : false;
-            }",
-        );
-        let arguments = vec![root, selector.into(), visible];
-        match self.wait_for_function(&function, arguments, options).await {
+        let found = if selector.is_of_page() {
+            let function = selector.with_query(&format!(
+                "(root, selector, visible) => ({CHECK})(query(root ?? document, selector, false)[0], visible)"
+            ));
+            let root = options.root.clone().unwrap_or_else(Argument::null);
+            let arguments = vec![root, selector.into(), visible];
+            self.wait_for_function(&function, arguments, options).await
+        } else {
+            let (timeout, abort) = (options.timeout, options.abort);
+            let looking = self.look_until(options.root, selector, &visible);
+            self.wait_within(timeout, abort, looking).await
+        };
+        match found {
             Ok(object) => Ok(object.is_node().then_some(object)),
             Err(source) => Err(SelectorError {
-                selector: selector.to_owned(),
+                selector: selector.text().to_owned(),
                 source,
             }),
+        }
+    }
+
+    /// Looks at each animation frame, for what the page's own code cannot find.
+    async fn look_until(
+        &self,
+        root: Option<Argument>,
+        selector: &Selector,
+        visible: &Argument,
+    ) -> Result<RemoteObject, WaitError> {
+        const NEXT_FRAME: &str = "() => new Promise(resolve => requestAnimationFrame(resolve))";
+        loop {
+            let looking = async {
+                let found = self.find(root.clone(), selector).await?;
+                let node = found
+                    .as_ref()
+                    .map_or_else(Argument::null, RemoteObject::to_argument);
+                let checked = self
+                    .evaluate_handle(Code::call(CHECK, [node, visible.clone()]))
+                    .await?;
+                let is_over = checked.object_id.is_some() || checked.value.is_true();
+                if !is_over {
+                    self.evaluate(Code::call(NEXT_FRAME, [])).await?;
+                }
+                Ok::<_, EvaluateError>(is_over.then_some(checked))
+            };
+            match looking.await {
+                Ok(Some(found)) => return Ok(found),
+                // The next document may bring it.
+                Ok(None) => {}
+                Err(error) if error.is_navigation() => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }

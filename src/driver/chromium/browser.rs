@@ -291,6 +291,20 @@ impl Browser {
         self.process.as_ref().map(|process| process.pid)
     }
 
+    /// How its process has ended, once it has.
+    #[must_use]
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.process.as_ref().and_then(|process| process.exit_status())
+    }
+
+    /// Waits until its process has ended; one that we did not start is not waited for.
+    pub async fn exited(&self) -> Option<ExitStatus> {
+        match &self.process {
+            Some(process) => process.ended().await,
+            None => None,
+        }
+    }
+
     /// Where others can connect to it, if they can.
     #[must_use]
     pub fn ws_endpoint(&self) -> Option<&str> {

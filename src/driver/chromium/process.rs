@@ -163,6 +163,11 @@ impl Process {
         self.kill.send_replace(true);
     }
 
+    /// How the process has ended, once it has.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        *self.ended.borrow()
+    }
+
     /// Waits until the process has ended, and its group with it.
     pub async fn ended(&self) -> Option<ExitStatus> {
         let mut ended = self.ended.clone();

@@ -1,28 +1,43 @@
-//! `Browser` and `BrowserContext`, as far as a pool's user meets them.
+//! `Browser`
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cdp::io;
 use crate::driver::chromium;
 use crate::node::js::class::{self, Class, Method, data_of};
-use crate::node::js::{Call, ErrorClass, JsThread, Scope, Thrown, Value};
-use crate::page::{Browser, BrowserContext, Page};
+use crate::node::js::{ErrorClass, JsRef, JsThread, Scope, Thrown, Value};
+use crate::page::{Browser, BrowserContext, Page, Target, TargetEvent};
 
-use super::emitter::Emitter;
+use super::emitter::{self, Emits, Emitter};
 use super::error::Message;
 use super::identity::{self, Key};
-use super::{page as page_class, promise, target};
+use super::{child, context, cookies, expect, page as page_class, promise, target};
 
 /// What a browser's object carries. Keeps the process.
 pub(super) struct BrowserData {
     process: Arc<chromium::Browser>,
     emitter: Emitter,
+    child: OnceCell<Option<JsRef>>,
 }
 
 impl BrowserData {
-    fn core(&self) -> &Browser {
+    pub fn core(&self) -> &Browser {
         self.process.pages()
+    }
+
+    /// The process's object: the same each time.
+    fn child<'s>(&self, scope: Scope<'s>) -> Result<Value<'s>, Thrown> {
+        if let Some(known) = self.child.get() {
+            return Ok(known
+                .as_ref()
+                .map_or_else(|| scope.null(), |child| child.get(scope)));
+        }
+        let child = child::wrap(scope, &self.process)?;
+        let _ = self.child.set(JsRef::new(child).filter(|_| child.is_object()));
+        Ok(child)
     }
 }
 
@@ -33,6 +48,7 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, browser: &Arc<chromium::Browser>) -> Re
         let data = Rc::new(BrowserData {
             process: Arc::clone(browser),
             emitter: Emitter::default(),
+            child: OnceCell::new(),
         });
         class::instantiate::<BrowserClass>(scope, data)
     };
@@ -58,6 +74,10 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, browser: &Arc<chromium::Browser>) -> Re
 fn disconnected(scope: Scope<'_>, key: &Key) {
     let object = identity::existing(scope, key);
     identity::forget(key);
+    if let Key::Browser(browser) = key {
+        FOLLOWED.with(|followed| followed.borrow_mut().remove(browser));
+        identity::forget(&Key::OtherTarget(*browser, None));
+    }
     if let Some(data) = object.and_then(data_of::<BrowserData>) {
         data.emitter.emit(scope, "disconnected", scope.undefined());
     }
@@ -77,69 +97,124 @@ pub(super) fn wrap_of<'s>(scope: Scope<'s>, browser: &Browser) -> Result<Value<'
     )))
 }
 
-/// The context's object.
-pub(crate) fn wrap_context<'s>(scope: Scope<'s>, context: &BrowserContext) -> Result<Value<'s>, Thrown> {
-    identity::object_of(scope, context_key(context), || {
-        class::instantiate::<ContextClass>(scope, Rc::new(context.clone()))
-    })
-}
-
-fn context_key(context: &BrowserContext) -> Key {
-    Key::Context(context.browser().key(), context.id().map(ToOwned::to_owned))
-}
-
-fn pages<'s>(scope: Scope<'s>, pages: &[Page]) -> Result<Value<'s>, Thrown> {
+/// The pages' objects.
+pub(super) fn pages<'s>(scope: Scope<'s>, pages: &[Page]) -> Result<Value<'s>, Thrown> {
     let objects: Result<Vec<_>, _> = pages.iter().map(|page| page_class::wrap(scope, page)).collect();
     let array = scope.array(objects?);
     scope.global().get("Promise")?.call_method("resolve", &[array])
 }
 
-fn new_page(scope: Scope<'_>, context: BrowserContext) -> Result<Value<'_>, Thrown> {
+/// `newPage()`
+pub(super) fn new_page(scope: Scope<'_>, context: BrowserContext) -> Result<Value<'_>, Thrown> {
     promise::start(scope, async move { context.new_page().await }, |scope, page| {
         page_class::wrap(scope, &page)
     })
 }
 
-/// Enough of a `ChildProcess` to find and end the process.
-fn child(scope: Scope<'_>, pid: u32) -> Value<'_> {
-    let child = scope.object();
-    child.set("pid", scope.number(f64::from(pid)));
-    child.set(
-        "kill",
-        scope.function("kill", move |scope, call| {
-            let pid = scope.number(f64::from(pid));
-            let process = scope.global().get("process")?;
-            process.call_method("kill", &[pid, call.argument(0)])
-        }),
-    )
-}
-
-fn targets<'s>(scope: Scope<'s>, pages: &[Page]) -> Result<Value<'s>, Thrown> {
-    let objects: Result<Vec<_>, _> = pages.iter().map(|page| target::wrap(scope, page)).collect();
+/// The targets' objects.
+pub(super) fn targets<'s>(scope: Scope<'s>, targets: &[Target]) -> Result<Value<'s>, Thrown> {
+    let objects: Result<Vec<_>, _> = targets.iter().map(|target| target::wrap(scope, target)).collect();
     Ok(scope.array(objects?))
 }
+
+thread_local! {
+    /// The browsers whose targets this thread hears of.
+    static FOLLOWED: RefCell<HashSet<usize>> = RefCell::default();
+}
+
+/// Emits what happens to targets from now on, on the browser's object and the context's.
+pub(super) fn follow_targets(browser: &Browser) {
+    let key = browser.key();
+    let is_new = FOLLOWED.with(|followed| followed.borrow_mut().insert(key));
+    let Some(thread) = JsThread::current().filter(|_| is_new) else {
+        return;
+    };
+    browser.follow_targets(move |event| {
+        let event = event.clone();
+        thread.post(move |scope| {
+            if let Err(thrown) = deliver(scope, key, &event) {
+                scope.throw_uncaught(&thrown);
+            }
+        });
+    });
+}
+
+fn deliver(scope: Scope<'_>, browser: usize, event: &TargetEvent) -> Result<(), Thrown> {
+    let (name, target) = match event {
+        TargetEvent::Created(target) => ("targetcreated", target),
+        TargetEvent::Changed(target) => ("targetchanged", target),
+        TargetEvent::Destroyed(target) => ("targetdestroyed", target),
+    };
+    let object = identity::existing(scope, &Key::Browser(browser));
+    let of_browser = object.and_then(data_of::<BrowserData>);
+    let of_context = context::existing(scope, &target.browser_context());
+    let emitters = [
+        of_browser.as_ref().map(|data| &data.emitter),
+        of_context.as_ref().map(|data| &data.emitter),
+    ];
+    for emitter in emitters.into_iter().flatten() {
+        if emitter.count(name) > 0 {
+            emitter.emit(scope, name, target::wrap(scope, target)?);
+        }
+    }
+    if let TargetEvent::Destroyed(Target::Worker(_)) = event {
+        identity::forget(&target::key(target));
+    }
+    Ok(())
+}
+
+impl Emits for BrowserData {
+    fn emitter(&self) -> &Emitter {
+        &self.emitter
+    }
+
+    fn changed(&self, _: Value<'_>) {
+        if ["targetcreated", "targetchanged", "targetdestroyed"]
+            .into_iter()
+            .any(|event| self.emitter.count(event) > 0)
+        {
+            follow_targets(self.core());
+        }
+    }
+}
+
+impl expect::Source for BrowserData {
+    fn emitter(&self) -> &Emitter {
+        &self.emitter
+    }
+
+    fn subscribe(&self) {
+        follow_targets(self.core());
+    }
+
+    fn default_timeout(&self) -> u64 {
+        TARGET_TIMEOUT
+    }
+}
+
+/// How long a target is waited for where nothing is said, in milliseconds.
+pub(super) const TARGET_TIMEOUT: u64 = 30_000;
 
 pub(super) struct BrowserClass;
 
 impl Class for BrowserClass {
     type Data = BrowserData;
     const NAME: &'static str = "Browser";
+    const MORE: &'static [&'static [Method<BrowserData>]] = &[cookies::BROWSER_METHODS, &emitter::methods()];
     const METHODS: &'static [Method<BrowserData>] = &[
-        Method::promise("createBrowserContext", |scope, browser, _| {
+        Method::promise("createBrowserContext", |scope, browser, call| {
+            let options = context::read_options(call.argument(0))?;
             let core = browser.core().clone();
-            promise::start(
-                scope,
-                async move { core.create_context().await },
-                |scope, context| wrap_context(scope, &context),
-            )
+            let making = async move { core.create_context(&options).await };
+            promise::start(scope, making, |scope, context| context::wrap(scope, &context))
         }),
         Method::sync("defaultBrowserContext", |scope, browser, _| {
-            wrap_context(scope, &browser.core().default_context())
+            context::wrap(scope, &browser.core().default_context())
         }),
         Method::sync("browserContexts", |scope, browser, _| {
             let core = browser.core();
             let all = std::iter::once(core.default_context()).chain(core.contexts());
-            let objects: Result<Vec<_>, _> = all.map(|context| wrap_context(scope, &context)).collect();
+            let objects: Result<Vec<_>, _> = all.map(|context| context::wrap(scope, &context)).collect();
             Ok(scope.array(objects?))
         }),
         Method::promise("newPage", |scope, browser, _| {
@@ -147,7 +222,21 @@ impl Class for BrowserClass {
         }),
         Method::promise("pages", |scope, browser, _| pages(scope, &browser.core().pages())),
         Method::sync("targets", |scope, browser, _| {
-            targets(scope, &browser.core().pages())
+            targets(scope, &browser.core().targets())
+        }),
+        Method::sync("target", |scope, browser, _| {
+            target::wrap(scope, &Target::Browser(browser.core().clone()))
+        }),
+        Method::promise("waitForTarget", |scope, browser, call| {
+            expect::for_target(
+                scope,
+                Rc::<BrowserData>::clone(browser),
+                &browser.core().targets(),
+                call,
+            )
+        }),
+        Method::promise("setPermission", |scope, browser, call| {
+            context::set_permission(scope, browser.core().default_context(), call)
         }),
         Method::promise("version", |scope, browser, _| {
             let version = scope.string(browser.process.product());
@@ -161,12 +250,7 @@ impl Class for BrowserClass {
         Method::sync("wsEndpoint", |scope, browser, _| {
             Ok(scope.string(browser.process.ws_endpoint().unwrap_or_default()))
         }),
-        Method::sync("process", |scope, browser, _| {
-            Ok(match browser.process.pid() {
-                Some(pid) => child(scope, pid),
-                None => scope.null(),
-            })
-        }),
+        Method::sync("process", |scope, browser, _| browser.child(scope)),
         Method::sync("isConnected", |scope, browser, _| {
             Ok(scope.boolean(browser.process.is_connected()))
         }),
@@ -180,69 +264,11 @@ impl Class for BrowserClass {
                 Ok::<_, Message>(())
             })
         }),
-        Method::sync("on", |scope, browser, call| listen(scope, browser, call, false)),
-        Method::sync("once", |scope, browser, call| listen(scope, browser, call, true)),
-        Method::sync("off", |scope, browser, call| {
-            let event = call.argument(0).coerce_to_string()?;
-            let function = Some(call.argument(1)).filter(|function| function.is_function());
-            browser.emitter.remove(scope, &event, function);
-            Ok(call.this)
-        }),
-        Method::sync("removeAllListeners", |_, browser, call| {
-            browser
-                .emitter
-                .remove_all(call.argument(0).as_string().as_deref());
-            Ok(call.this)
-        }),
-        Method::sync("listenerCount", |scope, browser, call| {
-            let event = call.argument(0).coerce_to_string()?;
-            let count = u32::try_from(browser.emitter.count(&event)).unwrap_or(u32::MAX);
-            Ok(scope.number(f64::from(count)))
-        }),
-    ];
-}
-
-fn listen<'s>(
-    scope: Scope<'s>,
-    browser: &Rc<BrowserData>,
-    call: &Call<'s>,
-    once: bool,
-) -> Result<Value<'s>, Thrown> {
-    let event = call.argument(0).coerce_to_string()?;
-    browser.emitter.add(scope, &event, call.argument(1), once)?;
-    Ok(call.this)
-}
-
-pub(super) struct ContextClass;
-
-impl Class for ContextClass {
-    type Data = BrowserContext;
-    const NAME: &'static str = "BrowserContext";
-    const METHODS: &'static [Method<BrowserContext>] = &[
-        Method::getter("id", |scope, context, _| {
-            Ok(context
-                .id()
-                .map_or_else(|| scope.undefined(), |id| scope.string(id)))
-        }),
-        Method::getter("closed", |scope, context, _| {
-            Ok(scope.boolean(context.is_closed()))
-        }),
-        Method::promise("newPage", |scope, context, _| {
-            new_page(scope, Rc::unwrap_or_clone(Rc::clone(context)))
-        }),
-        Method::promise("pages", |scope, context, _| pages(scope, &context.pages())),
-        Method::sync("targets", |scope, context, _| targets(scope, &context.pages())),
-        Method::sync("browser", |scope, context, _| wrap_of(scope, context.browser())),
-        Method::promise("close", |scope, context, _| {
-            let context = Rc::unwrap_or_clone(Rc::clone(context));
-            if context.id().is_none() {
-                let message = "Default BrowserContext cannot be closed!";
-                return Err(Thrown::new(scope.error(ErrorClass::Error, message, None)));
-            }
-            let key = context_key(&context);
-            promise::start(scope, async move { context.close().await }, move |scope, ()| {
-                identity::forget(&key);
-                Ok(scope.undefined())
+        Method::promise("@@asyncDispose", |scope, browser, _| {
+            let process = Arc::clone(&browser.process);
+            promise::start_void(scope, async move {
+                process.close().await;
+                Ok::<_, Message>(())
             })
         }),
     ];

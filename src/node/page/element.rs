@@ -4,7 +4,7 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Scope, Thrown, Value};
 
 use super::handle::{Handle, JsHandle};
-use super::{frame, wait};
+use super::{frame, screenshot, wait};
 
 pub(super) struct ElementHandle;
 
@@ -28,6 +28,9 @@ impl Class for ElementHandle {
         }),
         Method::promise("waitForSelector", |scope, handle, call| {
             wait::for_selector(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+        }),
+        Method::promise("screenshot", |scope, handle, call| {
+            screenshot::of_element(scope, handle, call)
         }),
         Method::getter("frame", |scope, handle, _| frame::wrap(scope, &handle.frame)),
     ];

@@ -1,8 +1,11 @@
 //! Listeners of JavaScript, as puppeteer's `EventEmitter` keeps them.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 
-use crate::node::js::{JsRef, Scope, Thrown, Value};
+use crate::node::js::class::Method;
+use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
 
 struct Listener {
     event: String,
@@ -64,6 +67,12 @@ impl Emitter {
         drop(removed);
     }
 
+    /// What is listened to.
+    pub fn events(&self) -> HashSet<String> {
+        let listeners = self.0.borrow();
+        listeners.iter().map(|listener| listener.event.clone()).collect()
+    }
+
     pub fn count(&self, event: &str) -> usize {
         self.0
             .borrow()
@@ -72,8 +81,8 @@ impl Emitter {
             .count()
     }
 
-    /// Calls the listeners of the event, in order; what they throw becomes an uncaught exception.
-    pub fn emit(&self, scope: Scope<'_>, event: &str, argument: Value<'_>) -> bool {
+    /// The listeners of the event, in order, for one call of each; those for a single event are taken off.
+    pub fn take(&self, event: &str) -> Vec<JsRef> {
         let mut called = Vec::new();
         self.0.borrow_mut().retain(|listener| {
             if listener.event != event {
@@ -82,11 +91,76 @@ impl Emitter {
             called.push(listener.function.clone());
             !listener.once
         });
+        called
+    }
+
+    /// Calls the listeners of the event, in order; what they throw becomes an uncaught exception.
+    pub fn emit(&self, scope: Scope<'_>, event: &str, argument: Value<'_>) -> bool {
+        self.emit_all(scope, event, &[argument])
+    }
+
+    /// The same with any number of arguments.
+    pub fn emit_all(&self, scope: Scope<'_>, event: &str, arguments: &[Value<'_>]) -> bool {
+        let called = self.take(event);
         for function in &called {
-            if let Err(thrown) = function.get(scope).call(scope.undefined(), &[argument]) {
+            if let Err(thrown) = function.get(scope).call(scope.undefined(), arguments) {
                 scope.throw_uncaught(&thrown);
             }
         }
         !called.is_empty()
     }
+}
+
+/// What of an object emits events.
+pub(super) trait Emits: 'static {
+    fn emitter(&self) -> &Emitter;
+
+    /// Listeners have come or gone. `this` is the object.
+    fn changed(&self, this: Value<'_>);
+}
+
+/// The methods of an event emitter.
+pub(super) const fn methods<T: Emits>() -> [Method<T>; 8] {
+    [
+        Method::sync("on", |scope, data, call| add(scope, data, call, false)),
+        Method::sync("addListener", |scope, data, call| add(scope, data, call, false)),
+        Method::sync("once", |scope, data, call| add(scope, data, call, true)),
+        Method::sync("off", remove),
+        Method::sync("removeListener", remove),
+        Method::sync("removeAllListeners", |_, data, call| {
+            let event = call.argument(0).as_string();
+            data.emitter().remove_all(event.as_deref());
+            data.changed(call.this);
+            Ok(call.this)
+        }),
+        Method::sync("listenerCount", |scope, data, call| {
+            let event = call.argument(0).coerce_to_string()?;
+            let count = u32::try_from(data.emitter().count(&event)).unwrap_or(u32::MAX);
+            Ok(scope.number(f64::from(count)))
+        }),
+        Method::sync("emit", |scope, data, call| {
+            let event = call.argument(0).coerce_to_string()?;
+            Ok(scope.boolean(data.emitter().emit(scope, &event, call.argument(1))))
+        }),
+    ]
+}
+
+fn add<'s, T: Emits>(
+    scope: Scope<'s>,
+    data: &Rc<T>,
+    call: &Call<'s>,
+    once: bool,
+) -> Result<Value<'s>, Thrown> {
+    let event = call.argument(0).coerce_to_string()?;
+    data.emitter().add(scope, &event, call.argument(1), once)?;
+    data.changed(call.this);
+    Ok(call.this)
+}
+
+fn remove<'s, T: Emits>(scope: Scope<'s>, data: &Rc<T>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    let event = call.argument(0).coerce_to_string()?;
+    let function = Some(call.argument(1)).filter(|function| function.is_function());
+    data.emitter().remove(scope, &event, function);
+    data.changed(call.this);
+    Ok(call.this)
 }

@@ -1,4 +1,4 @@
-//! What a page is made to believe, its cookies and its PDF.
+//! What a page is made to believe.
 
 use std::rc::Rc;
 
@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 
 use crate::node::js::class::Method;
 use crate::node::js::{Call, ErrorClass, Kind, Scope, Thrown, Value};
-use crate::page::{Cookie, Credentials, NetworkConditions, PdfError, PdfOptions, UserAgent, Viewport};
+use crate::page::{Credentials, Metrics, NetworkConditions, UserAgent, Viewport};
 
 use super::page::PageData;
-use super::{options, promise, value};
+use super::{options, promise};
 
 pub(super) const METHODS: &[Method<PageData>] = &[
     Method::sync("viewport", |scope, page, _| match page.core.viewport() {
@@ -151,57 +151,28 @@ pub(super) const METHODS: &[Method<PageData>] = &[
         promise::start_void(scope, async move { page.authenticate(credentials).await })
     }),
     Method::promise("setRequestInterception", |scope, page, call| {
-        let (page, enabled) = (page.core.clone(), call.argument(0).is_truthy());
-        promise::start_void(scope, async move { page.set_request_interception(enabled).await })
+        let (core, enabled) = (page.core.clone(), call.argument(0).is_truthy());
+        page.events.intercepting.set(enabled);
+        if !core.is_closed() {
+            page.events.subscribe(&core);
+        }
+        promise::start_void(scope, async move { core.set_request_interception(enabled).await })
     }),
-    Method::promise("cookies", |scope, page, call| {
-        let urls: Result<Vec<_>, _> = call
-            .arguments()
-            .iter()
-            .map(|url| url.coerce_to_string())
-            .collect();
-        let (page, urls) = (page.core.clone(), urls?);
-        promise::start(
-            scope,
-            async move { page.cookies(urls).await },
-            |scope, cookies| {
-                let shown: Result<Vec<_>, _> =
-                    cookies.iter().map(|cookie| cookie_to_js(scope, cookie)).collect();
-                Ok(scope.array(shown?))
-            },
-        )
-    }),
-    Method::promise("setCookie", |scope, page, call| {
-        let (page, cookies) = (page.core.clone(), cookies(scope, call)?);
-        promise::start_void(scope, async move { page.set_cookies(cookies).await })
-    }),
-    Method::promise("deleteCookies", delete_cookies),
-    Method::promise("deleteCookie", delete_cookies),
     Method::promise("metrics", |scope, page, _| {
         let page = page.core.clone();
         promise::start(scope, async move { page.metrics().await }, |scope, metrics| {
-            let object = scope.object();
-            for (name, number) in metrics {
-                object.set(&name, scope.number(number));
-            }
-            Ok(object)
+            Ok(metrics_to_js(scope, &metrics))
         })
     }),
-    Method::promise("pdf", |scope, page, call| {
-        let given = call.argument(0);
-        let path = options::string(given, "path")?;
-        let read: PdfOptions = from_js(scope, given)?.unwrap_or_default();
-        let page = page.core.clone();
-        let printing = async move {
-            let bytes = page.pdf(&read).await?;
-            if let Some(path) = path {
-                tokio::fs::write(path, &bytes).await.map_err(PdfError::Write)?;
-            }
-            Ok::<_, PdfError>(bytes)
-        };
-        promise::start(scope, printing, |scope, bytes| Ok(scope.buffer(bytes)))
-    }),
 ];
+
+pub(super) fn metrics_to_js<'s>(scope: Scope<'s>, metrics: &Metrics) -> Value<'s> {
+    let object = scope.object();
+    for (name, number) in metrics {
+        object.set(name, scope.number(*number));
+    }
+    object
+}
 
 /// What JSON can say of the value, as that type; `None` for what is nullish.
 pub(super) fn from_js<T: DeserializeOwned>(scope: Scope<'_>, given: Value<'_>) -> Result<Option<T>, Thrown> {
@@ -226,28 +197,6 @@ fn kind_name(value: Value<'_>) -> &'static str {
         Kind::Function => "function",
         Kind::BigInt => "bigint",
     }
-}
-
-fn cookies(scope: Scope<'_>, call: &Call<'_>) -> Result<Vec<Cookie>, Thrown> {
-    call.arguments()
-        .iter()
-        .map(|given| Ok(from_js(scope, *given)?.unwrap_or_default()))
-        .collect()
-}
-
-/// As puppeteer shows a cookie: a missing partition is there, and undefined.
-fn cookie_to_js<'s>(scope: Scope<'s>, cookie: &Cookie) -> Result<Value<'s>, Thrown> {
-    let json = serde_json::Value::Object(cookie.clone()).to_string();
-    let object = value::from_json(scope, &json)?;
-    if !cookie.contains_key("partitionKey") {
-        object.set("partitionKey", scope.undefined());
-    }
-    Ok(object)
-}
-
-fn delete_cookies<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let (page, cookies) = (page.core.clone(), cookies(scope, call)?);
-    promise::start_void(scope, async move { page.delete_cookies(cookies).await })
 }
 
 fn viewport(given: Value<'_>) -> Result<Option<Viewport>, Thrown> {

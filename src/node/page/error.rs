@@ -48,6 +48,7 @@ impl Rejection for EvaluateError {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PAGE_CLOSED"))
             }
             Self::Lost(_) => scope.error(ErrorClass::Error, &self.to_string(), Some("BROWSER_DISCONNECTED")),
+            Self::Selector(message) => scope.error(ErrorClass::Error, message, None),
             Self::ContextDestroyed => {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
             }
@@ -127,7 +128,11 @@ impl Rejection for ScreenshotError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
         match self {
             Self::Call(error) => error.to_value(scope),
-            Self::Encoding => scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR")),
+            Self::Evaluate(error) => error.to_value(scope),
+            Self::Element(error) => error.to_value(scope),
+            Self::Encoding | Self::NoSize => {
+                scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
+            }
             Self::Write(error) => scope.error(ErrorClass::Error, &format!("{self}: {error}"), None),
         }
     }

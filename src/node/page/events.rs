@@ -1,6 +1,6 @@
 //! A page's events: listened to in the core only while somebody in JavaScript does.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use crate::node::js::class::data_of;
@@ -10,23 +10,33 @@ use crate::page::{Event, EventKind, Page, Subscription};
 use super::emitter::Emitter;
 use super::identity::{self, Key};
 use super::page::PageData;
-use super::{console, dialog, error, frame, http, intercept, page as page_class};
+use super::{console, dialog, emulation, error, frame, http, intercept, page as page_class};
 
 /// The listeners of one page.
 #[derive(Default)]
 pub(super) struct PageEvents {
     pub emitter: Emitter,
+    /// Who hears of an event at once, before the listeners, which may make one another wait.
+    pub observers: Emitter,
+    /// Requests wait for a verdict: none may pass unheard, not even one that comes before its listener.
+    pub intercepting: Cell<bool>,
     subscriptions: RefCell<HashMap<EventKind, Subscription>>,
 }
 
 impl PageEvents {
+    fn is_heard(&self, kind: EventKind) -> bool {
+        self.emitter.count(kind.name()) + self.observers.count(kind.name()) > 0
+    }
+
     /// Makes the core's subscriptions those that the listeners need.
     pub fn subscribe(&self, page: &Page) {
         let mut dropped = Vec::new();
         let mut subscriptions = self.subscriptions.borrow_mut();
         for kind in EventKind::ALL {
             // The end of the page is always listened to: the object is kept until then.
-            let wanted = kind == EventKind::Close || self.emitter.count(kind.name()) > 0;
+            let wanted = kind == EventKind::Close
+                || kind == EventKind::Request && self.intercepting.get()
+                || self.is_heard(kind);
             if !wanted {
                 dropped.extend(subscriptions.remove(&kind));
             } else if !subscriptions.contains_key(&kind)
@@ -56,13 +66,15 @@ fn deliver(scope: Scope<'_>, page: &Page, event: &Event) {
         return;
     };
     let name = event.kind().name();
-    if data.events.emitter.count(name) > 0 {
+    if data.events.is_heard(event.kind()) {
         match argument(scope, page, event) {
-            Ok(argument) if event.kind() == EventKind::Request => intercept::announced(argument, || {
-                data.events.emitter.emit(scope, name, argument);
-            }),
             Ok(argument) => {
-                data.events.emitter.emit(scope, name, argument);
+                data.events.observers.emit(scope, name, argument);
+                if event.kind() == EventKind::Request {
+                    intercept::announce(argument, data.events.emitter.take(name));
+                } else {
+                    data.events.emitter.emit(scope, name, argument);
+                }
             }
             Err(thrown) => scope.throw_uncaught(&thrown),
         }
@@ -90,6 +102,10 @@ fn argument<'s>(scope: Scope<'s>, page: &Page, event: &Event) -> Result<Value<'s
             frame::wrap(scope, frame)
         }
         Event::Popup(popup) => page_class::wrap(scope, popup),
+        Event::Metrics(mark) => {
+            let event = scope.object().set("title", scope.string(&mark.title));
+            Ok(event.set("metrics", emulation::metrics_to_js(scope, &mark.metrics)))
+        }
         Event::DomContentLoaded | Event::Load | Event::Close => Ok(scope.undefined()),
     }
 }

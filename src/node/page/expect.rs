@@ -11,8 +11,11 @@ use crate::node::js::{
     Call, Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, spawn_local, with_scope,
 };
 
-use super::options;
+use crate::page::{Page, Target};
+
+use super::emitter::Emitter;
 use super::page::PageData;
+use super::{options, target};
 
 pub(super) const METHODS: &[Method<PageData>] = &[
     Method::promise("waitForRequest", |scope, page, call| {
@@ -27,11 +30,66 @@ pub(super) const METHODS: &[Method<PageData>] = &[
     Method::promise("waitForNetworkIdle", for_network_idle),
 ];
 
+/// Whose events are waited for.
+pub(super) trait Source: 'static {
+    fn emitter(&self) -> &Emitter;
+
+    /// Who hears before the listeners, where there is such.
+    fn observers(&self) -> &Emitter {
+        self.emitter()
+    }
+
+    /// Listeners have come or gone.
+    fn subscribe(&self);
+
+    /// In milliseconds, 0 for none.
+    fn default_timeout(&self) -> u64;
+
+    /// The event after which nothing comes any more, and the message of those who still wait.
+    fn end(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// Whether it has ended.
+    fn has_ended(&self) -> bool {
+        false
+    }
+}
+
+impl Source for PageData {
+    fn emitter(&self) -> &Emitter {
+        &self.events.emitter
+    }
+
+    fn observers(&self) -> &Emitter {
+        &self.events.observers
+    }
+
+    fn subscribe(&self) {
+        if !self.core.is_closed() {
+            self.events.subscribe(&self.core);
+        }
+    }
+
+    fn default_timeout(&self) -> u64 {
+        self.core.default_timeout()
+    }
+
+    fn end(&self) -> Option<(&'static str, &'static str)> {
+        Some(("close", "Page closed!"))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.core.is_closed()
+    }
+}
+
 /// One wait: settled once, by what comes first.
 struct Wait {
-    page: Rc<PageData>,
+    source: Rc<dyn Source>,
     deferred: RefCell<Option<Deferred>>,
     listeners: RefCell<Vec<(&'static str, JsRef)>>,
+    observers: RefCell<Vec<(&'static str, JsRef)>>,
     abort: RefCell<Option<AbortListener>>,
     /// Counts the timers of an idle wait: an older one means nothing any more.
     generation: Cell<u32>,
@@ -40,7 +98,7 @@ struct Wait {
 impl Wait {
     fn begin<'s>(
         scope: Scope<'s>,
-        page: &Rc<PageData>,
+        source: Rc<dyn Source>,
         given: Value<'s>,
     ) -> Result<(Rc<Self>, Value<'s>), Thrown> {
         let signal = options::get(given, "signal")?.filter(|signal| signal.is_object());
@@ -49,12 +107,13 @@ impl Wait {
         {
             return Err(Thrown::new(signal.get("reason")?));
         }
-        let timeout = options::timeout(given)?.unwrap_or_else(|| page.core.default_timeout());
+        let timeout = options::timeout(given)?.unwrap_or_else(|| source.default_timeout());
         let (deferred, promise) = Deferred::new(scope)?;
         let wait = Rc::new(Self {
-            page: Rc::clone(page),
+            source,
             deferred: RefCell::new(Some(deferred)),
             listeners: RefCell::default(),
+            observers: RefCell::default(),
             abort: RefCell::default(),
             generation: Cell::new(0),
         });
@@ -70,13 +129,14 @@ impl Wait {
             })?;
             *wait.abort.borrow_mut() = listener;
         }
-        wait.listen(scope, "close", |wait, scope, _| {
-            let error = scope.error(ErrorClass::TargetCloseError, "Page closed!", Some("PAGE_CLOSED"));
-            wait.fail(error);
-        })?;
-        if page.core.is_closed() {
-            let error = scope.error(ErrorClass::TargetCloseError, "Page closed!", Some("PAGE_CLOSED"));
-            wait.fail(error);
+        if let Some((event, message)) = wait.source.end() {
+            let fail = move |wait: &Rc<Self>, scope: Scope<'_>| {
+                wait.fail(scope.error(ErrorClass::TargetCloseError, message, Some("PAGE_CLOSED")));
+            };
+            wait.listen(scope, event, move |wait, scope, _| fail(wait, scope))?;
+            if wait.source.has_ended() {
+                fail(&wait, scope);
+            }
         }
         if timeout > 0 {
             wait.after(scope, timeout, move |wait, scope| {
@@ -97,21 +157,43 @@ impl Wait {
         event: &'static str,
         heard: impl for<'c> Fn(&Rc<Self>, Scope<'c>, Value<'c>) + 'static,
     ) -> Result<(), Thrown> {
+        let function = self.function(scope, heard);
+        self.source.emitter().add(scope, event, function, false)?;
+        self.listeners
+            .borrow_mut()
+            .extend(JsRef::new(function).map(|kept| (event, kept)));
+        self.source.subscribe();
+        Ok(())
+    }
+
+    /// The same, before all listeners: none of them can hold this up.
+    fn observe(
+        self: &Rc<Self>,
+        scope: Scope<'_>,
+        event: &'static str,
+        heard: impl for<'c> Fn(&Rc<Self>, Scope<'c>, Value<'c>) + 'static,
+    ) -> Result<(), Thrown> {
+        let function = self.function(scope, heard);
+        self.source.observers().add(scope, event, function, false)?;
+        self.observers
+            .borrow_mut()
+            .extend(JsRef::new(function).map(|kept| (event, kept)));
+        self.source.subscribe();
+        Ok(())
+    }
+
+    fn function<'s>(
+        self: &Rc<Self>,
+        scope: Scope<'s>,
+        heard: impl for<'c> Fn(&Rc<Self>, Scope<'c>, Value<'c>) + 'static,
+    ) -> Value<'s> {
         let wait = Rc::clone(self);
-        let function = scope.function("", move |scope, call| {
+        scope.function("", move |scope, call| {
             if !wait.is_over() {
                 heard(&wait, scope, call.argument(0));
             }
             Ok(scope.undefined())
-        });
-        self.page.events.emitter.add(scope, event, function, false)?;
-        if let Some(kept) = JsRef::new(function) {
-            self.listeners.borrow_mut().push((event, kept));
-        }
-        if !self.page.core.is_closed() {
-            self.page.events.subscribe(&self.page.core);
-        }
-        Ok(())
+        })
     }
 
     /// Runs `then` on this thread in so many milliseconds, where the wait goes on until then.
@@ -141,14 +223,14 @@ impl Wait {
     fn end(&self, scope: Scope<'_>) -> Option<Deferred> {
         let deferred = self.deferred.borrow_mut().take()?;
         for (event, function) in self.listeners.take() {
-            self.page
-                .events
-                .emitter
-                .remove(scope, event, Some(function.get(scope)));
+            let function = function.get(scope);
+            self.source.emitter().remove(scope, event, Some(function));
         }
-        if !self.page.core.is_closed() {
-            self.page.events.subscribe(&self.page.core);
+        for (event, function) in self.observers.take() {
+            let function = function.get(scope);
+            self.source.observers().remove(scope, event, Some(function));
         }
+        self.source.subscribe();
         let abort = self.abort.take();
         drop(abort);
         Some(deferred)
@@ -182,7 +264,8 @@ fn for_event<'s>(
         ));
     }
     let wanted = JsRef::new(wanted).map(Rc::new);
-    let (wait, promise) = Wait::begin(scope, page, call.argument(1))?;
+    let source: Rc<dyn Source> = Rc::clone(page) as _;
+    let (wait, promise) = Wait::begin(scope, source, call.argument(1))?;
     for event in events {
         let (text, wanted) = (text.clone(), wanted.clone());
         wait.listen(scope, event, move |wait, scope, argument| {
@@ -232,31 +315,44 @@ fn for_network_idle<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) 
     let given = call.argument(0);
     let idle = options::number(given, "idleTime")?.map_or(500, options::millis);
     let concurrency = options::number(given, "concurrency")?.unwrap_or_default();
-    let (wait, promise) = Wait::begin(scope, page, given)?;
-    let idle_now = Rc::new(Cell::new(false));
-    let look =
-        move |wait: &Rc<Wait>, scope: Scope<'_>| look_for_idle(wait, scope, concurrency, idle, &idle_now);
+    let source: Rc<dyn Source> = Rc::clone(page) as _;
+    let (wait, promise) = Wait::begin(scope, source, given)?;
+    let watch = Rc::new(IdleWatch {
+        page: page.core.clone(),
+        concurrency,
+        idle,
+        is_idle: Cell::new(false),
+    });
+    let look = move |wait: &Rc<Wait>, scope: Scope<'_>| look_for_idle(wait, scope, &watch);
     for event in ["request", "requestfinished", "requestfailed"] {
         let look = look.clone();
-        wait.listen(scope, event, move |wait, scope, _| look(wait, scope))?;
+        wait.observe(scope, event, move |wait, scope, _| look(wait, scope))?;
     }
     look(&wait, scope);
     Ok(promise)
 }
 
-fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, concurrency: f64, idle: u64, idle_now: &Rc<Cell<bool>>) {
+/// What counts as idle, and whether it was when last looked at.
+struct IdleWatch {
+    page: Page,
+    concurrency: f64,
+    idle: u64,
+    is_idle: Cell<bool>,
+}
+
+fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, watch: &Rc<IdleWatch>) {
     /// Requests that began before anybody followed them end without an event.
     const LOOK_AGAIN: u64 = 20;
-    let in_flight = u32::try_from(wait.page.core.requests_in_flight()).unwrap_or(u32::MAX);
-    let is_idle = f64::from(in_flight) <= concurrency;
-    let was_idle = idle_now.replace(is_idle);
+    let in_flight = u32::try_from(watch.page.requests_in_flight()).unwrap_or(u32::MAX);
+    let is_idle = f64::from(in_flight) <= watch.concurrency;
+    let was_idle = watch.is_idle.replace(is_idle);
     if is_idle && was_idle {
         return;
     }
     let generation = wait.generation.get() + 1;
     wait.generation.set(generation);
-    let idle_now = Rc::clone(idle_now);
-    let pause = if is_idle { idle } else { LOOK_AGAIN };
+    let pause = if is_idle { watch.idle } else { LOOK_AGAIN };
+    let watch = Rc::clone(watch);
     wait.after(scope, pause, move |wait, scope| {
         if wait.generation.get() != generation {
             return;
@@ -264,7 +360,35 @@ fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, concurrency: f64, idle: u64,
         if is_idle {
             wait.succeed(scope.undefined());
         } else {
-            look_for_idle(wait, scope, concurrency, idle, &idle_now);
+            look_for_idle(wait, scope, &watch);
         }
     });
+}
+
+/// `waitForTarget(predicate)`: of those that there are, or of those that come or change.
+pub(super) fn for_target<'s>(
+    scope: Scope<'s>,
+    source: Rc<dyn Source>,
+    there: &[Target],
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    let Some(predicate) = JsRef::new(call.argument(0)).filter(|_| call.argument(0).is_function()) else {
+        return Err(Thrown::invalid_argument(
+            scope,
+            "expected a function that knows the target",
+        ));
+    };
+    let (wait, promise) = Wait::begin(scope, source, call.argument(1))?;
+    for event in ["targetcreated", "targetchanged"] {
+        let predicate = predicate.clone();
+        wait.listen(scope, event, move |wait, scope, target| {
+            ask(wait, scope, &predicate, target);
+        })?;
+    }
+    for target in there {
+        if !wait.is_over() {
+            ask(&wait, scope, &predicate, target::wrap(scope, target)?);
+        }
+    }
+    Ok(promise)
 }

@@ -6,9 +6,9 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{self, Argument, Code, Frame, RemoteValue};
 
-use super::handle::{self, selector_arguments};
+use super::handle;
 use super::identity::{self, Key};
-use super::{arguments, navigation, page as page_class, promise, value, wait};
+use super::{arguments, navigation, options, page as page_class, promise, value, wait};
 
 /// The frame's object.
 pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
@@ -120,8 +120,17 @@ pub(super) fn query_one<'s>(
     root: Option<Argument>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    let code = Code::call(page::query_first(), selector_arguments(scope, root, call)?);
+    let selector = options::selector(scope, call.argument(0))?;
     let of_handle = frame.clone();
+    if !selector.is_of_page() {
+        let frame = frame.clone();
+        let finding = async move { frame.find(root, &selector).await };
+        return promise::start(scope, finding, move |scope, found| match found {
+            Some(object) => handle::wrap(scope, &of_handle, object),
+            None => Ok(scope.null()),
+        });
+    }
+    let code = selector.first(root);
     promise::pending(scope, |deferred| {
         frame.evaluate_handle_with(code, move |outcome| {
             promise::settle(deferred, outcome, move |scope, object| {
@@ -141,15 +150,15 @@ pub(super) fn query_all<'s>(
     root: Option<Argument>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    let code = Code::call(page::query_all(), selector_arguments(scope, root, call)?);
+    let selector = options::selector(scope, call.argument(0))?;
     let in_frame = frame.clone();
     let finding = async move {
-        let array = in_frame.evaluate_handle(code).await?;
-        let Some(id) = array.object_id else {
+        let array = in_frame.find_all(root, &selector).await?;
+        let Some(id) = &array.object_id else {
             return Ok(Vec::new());
         };
-        let found = handle::own_properties(&in_frame, &id).await;
-        page::release(&in_frame.session(), &id);
+        let found = in_frame.properties(id).await;
+        in_frame.release(&array);
         Ok::<_, page::EvaluateError>(found?)
     };
     let frame = frame.clone();
@@ -168,14 +177,7 @@ pub(super) fn eval_one<'s>(
     root: Option<Argument>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    eval(
-        scope,
-        frame,
-        root,
-        call,
-        "const target = query(root ?? document, selector, false)[0];
-         if (!target) throw new Error(`failed to find element matching selector \"${selector}\"`);",
-    )
+    eval(scope, frame, root, call, true)
 }
 
 pub(super) fn eval_all<'s>(
@@ -184,13 +186,7 @@ pub(super) fn eval_all<'s>(
     root: Option<Argument>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    eval(
-        scope,
-        frame,
-        root,
-        call,
-        "const target = query(root ?? document, selector, true);",
-    )
+    eval(scope, frame, root, call, false)
 }
 
 fn eval<'s>(
@@ -198,19 +194,49 @@ fn eval<'s>(
     frame: &Frame,
     root: Option<Argument>,
     call: &Call<'s>,
-    find: &str,
+    is_one: bool,
 ) -> Result<Value<'s>, Thrown> {
-    let mut all = selector_arguments(scope, root, call)?;
+    let selector = options::selector(scope, call.argument(0))?;
     let function = arguments::source(scope, call.argument(1))?;
-    all.extend(arguments::all(
-        scope,
-        frame,
-        call.arguments().get(2..).unwrap_or_default(),
-    )?);
-    let declaration = page::with_query(&format!(
-        "(root, selector, ...args) => {{ {find} return ({function})(target, ...args); }}"
+    let rest = arguments::all(scope, frame, call.arguments().get(2..).unwrap_or_default())?;
+    if !selector.is_of_page() {
+        let frame = frame.clone();
+        let evaluating = async move {
+            let found = if is_one {
+                frame.find(root, &selector).await?
+            } else {
+                Some(frame.find_all(root, &selector).await?)
+            };
+            let target = found.ok_or_else(|| missing(selector.text()))?;
+            let arguments = std::iter::once(target.to_argument()).chain(rest);
+            let code = Code::call(function, arguments.collect::<Vec<_>>());
+            let value = frame.evaluate(code).await;
+            frame.release(&target);
+            value
+        };
+        return promise::start(scope, evaluating, value::to_js);
+    }
+    let not_found = serde_json::Value::from(missing(selector.text()).to_string());
+    let declaration = selector.with_query(&format!(
+        "(root, selector, isOne, ...args) => {{
+            const found = query(root ?? document, selector, !isOne);
+            if (isOne && !found.length) throw new Error({not_found});
+            return ({function})(isOne ? found[0] : found, ...args);
+        }}"
     ));
-    evaluate_code(scope, frame, Code::call(declaration, all))
+    let fixed = [
+        root.unwrap_or_else(Argument::null),
+        Argument::from(&selector),
+        Argument::Bool(is_one),
+    ];
+    let arguments: Vec<Argument> = fixed.into_iter().chain(rest).collect();
+    evaluate_code(scope, frame, Code::call(declaration, arguments))
+}
+
+fn missing(selector: &str) -> page::EvaluateError {
+    page::EvaluateError::Selector(format!(
+        "Error: failed to find element matching selector \"{selector}\""
+    ))
 }
 
 pub(super) fn content<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {

@@ -3,18 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::RawValue;
-
-use crate::cdp::{CallError, DEFAULT_DEADLINE};
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, ErrorClass, Scope, Thrown, Value};
 use crate::page::{self, Argument, Code, Frame, RemoteObject, RemoteValue};
 
 use super::element::ElementHandle;
 use super::promise;
-use super::{arguments, frame, options, value};
+use super::{arguments, frame, value};
 
 /// What a handle carries.
 pub(super) struct Handle {
@@ -37,10 +32,7 @@ impl Handle {
     }
 
     fn argument(&self) -> Argument {
-        match &self.object.object_id {
-            Some(id) => Argument::Object(id.clone()),
-            None => Argument::from_value(&self.object.value),
-        }
+        self.object.to_argument()
     }
 
     /// The handle as an argument, unless it was disposed of.
@@ -53,6 +45,10 @@ impl Handle {
             )));
         }
         Ok(self.argument())
+    }
+
+    pub fn is_disposed(&self) -> bool {
+        self.disposed.get()
     }
 
     fn dispose(&self) {
@@ -107,7 +103,7 @@ impl Class for JsHandle {
             let object = handle.object.object_id.clone();
             let properties = async move {
                 match object {
-                    Some(id) => own_properties(&frame, &id).await,
+                    Some(id) => frame.properties(&id).await,
                     None => Ok(Vec::new()),
                 }
             };
@@ -207,55 +203,4 @@ fn code(scope: Scope<'_>, handle: &Handle, call: &Call<'_>) -> Result<Code, Thro
         },
         expression @ Code::Expression(_) => expression,
     })
-}
-
-/// `$` and its like below an element, or in the document where the root is `null`.
-pub(super) fn selector_arguments(
-    scope: Scope<'_>,
-    root: Option<Argument>,
-    call: &Call<'_>,
-) -> Result<Vec<Argument>, Thrown> {
-    let selector = options::text(scope, call.argument(0), "the selector")?;
-    let root = root.unwrap_or_else(|| Argument::Json(RawValue::NULL.to_owned()));
-    Ok(vec![root, Argument::String(selector)])
-}
-
-/// The enumerable properties of an object of the page, as handles.
-pub(super) async fn own_properties(
-    frame: &Frame,
-    id: &str,
-) -> Result<Vec<(String, RemoteObject)>, CallError> {
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow)]
-        result: Vec<Property<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Property<'a> {
-        name: String,
-        #[serde(default)]
-        enumerable: bool,
-        #[serde(borrow)]
-        value: Option<&'a RawValue>,
-    }
-    let method = "Runtime.getProperties";
-    let params = json!({ "objectId": id, "ownProperties": true });
-    let answer = frame
-        .session()
-        .send_raw(method, params, Some(DEFAULT_DEADLINE))
-        .await?;
-    let decode = |source| CallError::Decode {
-        method: method.into(),
-        source,
-    };
-    let answer: Answer<'_> = serde_json::from_str(answer.get()).map_err(decode)?;
-    answer
-        .result
-        .into_iter()
-        .filter(|property| property.enumerable)
-        .filter_map(|property| {
-            let object = RemoteObject::parse(property.value?.get()).map_err(decode);
-            Some(object.map(|object| (property.name, object)))
-        })
-        .collect()
 }

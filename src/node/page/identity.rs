@@ -11,6 +11,8 @@ pub(super) enum Key {
     Page(u64),
     Frame(u64, String),
     Target(u64),
+    /// A browser's, by its id.
+    OtherTarget(usize, Option<String>),
     Browser(usize),
     Context(usize, Option<String>),
 }
@@ -50,6 +52,21 @@ pub(super) fn forget_page(id: u64) {
             .collect()
     });
     // A finalizer may come back here.
+    drop(gone);
+}
+
+/// Forgets the contexts of a browser that are not among these.
+pub(super) fn keep_contexts(browser: usize, kept: &[String]) {
+    let gone: Vec<JsRef> = OBJECTS.with(|objects| {
+        objects
+            .borrow_mut()
+            .extract_if(|key, _| match key {
+                Key::Context(of, Some(id)) => *of == browser && !kept.contains(id),
+                _ => false,
+            })
+            .map(|(_, object)| object)
+            .collect()
+    });
     drop(gone);
 }
 

@@ -9,7 +9,7 @@ use crate::cdp::DEFAULT_DEADLINE;
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
 use crate::page::{
-    self, Argument, ClickOptions, Code, Frame, InputError, MouseButton, Page, RemoteObject, RemoteValue,
+    Argument, ClickOptions, Code, Frame, InputError, MouseButton, Page, RemoteObject, Selector,
 };
 
 use super::handle::Handle;
@@ -582,14 +582,9 @@ fn with_element<'s>(
     promise::start_void(scope, async move { deed.on(&frame, &object).await })
 }
 
-async fn find(frame: &Frame, selector: &str) -> Result<RemoteObject, ActionError> {
-    let null = Argument::Json(serde_json::value::RawValue::NULL.to_owned());
-    let code = Code::call(page::query_first(), [null, selector.into()]);
-    let found = frame.evaluate_handle(code).await?;
-    if found.value == RemoteValue::Null {
-        return Err(ActionError::Missing(selector.to_owned()));
-    }
-    Ok(found)
+async fn find(frame: &Frame, selector: &Selector) -> Result<RemoteObject, ActionError> {
+    let found = frame.find(None, selector).await?;
+    found.ok_or_else(|| ActionError::Missing(selector.text().to_owned()))
 }
 
 fn by_selector<'s>(
@@ -598,15 +593,13 @@ fn by_selector<'s>(
     call: &Call<'s>,
     action: Action,
 ) -> Result<Value<'s>, Thrown> {
-    let selector = options::text(scope, call.argument(0), "the selector")?;
+    let selector = options::selector(scope, call.argument(0))?;
     let deed = action(call, 1)?;
     let frame = frame.clone();
     promise::start_void(scope, async move {
         let element = find(&frame, &selector).await?;
         let done = deed.on(&frame, &element).await;
-        if let Some(id) = &element.object_id {
-            page::release(&frame.session(), id);
-        }
+        frame.release(&element);
         done
     })
 }
@@ -637,19 +630,15 @@ fn values(scope: Scope<'_>, given: &[Value<'_>]) -> Result<Argument, Thrown> {
 }
 
 fn select_in<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let selector = options::text(scope, call.argument(0), "the selector")?;
+    let selector = options::selector(scope, call.argument(0))?;
     let values = values(scope, call.arguments().get(1..).unwrap_or_default())?;
     let frame = frame.clone();
     let selecting = async move {
         let element = find(&frame, &selector).await?;
-        let own = element
-            .object_id
-            .clone()
-            .map_or(Argument::Undefined, Argument::Object);
-        let selected = frame.evaluate(Code::call(SELECT, [own, values])).await;
-        if let Some(id) = &element.object_id {
-            page::release(&frame.session(), id);
-        }
+        let selected = frame
+            .evaluate(Code::call(SELECT, [element.to_argument(), values]))
+            .await;
+        frame.release(&element);
         Ok::<_, ActionError>(selected?)
     };
     promise::start(scope, selecting, value::to_js)

@@ -7,7 +7,10 @@
 mod abort;
 mod arguments;
 mod browser;
+mod child;
 mod console;
+mod context;
+mod cookies;
 mod dialog;
 mod element;
 mod emitter;
@@ -29,9 +32,12 @@ mod options;
     reason = "the class is what the module is named for"
 )]
 mod page;
+mod paper;
 mod promise;
 mod rejections;
+mod screenshot;
 mod session;
+mod stream;
 mod target;
 mod value;
 mod wait;

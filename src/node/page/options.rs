@@ -1,6 +1,7 @@
 //! Reading options as puppeteer's callers give them.
 
 use crate::node::js::{Kind, Scope, Thrown, Value};
+use crate::page::Selector;
 
 /// `options[name]`, `None` where it is absent.
 pub(super) fn get<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown> {
@@ -52,6 +53,11 @@ pub(super) fn text(scope: Scope<'_>, value: Value<'_>, what: &str) -> Result<Str
         };
         Thrown::invalid_argument(scope, &format!("{what} must be a string, but is {got}"))
     })
+}
+
+/// A required selector argument.
+pub(super) fn selector(scope: Scope<'_>, value: Value<'_>) -> Result<Selector, Thrown> {
+    text(scope, value, "the selector").map(|text| Selector::parse(&text))
 }
 
 /// The own property names of an object.

@@ -3,19 +3,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
-use crate::page::{Clip, Page, ScreenshotError, ScreenshotOptions};
+use crate::node::js::{Call, ErrorClass, JsRef, Scope, Thrown, Value};
+use crate::page::{Page, Target};
 
+use super::emitter::{Emits, Emitter};
 use super::events::PageEvents;
+use super::handle::Handle;
 use super::identity::{self, Key};
 use super::input::Devices;
 use super::{
-    arguments, browser, emulation, expect, expose, frame, input, navigation, options, promise, session,
-    target, wait,
+    arguments, browser, context, cookies, emitter, emulation, expect, expose, frame, handle, input,
+    navigation, options, paper, promise, screenshot, session, target, wait,
 };
 
 /// What a page's object carries.
@@ -73,6 +72,9 @@ impl Class for PageClass {
     const NAME: &'static str = "Page";
     const MORE: &'static [&'static [Method<PageData>]] = &[
         emulation::METHODS,
+        cookies::PAGE_METHODS,
+        &emitter::methods(),
+        paper::METHODS,
         input::PAGE_METHODS,
         expose::METHODS,
         expect::METHODS,
@@ -112,9 +114,12 @@ impl Class for PageClass {
                 page.remove_script_on_new_document(&identifier).await
             })
         }),
-        Method::promise("screenshot", screenshot),
+        Method::promise("screenshot", |scope, page, call| {
+            screenshot::of_page(scope, &page.core, call)
+        }),
+        Method::promise("queryObjects", query_objects),
         Method::promise("createCDPSession", |scope, page, _| {
-            session::create(scope, &page.core)
+            session::create(scope, Target::Page(page.core.clone()))
         }),
         Method::promise("bringToFront", |scope, page, _| {
             let page = page.core.clone();
@@ -145,9 +150,11 @@ impl Class for PageClass {
             browser::wrap_of(scope, page.core.browser())
         }),
         Method::sync("browserContext", |scope, page, _| {
-            browser::wrap_context(scope, &page.core.browser_context())
+            context::wrap(scope, &page.core.browser_context())
         }),
-        Method::sync("target", |scope, page, _| target::wrap(scope, &page.core)),
+        Method::sync("target", |scope, page, _| {
+            target::wrap(scope, &Target::Page(page.core.clone()))
+        }),
         Method::sync("setDefaultTimeout", |scope, page, call| {
             let millis = call.argument(0).as_f64().unwrap_or_default();
             page.core.set_default_timeout(options::millis(millis));
@@ -166,28 +173,6 @@ impl Class for PageClass {
         Method::sync("getDefaultNavigationTimeout", |scope, page, _| {
             Ok(scope.number(page.core.default_navigation_timeout() as f64))
         }),
-        Method::sync("on", |scope, page, call| add_listener(scope, page, call, false)),
-        Method::sync("addListener", |scope, page, call| {
-            add_listener(scope, page, call, false)
-        }),
-        Method::sync("once", |scope, page, call| add_listener(scope, page, call, true)),
-        Method::sync("off", remove_listener),
-        Method::sync("removeListener", remove_listener),
-        Method::sync("removeAllListeners", |_, page, call| {
-            let event = call.argument(0).as_string();
-            page.events.emitter.remove_all(event.as_deref());
-            page.events.subscribe(&page.core);
-            Ok(call.this)
-        }),
-        Method::sync("listenerCount", |scope, page, call| {
-            let event = call.argument(0).coerce_to_string()?;
-            let count = u32::try_from(page.events.emitter.count(&event)).unwrap_or(u32::MAX);
-            Ok(scope.number(f64::from(count)))
-        }),
-        Method::sync("emit", |scope, page, call| {
-            let event = call.argument(0).coerce_to_string()?;
-            Ok(scope.boolean(page.events.emitter.emit(scope, &event, call.argument(1))))
-        }),
         Method::promise("@@asyncDispose", |scope, page, _| {
             let page = page.core.clone();
             promise::start_void(scope, async move { page.close(false).await })
@@ -195,26 +180,16 @@ impl Class for PageClass {
     ];
 }
 
-fn add_listener<'s>(
-    scope: Scope<'s>,
-    page: &Rc<PageData>,
-    call: &Call<'s>,
-    once: bool,
-) -> Result<Value<'s>, Thrown> {
-    let event = call.argument(0).coerce_to_string()?;
-    page.events.emitter.add(scope, &event, call.argument(1), once)?;
-    if !page.core.is_closed() {
-        page.events.subscribe(&page.core);
+impl Emits for PageData {
+    fn emitter(&self) -> &Emitter {
+        &self.events.emitter
     }
-    Ok(call.this)
-}
 
-fn remove_listener<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let event = call.argument(0).coerce_to_string()?;
-    let function = Some(call.argument(1)).filter(|function| function.is_function());
-    page.events.emitter.remove(scope, &event, function);
-    page.events.subscribe(&page.core);
-    Ok(call.this)
+    fn changed(&self, _: Value<'_>) {
+        if !self.core.is_closed() {
+            self.events.subscribe(&self.core);
+        }
+    }
 }
 
 fn evaluate_on_new_document<'s>(
@@ -241,115 +216,22 @@ fn evaluate_on_new_document<'s>(
     })
 }
 
-/// What `screenshot` resolves with.
-enum Picture {
-    Bytes(Vec<u8>),
-    Base64(String),
-}
-
-fn screenshot<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let given = call.argument(0);
-    check_screenshot(scope, given)?;
-    let path = options::string(given, "path")?;
-    let in_path = path.as_deref().and_then(|path| match path.rsplit('.').next() {
-        Some("jpeg" | "jpg") => Some("jpeg"),
-        Some("webp") => Some("webp"),
-        Some("png") => Some("png"),
-        _ => None,
-    });
-    let format = match options::string(given, "type")? {
-        Some(format) => format,
-        None => in_path.unwrap_or("png").to_owned(),
+fn query_objects<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    let refuse = |message: &str| Thrown::new(scope.error(ErrorClass::Error, message, None));
+    let prototype = class::data_of::<Handle>(call.argument(0))
+        .ok_or_else(|| Thrown::invalid_argument(scope, "expected a handle on a prototype"))?;
+    if prototype.is_disposed() {
+        return Err(refuse("Prototype JSHandle is disposed!"));
+    }
+    let Some(id) = prototype.object.object_id.clone() else {
+        return Err(refuse(
+            "Prototype JSHandle must not be referencing primitive value",
+        ));
     };
-    let as_base64 = options::string(given, "encoding")?.as_deref() == Some("base64");
-    let read = ScreenshotOptions {
-        format,
-        quality: options::number(given, "quality")?.map(|quality| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "it is clamped"
-            )]
-            let quality = quality.clamp(0.0, 100.0) as u32;
-            quality
-        }),
-        full_page: options::flag(given, "fullPage")?,
-        clip: clip(given)?,
-        omit_background: options::flag(given, "omitBackground")?,
-        capture_beyond_viewport: options::get(given, "captureBeyondViewport")?.map(Value::is_truthy),
-        from_surface: options::get(given, "fromSurface")?.map(Value::is_truthy),
-        optimize_for_speed: options::flag(given, "optimizeForSpeed")?,
-    };
-    let page = page.core.clone();
-    let taking = async move {
-        let data = page.screenshot_base64(&read).await?;
-        if as_base64 && path.is_none() {
-            return Ok::<_, ScreenshotError>(Picture::Base64(data));
-        }
-        let bytes = BASE64.decode(&data).map_err(|_| ScreenshotError::Encoding)?;
-        if let Some(path) = path {
-            tokio::fs::write(path, &bytes)
-                .await
-                .map_err(ScreenshotError::Write)?;
-        }
-        Ok(if as_base64 {
-            Picture::Base64(data)
-        } else {
-            Picture::Bytes(bytes)
-        })
-    };
-    promise::start(scope, taking, |scope, picture: Picture| {
-        Ok(match picture {
-            Picture::Bytes(bytes) => scope.buffer(bytes),
-            Picture::Base64(text) => scope.string_from_latin1(text.into_bytes()),
-        })
+    let frame = page.core.main_frame();
+    let of_handle = frame.clone();
+    let querying = async move { frame.query_objects(&id).await };
+    promise::start(scope, querying, move |scope, objects| {
+        handle::wrap(scope, &of_handle, objects)
     })
-}
-
-/// puppeteer's rules, in its words.
-fn check_screenshot(scope: Scope<'_>, given: Value<'_>) -> Result<(), Thrown> {
-    let refuse = |message: &str| {
-        Err(Thrown::new(scope.error(
-            crate::node::js::ErrorClass::Error,
-            message,
-            None,
-        )))
-    };
-    if let Some(quality) = options::number(given, "quality")? {
-        if !(0.0..=100.0).contains(&quality) {
-            return refuse(&format!(
-                "Expected 'quality' ({quality}) to be between 0 and 100, inclusive."
-            ));
-        }
-        let format = options::string(given, "type")?.unwrap_or_else(|| "png".to_owned());
-        if format == "png" && options::get(given, "path")?.is_none() {
-            return refuse("png screenshots do not support 'quality'.");
-        }
-    }
-    if let Some(clip) = clip(given)? {
-        if options::flag(given, "fullPage")? {
-            return refuse("'clip' and 'fullPage' are mutually exclusive");
-        }
-        if clip.width <= 0.0 {
-            return refuse("'width' in 'clip' must be positive.");
-        }
-        if clip.height <= 0.0 {
-            return refuse("'height' in 'clip' must be positive.");
-        }
-    }
-    Ok(())
-}
-
-fn clip(given: Value<'_>) -> Result<Option<Clip>, Thrown> {
-    let Some(clip) = options::get(given, "clip")? else {
-        return Ok(None);
-    };
-    let side = |name| options::number(clip, name).map(Option::unwrap_or_default);
-    Ok(Some(Clip {
-        x: side("x")?,
-        y: side("y")?,
-        width: side("width")?,
-        height: side("height")?,
-        scale: options::number(clip, "scale")?.unwrap_or(1.0),
-    }))
 }

@@ -3,6 +3,7 @@
 use crate::node::js::{ErrorClass, Scope, Value};
 use crate::page::{
     CookieError, ElementError, EmulationError, ExposeError, InputError, InterceptError, PdfError,
+    PermissionError, StreamError,
 };
 
 use super::error::Rejection;
@@ -24,9 +25,21 @@ rejection!(InputError, Call);
 rejection!(ElementError, Call, Evaluate);
 rejection!(EmulationError, Call);
 rejection!(CookieError, Call);
-rejection!(PdfError, Call, Evaluate);
+rejection!(PermissionError, Call);
+rejection!(StreamError, Call);
 rejection!(InterceptError, Call);
 rejection!(ExposeError, Call);
+
+impl Rejection for PdfError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        match self {
+            Self::Call(error) => error.to_value(scope),
+            Self::Evaluate(error) => error.to_value(scope),
+            Self::TimedOut(_) => scope.error(ErrorClass::TimeoutError, &self.to_string(), Some("TIMEOUT")),
+            error => scope.error(ErrorClass::Error, &error.to_string(), None),
+        }
+    }
+}
 
 /// What clicking, typing and the like end in.
 pub(super) enum ActionError {

@@ -11,16 +11,16 @@ use serde_json::value::RawValue;
 use crate::cdp::{CallError, Listener, Session};
 use crate::node::js::class::{self, Class, Method, data_of};
 use crate::node::js::{Call, ErrorClass, JsRef, JsThread, Scope, Thrown, Value};
-use crate::page::{Page, Text};
+use crate::page::{Browser, Target, Text};
 
-use super::emitter::Emitter;
+use super::emitter::{self, Emits, Emitter};
 use super::error::Rejection;
 use super::{options, promise, value};
 
 /// A session that JavaScript asked for.
 pub(super) struct SessionData {
     key: u64,
-    page: Page,
+    browser: Browser,
     session: Session,
     detached: Cell<bool>,
     emitter: Emitter,
@@ -35,15 +35,13 @@ thread_local! {
 }
 
 /// `page.createCDPSession()`
-pub(super) fn create<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Thrown> {
-    let browser = page.browser().session().clone();
-    let target = page.target_id().to_owned();
-    let page = page.clone();
-    let attaching = async move { browser.attach(target).await };
+pub(super) fn create(scope: Scope<'_>, target: Target) -> Result<Value<'_>, Thrown> {
+    let browser = target.browser().clone();
+    let attaching = async move { target.attach().await };
     promise::start(scope, attaching, move |scope, session| {
         let data = Rc::new(SessionData {
             key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
-            page,
+            browser,
             session,
             detached: Cell::new(false),
             emitter: Emitter::default(),
@@ -58,6 +56,7 @@ pub(super) struct CdpSession;
 impl Class for CdpSession {
     type Data = SessionData;
     const NAME: &'static str = "CDPSession";
+    const MORE: &'static [&'static [Method<SessionData>]] = &[&emitter::methods()];
     const METHODS: &'static [Method<SessionData>] = &[
         Method::promise("send", send),
         Method::promise("detach", |scope, session, _| {
@@ -72,7 +71,7 @@ impl Class for CdpSession {
             session.detached.set(true);
             let params = json!({ "sessionId": session.session.id() });
             session.forget();
-            let browser = session.page.browser().session();
+            let browser = session.browser.session();
             promise::start_void(scope, browser.send_raw("Target.detachFromTarget", params, None))
         }),
         Method::sync("id", |scope, session, _| {
@@ -80,29 +79,6 @@ impl Class for CdpSession {
         }),
         Method::getter("detached", |scope, session, _| {
             Ok(scope.boolean(session.is_detached()))
-        }),
-        Method::sync("on", |scope, session, call| add(scope, session, call, false)),
-        Method::sync("addListener", |scope, session, call| {
-            add(scope, session, call, false)
-        }),
-        Method::sync("once", |scope, session, call| add(scope, session, call, true)),
-        Method::sync("off", remove),
-        Method::sync("removeListener", remove),
-        Method::sync("removeAllListeners", |_, session, call| {
-            let event = call.argument(0).as_string();
-            session.emitter.remove_all(event.as_deref());
-            session.prune();
-            Ok(call.this)
-        }),
-        Method::sync("listenerCount", |scope, session, call| {
-            let event = call.argument(0).coerce_to_string()?;
-            Ok(scope.number(f64::from(
-                u32::try_from(session.emitter.count(&event)).unwrap_or(u32::MAX),
-            )))
-        }),
-        Method::sync("emit", |scope, session, call| {
-            let event = call.argument(0).coerce_to_string()?;
-            Ok(scope.boolean(session.emitter.emit(scope, &event, call.argument(1))))
         }),
     ];
 }
@@ -171,30 +147,34 @@ fn send<'s>(scope: Scope<'s>, session: &Rc<SessionData>, call: &Call<'s>) -> Res
     })
 }
 
-fn add<'s>(
-    scope: Scope<'s>,
-    session: &Rc<SessionData>,
-    call: &Call<'s>,
-    once: bool,
-) -> Result<Value<'s>, Thrown> {
-    let event = call.argument(0).coerce_to_string()?;
-    session.emitter.add(scope, &event, call.argument(1), once)?;
-    if session.is_detached() || session.listeners.borrow().contains_key(&event) {
-        return Ok(call.this);
+impl Emits for SessionData {
+    fn emitter(&self) -> &Emitter {
+        &self.emitter
     }
-    if let Some(kept) = JsRef::new(call.this) {
-        SESSIONS.with(|sessions| sessions.borrow_mut().insert(session.key, kept));
+
+    /// Listens to what somebody listens to, and to nothing else.
+    fn changed(&self, this: Value<'_>) {
+        let wanted = self.emitter.events();
+        let missing: Vec<String> = {
+            let listeners = self.listeners.borrow();
+            let is_new = |event: &String| !listeners.contains_key(event);
+            wanted.into_iter().filter(is_new).collect()
+        };
+        if let Some(thread) = JsThread::current().filter(|_| !missing.is_empty() && !self.is_detached()) {
+            if let Some(kept) = JsRef::new(this) {
+                SESSIONS.with(|sessions| sessions.borrow_mut().insert(self.key, kept));
+            }
+            for event in missing {
+                let (key, name, thread) = (self.key, event.clone(), thread.clone());
+                let listener = self.session.on(event.clone(), move |params| {
+                    let (text, name) = (Text::from_utf8(params.get()), name.clone());
+                    thread.post(move |scope| deliver(scope, key, &name, text));
+                });
+                self.listeners.borrow_mut().insert(event, listener);
+            }
+        }
+        self.prune();
     }
-    let Some(thread) = JsThread::current() else {
-        return Ok(call.this);
-    };
-    let (key, name) = (session.key, event.clone());
-    let listener = session.session.on(event.clone(), move |params| {
-        let (text, name) = (Text::from_utf8(params.get()), name.clone());
-        thread.post(move |scope| deliver(scope, key, &name, text));
-    });
-    session.listeners.borrow_mut().insert(event, listener);
-    Ok(call.this)
 }
 
 fn deliver(scope: Scope<'_>, key: u64, event: &str, params: Text) {
@@ -212,12 +192,4 @@ fn deliver(scope: Scope<'_>, key: u64, event: &str, params: Text) {
         }
         Err(thrown) => scope.throw_uncaught(&thrown),
     }
-}
-
-fn remove<'s>(scope: Scope<'s>, session: &Rc<SessionData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let event = call.argument(0).coerce_to_string()?;
-    let function = Some(call.argument(1)).filter(|function| function.is_function());
-    session.emitter.remove(scope, &event, function);
-    session.prune();
-    Ok(call.this)
 }

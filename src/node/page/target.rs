@@ -1,51 +1,76 @@
-//! `Target`, as far as a page has one.
+//! `Target`
 
 use std::rc::Rc;
 
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Scope, Thrown, Value};
-use crate::page::Page;
+use crate::page::Target;
 
 use super::identity::{self, Key};
-use super::{browser, page as page_class, session};
+use super::{browser, context, page as page_class, session};
 
-/// The target's object: one as long as the page lives.
-pub(super) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Thrown> {
-    let make = || class::instantiate::<TargetClass>(scope, Rc::new(page.clone()));
-    let key = Key::Target(page.id());
-    if page.is_closed() {
+/// The target's object: one as long as the target is there.
+pub(super) fn wrap<'s>(scope: Scope<'s>, target: &Target) -> Result<Value<'s>, Thrown> {
+    let make = || class::instantiate::<TargetClass>(scope, Rc::new(target.clone()));
+    let key = key(target);
+    let is_gone = match target {
+        Target::Page(page) => page.is_closed(),
+        Target::Browser(browser) => !browser.is_connected(),
+        Target::Worker(_) => false,
+    };
+    if is_gone {
         return identity::existing(scope, &key).map_or_else(make, Ok);
     }
     identity::object_of(scope, key, make)
 }
 
+/// Names the target's object.
+pub(super) fn key(target: &Target) -> Key {
+    match target {
+        Target::Page(page) => Key::Target(page.id()),
+        other => Key::OtherTarget(other.browser().key(), other.id().map(ToOwned::to_owned)),
+    }
+}
+
+/// The page's object where the target is one.
+fn page_of<'s>(scope: Scope<'s>, target: &Target) -> Result<Value<'s>, Thrown> {
+    let object = match target {
+        Target::Page(page) => page_class::wrap(scope, page)?,
+        Target::Browser(_) | Target::Worker(_) => scope.null(),
+    };
+    scope.global().get("Promise")?.call_method("resolve", &[object])
+}
+
 pub(super) struct TargetClass;
 
 impl Class for TargetClass {
-    type Data = Page;
+    type Data = Target;
     const NAME: &'static str = "Target";
-    const METHODS: &'static [Method<Page>] = &[
-        Method::getter("_targetId", |scope, page, _| Ok(scope.string(page.target_id()))),
-        Method::sync("type", |scope, _, _| Ok(scope.string("page"))),
-        Method::sync("url", |scope, page, _| Ok(scope.string(&page.url()))),
-        Method::promise("page", |scope, page, _| {
-            let object = page_class::wrap(scope, page)?;
-            scope.global().get("Promise")?.call_method("resolve", &[object])
+    const METHODS: &'static [Method<Target>] = &[
+        Method::getter("_targetId", |scope, target, _| {
+            Ok(target
+                .id()
+                .map_or_else(|| scope.undefined(), |id| scope.string(id)))
         }),
-        Method::promise("asPage", |scope, page, _| {
-            let object = page_class::wrap(scope, page)?;
-            scope.global().get("Promise")?.call_method("resolve", &[object])
+        Method::sync("type", |scope, target, _| Ok(scope.string(target.kind()))),
+        Method::sync("url", |scope, target, _| Ok(scope.string(&target.url()))),
+        Method::promise("page", |scope, target, _| page_of(scope, target)),
+        Method::promise("asPage", |scope, target, _| page_of(scope, target)),
+        Method::sync("browser", |scope, target, _| {
+            browser::wrap_of(scope, target.browser())
         }),
-        Method::sync("browser", |scope, page, _| {
-            browser::wrap_of(scope, page.browser())
+        Method::sync("browserContext", |scope, target, _| {
+            context::wrap(scope, &target.browser_context())
         }),
-        Method::sync("browserContext", |scope, page, _| {
-            browser::wrap_context(scope, &page.browser_context())
+        Method::sync("opener", |scope, target, _| match &**target {
+            Target::Page(page) => match page.opener() {
+                Some(opener) => wrap(scope, &Target::Page(opener)),
+                None => Ok(scope.undefined()),
+            },
+            Target::Browser(_) | Target::Worker(_) => Ok(scope.undefined()),
         }),
-        Method::sync("opener", |scope, page, _| match page.opener() {
-            Some(opener) => wrap(scope, &opener),
-            None => Ok(scope.undefined()),
+        Method::promise("createCDPSession", |scope, target, _| {
+            session::create(scope, Target::clone(target))
         }),
-        Method::promise("createCDPSession", |scope, page, _| session::create(scope, page)),
     ];
 }

@@ -36,7 +36,7 @@ pub(super) fn for_selector<'s>(
     root: Option<Argument>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    let selector = options::text(scope, call.argument(0), "the selector")?;
+    let selector = options::selector(scope, call.argument(0))?;
     let given = call.argument(1);
     let wanted = if options::flag(given, "visible")? {
         Wanted::Visible
@@ -47,7 +47,7 @@ pub(super) fn for_selector<'s>(
     };
     let (mut options, abort) = read(given)?;
     options.root = root;
-    if wanted == Wanted::Present {
+    if wanted == Wanted::Present && !selector.needs_frames() {
         options.polling = Polling::Mutation;
     }
     let frame = frame.clone();
