@@ -152,7 +152,8 @@ impl Pool {
         if affinity.requests > 0 || affinity.teardown.is_some() || affinity.has_tabs() {
             return;
         }
-        if affinity.untold {
+        // A shutdown has yet to close its context, and tells the manager then.
+        if affinity.untold && (self.shutdown.is_none() || affinity.primary.is_none()) {
             self.report_loss(id);
         }
         let Some(affinity) = self.affinities.get(&id) else {

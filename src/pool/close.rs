@@ -84,6 +84,7 @@ impl Pool {
         }
         self.close_context(id);
         if let Some(affinity) = owner {
+            self.report_loss(affinity);
             self.forget_if_unused(affinity);
         }
     }

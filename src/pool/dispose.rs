@@ -23,6 +23,8 @@ pub(super) struct Teardown {
     announced: bool,
     /// The notification of the manager that it waits for.
     notifying: Option<OperationId>,
+    /// Whether the affinity got a tab since that was begun: what it says is out of date.
+    outdated: bool,
     /// Whether its end is a reason to refill.
     refill: bool,
 }
@@ -70,6 +72,11 @@ impl Teardown {
         self.tabs.is_empty()
             && (self.contexts.is_empty() || planted(Defect::DisposedTooEarly))
             && self.notifying.is_none()
+    }
+
+    /// The affinity has a tab again.
+    pub(super) fn note_binding(&mut self) {
+        self.outdated = true;
     }
 
     /// Its end is no reason to make standbys any more.
@@ -336,8 +343,10 @@ impl Pool {
             let operation = self.start(Operation::NotifyManager { affinity: Some(id) });
             if let Some(affinity) = self.affinities.get_mut(&id) {
                 let key = affinity.key.clone();
+                affinity.untold = false;
                 if let Some(teardown) = &mut affinity.teardown {
                     teardown.notifying = Some(operation);
+                    teardown.outdated = false;
                 }
                 self.act(Action::NotifyManager {
                     operation,
@@ -361,7 +370,8 @@ impl Pool {
             teardown.notifying = None;
             // A disposal that came meanwhile may have brought more to wait for, and then tells it anew.
             if teardown.is_done() {
-                self.finish_teardown(id, true);
+                let told = !teardown.outdated;
+                self.finish_teardown(id, told);
             }
         }
     }

@@ -248,6 +248,9 @@ impl Pool {
             return;
         };
         affinity.untold = false;
+        if let Some(teardown) = &mut affinity.teardown {
+            teardown.note_binding();
+        }
         let key = affinity.key.clone();
         self.act(Action::BindTab { tab, affinity: key });
         self.reindex(tab);

@@ -1,7 +1,7 @@
 //! What the simulator found, each in the few steps that it took.
 
-use super::super::testing::{Kind, World};
-use crate::pool::{Event, QueueKind};
+use super::super::testing::{Kind, World, broken};
+use crate::pool::{Event, QueueKind, RequestId};
 
 #[test]
 fn a_disposal_that_ends_after_close_all_does_not_refill() {
@@ -17,6 +17,79 @@ fn a_disposal_that_ends_after_close_all_does_not_refill() {
         world.attempts, attempts,
         "a closed pool made a standby that nobody asked for"
     );
+}
+
+/// A pool of one page in which "a" was evicted and waits to come back behind "c", its orphan kept.
+fn evicted_and_waiting() -> (World, RequestId) {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::Standby, Kind::ClosePage]);
+    world.lease("b");
+    world.get("c");
+    let waiting = world.get("a");
+    world.finish(Kind::ClosePage);
+    assert_eq!(world.ledger(), ["a 0", "b 1"], "{:#?}", world.trace);
+    assert_eq!(world.notified, [""; 0], "it may still come back");
+    (world, waiting)
+}
+
+fn times_told(world: &World, affinity: &str) -> usize {
+    world.notified.iter().filter(|key| *key == affinity).count()
+}
+
+#[test]
+fn the_manager_is_told_when_the_page_of_an_evicted_affinity_cannot_be_opened_again() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::Standby, Kind::Open, Kind::ClosePage]);
+    world.lease("b");
+    let waiting = world.get("a");
+    world.finish(Kind::ClosePage);
+    world.fail(Kind::Open, broken());
+    assert_eq!(times_told(&world, "a"), 0, "it may still come back");
+    world.cancel(waiting);
+    assert_eq!(times_told(&world, "a"), 1, "{:#?}", world.trace);
+}
+
+#[test]
+fn the_manager_is_told_of_a_loss_that_comes_while_it_is_told_of_an_earlier_one() {
+    let mut world = World::new(1);
+    world.visit("a");
+    world.hold(&[Kind::Manager]);
+    let ticket = world.dispose("a");
+    assert_eq!(world.notified, ["a"]);
+    // In use again, and evicted, before the manager has answered.
+    world.visit("a");
+    let (_b, _c) = (world.lease("b"), world.lease("c"));
+    assert!(
+        world.warm_keys().iter().all(|key| key != "a"),
+        "a was not evicted"
+    );
+    world.unhold(&[Kind::Manager]);
+    assert!(world.is_done(ticket));
+    assert_eq!(
+        world.notified,
+        ["a", "a"],
+        "the manager does not know of the second loss"
+    );
+}
+
+#[test]
+fn close_all_tells_the_manager_of_an_evicted_affinity_once() {
+    let (mut world, _) = evicted_and_waiting();
+    world.close_all();
+    assert_eq!(times_told(&world, "a"), 1, "{:#?}", world.trace);
+}
+
+#[test]
+fn a_disposal_tells_the_manager_of_an_affinity_that_was_evicted_before_once() {
+    let (mut world, waiting) = evicted_and_waiting();
+    world.hold(&[Kind::CloseContext]);
+    let ticket = world.dispose("a");
+    world.cancel(waiting);
+    world.unhold(&[Kind::CloseContext]);
+    assert!(world.is_done(ticket));
+    assert_eq!(times_told(&world, "a"), 1, "{:#?}", world.trace);
 }
 
 #[test]
