@@ -52,13 +52,6 @@ function probe() {
 
 const native = load();
 
-// As a microtask: after whatever sent the first command of this turn.
-const settled = Promise.resolve();
-
-function flushSoon() {
-  settled.then(native.__flush);
-}
-
 native.__register({
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
@@ -69,7 +62,6 @@ native.__register({
   BrowserManager: native.BrowserManager,
   PagePool: native.PagePool,
   TabQueue: native.TabQueue,
-  flushSoon,
   markStandby,
   isStandbyReady,
   probe,

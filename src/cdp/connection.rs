@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use super::envelope::{AttachedToTarget, DetachedFromTarget, Incoming, Outgoing, TargetGone, protocol_error};
 use super::pipe::{self, PipeWriter};
 use super::session::{Session, SessionKey};
-use super::{CallError, CloseReason, ConnectError, cork, io, websocket};
+use super::{CallError, CloseReason, ConnectError, io, websocket};
 
 /// What a call does with its answer, on the reader.
 pub(super) type Callback = Box<dyn FnOnce(Result<&RawValue, CallError>) + Send>;
@@ -183,7 +183,7 @@ impl Shared {
 
     /// Sends a command. The callback runs once: on the reader, or here where nothing can be sent.
     pub fn call(
-        self: &Arc<Self>,
+        &self,
         session: &Session,
         method: Cow<'static, str>,
         params: impl Serialize,
@@ -228,21 +228,20 @@ impl Shared {
             },
         );
         drop(state);
-        cork::send(self, message);
+        self.send(message);
     }
 
-    pub(super) fn send(&self, messages: Vec<Vec<u8>>) {
+    fn send(&self, mut message: Vec<u8>) {
         match &self.outlet {
-            Outlet::Pipe(writer) => writer.write(&pipe::joined(messages)),
-            Outlet::Channel(channel) => {
-                for message in messages {
-                    match String::from_utf8(message) {
-                        // A closed channel means a broken connection, which rejects the call.
-                        Ok(text) => drop(channel.send(text)),
-                        Err(error) => tracing::error!(%error, "serde_json wrote something that is not UTF-8"),
-                    }
-                }
+            Outlet::Pipe(pipe) => {
+                message.push(0);
+                pipe.write(&message);
             }
+            Outlet::Channel(channel) => match String::from_utf8(message) {
+                // A closed channel means a broken connection, which rejects the call.
+                Ok(text) => drop(channel.send(text)),
+                Err(error) => tracing::error!(%error, "serde_json wrote something that is not UTF-8"),
+            },
         }
     }
 

@@ -5,7 +5,6 @@
 //! and listeners run on the reader, in the order in which Chrome sent the messages, and must not block.
 
 mod connection;
-pub mod cork;
 mod envelope;
 mod error;
 pub mod io;

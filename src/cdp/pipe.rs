@@ -44,24 +44,6 @@ pub(super) async fn read(shared: Arc<Shared>, mut receiver: pipe::Receiver) {
     }
 }
 
-/// Messages with their NULs, one after another.
-pub(super) fn joined(messages: Vec<Vec<u8>>) -> Vec<u8> {
-    let rest = messages
-        .iter()
-        .skip(1)
-        .map(|message| message.len() + 1)
-        .sum::<usize>();
-    let mut messages = messages.into_iter();
-    let mut all = messages.next().unwrap_or_default();
-    all.reserve_exact(rest + 1);
-    all.push(0);
-    for message in messages {
-        all.extend_from_slice(&message);
-        all.push(0);
-    }
-    all
-}
-
 /// Writes on the caller's thread as long as the pipe takes it, which spares a hop; a task writes the rest.
 pub(super) struct PipeWriter {
     sender: pipe::Sender,
@@ -78,7 +60,7 @@ impl PipeWriter {
         }
     }
 
-    /// Sends messages, each with its NUL. A broken pipe shows on the reading side.
+    /// Sends the message, which ends with its NUL. A broken pipe shows on the reading side.
     pub fn write(&self, message: &[u8]) {
         let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         if backlog.is_empty() {

@@ -1,14 +1,12 @@
 //! The connection against a Chrome that is the test.
 
-use std::cell::Cell;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
-use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{CallError, CloseReason, Connection, Health, Session, cork, io};
+use super::{CallError, CloseReason, Connection, Health, Session, io};
 
 /// The other end of the pipe.
 struct Chrome {
@@ -234,48 +232,4 @@ fn deadlines_end_the_calls_that_have_them_the_earliest_first() {
     settle(&mut chrome, &connection);
     assert!(ended.try_recv().is_err(), "a call without a deadline ended");
     connection.close();
-}
-
-#[test]
-fn what_a_corked_thread_sends_waits_for_the_end_of_its_turn() {
-    let (mut chrome, connection) = Chrome::start();
-    let browser = connection.browser();
-    let arranged = Rc::new(Cell::new(0));
-    let arranging = Rc::clone(&arranged);
-    cork::cork(move || {
-        arranging.set(arranging.get() + 1);
-        true
-    });
-    let answers = [call(browser), call(browser)];
-    let other = browser.clone();
-    let uncorked = std::thread::spawn(move || call(&other)).join().expect("a thread");
-    assert_eq!(chrome.hear()["id"], 3, "only this thread is corked");
-    cork::flush();
-    assert_eq!(arranged.get(), 1, "one flush is arranged for both");
-    assert_eq!(
-        [chrome.hear()["id"].take(), chrome.hear()["id"].take()],
-        [1, 2],
-        "in order"
-    );
-    let last = call(browser);
-    assert_eq!(arranged.get(), 2, "the next turn arranges its own");
-    cork::uncork();
-    assert_eq!(chrome.hear()["id"], 4, "nothing stays behind");
-    for id in 1..=4 {
-        chrome.say(&json!({ "id": id, "result": {} }).to_string());
-    }
-    for answer in answers.into_iter().chain([uncorked, last]) {
-        assert!(answer.recv().expect("an answer").is_ok());
-    }
-}
-
-#[test]
-fn a_thread_that_cannot_arrange_for_a_flush_sends_at_once() {
-    let (mut chrome, connection) = Chrome::start();
-    cork::cork(|| false);
-    let answer = call(connection.browser());
-    let id = chrome.hear()["id"].take();
-    chrome.say(&json!({ "id": id, "result": {} }).to_string());
-    assert!(answer.recv().expect("an answer").is_ok());
-    cork::uncork();
 }

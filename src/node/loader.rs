@@ -7,14 +7,12 @@ use napi::bindgen_prelude::This;
 use napi::{Env, JsValue};
 use napi_derive::napi;
 
-use super::js::{JsRef, JsThread, Scope, Thrown, Value, register_error_classes, with_scope};
+use super::js::{JsRef, JsThread, Scope, Thrown, Value, register_error_classes};
 use super::network;
 use super::pool::let_go_of_pools;
-use crate::cdp::cork;
 
 /// What of it is asked for by name.
-const KEPT: [&str; 9] = [
-    "flushSoon",
+const KEPT: [&str; 8] = [
     "markStandby",
     "isStandbyReady",
     "probe",
@@ -38,25 +36,10 @@ pub fn register(env: Env, definitions: Value<'_>) -> napi::Result<()> {
     JsThread::of(env)?;
     // Runs before the thread's own hook, while references can still be deleted.
     env.add_env_cleanup_hook((), |()| {
-        cork::uncork();
         DEFINITIONS.with(|kept| kept.borrow_mut().clear());
         network::clear();
     })?;
-    take(definitions).map_err(|thrown| thrown.into_napi(Scope::of(&env)))?;
-    cork::cork(|| {
-        let called = with_scope(|scope| {
-            let flush_soon = definition(scope, "flushSoon");
-            flush_soon.call(scope.undefined(), &[]).is_ok()
-        });
-        called.unwrap_or(false)
-    });
-    Ok(())
-}
-
-/// Sends the commands of the turn that ends: called by `index.js` alone.
-#[napi(js_name = "__flush", catch_unwind, skip_typescript)]
-pub fn flush() {
-    cork::flush();
+    take(definitions).map_err(|thrown| thrown.into_napi(Scope::of(&env)))
 }
 
 fn take(definitions: Value<'_>) -> Result<(), Thrown> {
