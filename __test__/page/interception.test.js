@@ -203,11 +203,11 @@ differential('interception', [
   }),
   scenario('a request waits until it is handled', async ({ page, server, note }) => {
     let held;
-    const seen = new Promise((resolve) => {
-      void interceptOnly(page, 'pixel', (request) => {
-        held = request;
-        resolve();
-      });
+    let see;
+    const seen = new Promise((resolve) => (see = resolve));
+    await interceptOnly(page, 'pixel', (request) => {
+      held = request;
+      see();
     });
     const loaded = page.goto(server.html('<img src="/pixel.png">')).then(() => note('loaded'));
     await seen;

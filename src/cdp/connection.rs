@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,7 @@ struct Pending {
     session: SessionKey,
     method: Cow<'static, str>,
     deadline: Option<(Instant, Duration)>,
+    activity: Arc<AtomicU64>,
     callback: Callback,
 }
 
@@ -224,6 +226,7 @@ impl Shared {
                 session: session.key(),
                 method,
                 deadline,
+                activity: session.act(),
                 callback,
             },
         );
@@ -258,6 +261,7 @@ impl Shared {
             let Some(call) = self.lock().take(id) else {
                 return false;
             };
+            call.activity.fetch_add(1, Ordering::AcqRel);
             match (incoming.error, incoming.result) {
                 (Some(error), _) => (call.callback)(Err(protocol_error(call.method, error))),
                 (None, Some(result)) => (call.callback)(Ok(result)),

@@ -37,6 +37,8 @@ struct Inner {
     target: Option<(Box<str>, Box<str>)>,
     listeners: Mutex<HashMap<Cow<'static, str>, Vec<Arc<Registration>>>>,
     next_listener: AtomicU64,
+    /// Counts commands and answers.
+    activity: Arc<AtomicU64>,
     health: watch::Sender<Health>,
 }
 
@@ -99,6 +101,7 @@ impl Session {
             target,
             listeners: Mutex::default(),
             next_listener: AtomicU64::new(0),
+            activity: Arc::default(),
             health: watch::Sender::default(),
         }))
     }
@@ -233,6 +236,18 @@ impl Session {
         shared
             .and_then(|shared| shared.session(id.as_ref()))
             .ok_or(CallError::TargetClosed { method })
+    }
+
+    /// How many commands have been sent and answered: while it stays the same, nobody has done anything here.
+    #[must_use]
+    pub fn activity(&self) -> u64 {
+        self.0.activity.load(Ordering::Acquire)
+    }
+
+    /// Counts one more; gives whoever will count the answer.
+    pub(super) fn act(&self) -> Arc<AtomicU64> {
+        self.0.activity.fetch_add(1, Ordering::AcqRel);
+        Arc::clone(&self.0.activity)
     }
 
     /// What has become of the target.

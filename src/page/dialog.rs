@@ -44,6 +44,11 @@ impl Dialog {
         })
     }
 
+    /// Lets the page go on where nobody listens: it may leave, and gets no other consent.
+    pub fn answer_for_nobody(&self) {
+        drop(self.answer(self.kind == "beforeunload", None));
+    }
+
     /// Answers it, and sends the answer at once; `None` where it has been answered already.
     #[must_use]
     pub fn answer(&self, accept: bool, text: Option<&str>) -> Option<Call<Box<RawValue>>> {

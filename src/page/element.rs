@@ -156,6 +156,26 @@ impl Frame {
         RemoteObject::parse(resolved.object.get()).map_err(|source| decode_error(method, source).into())
     }
 
+    /// Chrome's number of the node, which stays with it.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn backend_node_id(&self, node: &RemoteObject) -> Result<i64, CallError> {
+        #[derive(Deserialize)]
+        struct Described {
+            node: DescribedNode,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct DescribedNode {
+            backend_node_id: i64,
+        }
+        let method = "DOM.describeNode";
+        let params = json!({ "objectId": node.object_id.as_deref() });
+        let answer = send(&self.session(), method, params).await?;
+        decode::<Described>(method, answer.get()).map(|described| described.node.backend_node_id)
+    }
+
     /// The element's rectangle on the page; `None` where it has none.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ impl EmulationError {
 pub(super) struct Settings {
     pub viewport: Option<Viewport>,
     pub javascript_disabled: bool,
+    service_worker_bypassed: bool,
     pub cache_disabled: Option<bool>,
     extra_headers: Option<Map<String, Value>>,
     user_agent: Option<UserAgent>,
@@ -333,6 +334,37 @@ impl Page {
             json!({ "enabled": enabled }),
         )])
         .await
+    }
+
+    /// Whether requests go past service workers.
+    #[must_use]
+    pub fn is_service_worker_bypassed(&self) -> bool {
+        self.lock_settings().service_worker_bypassed
+    }
+
+    /// Sends requests past service workers, or not.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn set_bypass_service_worker(&self, bypass: bool) -> Result<(), CallError> {
+        self.enable_network();
+        self.lock_settings().service_worker_bypassed = bypass;
+        let params = json!({ "bypass": bypass });
+        all(vec![send(
+            self.session(),
+            "Network.setBypassServiceWorker",
+            params,
+        )])
+        .await
+    }
+
+    /// Lets the page believe that it has the focus, or not any more.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn emulate_focused_page(&self, enabled: bool) -> Result<(), CallError> {
+        let params = json!({ "enabled": enabled });
+        all(self.emulate("Emulation.setFocusEmulationEnabled", &params)).await
     }
 
     /// Uses the cache, or not.

@@ -104,17 +104,20 @@ impl EventKind {
     }
 
     /// Whether Chrome's network domain tells of it.
-    pub(super) fn is_network(self) -> bool {
-        (1 << self as u8) & NETWORK != 0
+    #[must_use]
+    pub fn is_network(self) -> bool {
+        NETWORK.contains(&self)
     }
 }
 
 /// The kinds that need the network domain.
-pub(super) const NETWORK: u32 = 1 << EventKind::Request as u8
-    | 1 << EventKind::RequestServedFromCache as u8
-    | 1 << EventKind::Response as u8
-    | 1 << EventKind::RequestFinished as u8
-    | 1 << EventKind::RequestFailed as u8;
+pub(super) const NETWORK: [EventKind; 5] = [
+    EventKind::Request,
+    EventKind::RequestServedFromCache,
+    EventKind::Response,
+    EventKind::RequestFinished,
+    EventKind::RequestFailed,
+];
 
 /// Something that happened to a page.
 #[derive(Clone)]
@@ -173,6 +176,9 @@ struct Entry {
     handler: Handler,
 }
 
+/// Hears what nobody listens to, with the page's activity before it.
+type Bystander = Arc<dyn Fn(&Event, u64) + Send + Sync>;
+
 /// The listeners of one page.
 #[derive(Default)]
 pub(super) struct Hub {
@@ -180,15 +186,37 @@ pub(super) struct Hub {
     /// A bit for each kind somebody listens to.
     wanted: AtomicU32,
     next: AtomicU64,
+    bystanders: Mutex<Vec<Bystander>>,
+    /// For each kind the activity after which nobody came to listen.
+    quiet_since: [AtomicU64; EventKind::ALL.len()],
 }
 
 impl Hub {
-    pub fn wants(&self, kind: EventKind) -> bool {
-        self.wants_any(1 << kind as u8)
+    /// Whether anybody listens to such events.
+    pub fn is_heard(&self, kind: EventKind) -> bool {
+        self.wanted.load(Ordering::Relaxed) & (1 << kind as u8) != 0
     }
 
-    pub fn wants_any(&self, kinds: u32) -> bool {
-        self.wanted.load(Ordering::Relaxed) & kinds != 0
+    /// Whether such an event is told: to listeners, or to bystanders as long as a listener may be on its way.
+    pub fn wants(&self, kind: EventKind, activity: u64) -> bool {
+        self.is_heard(kind) || self.is_open(kind, activity)
+    }
+
+    fn is_open(&self, kind: EventKind, activity: u64) -> bool {
+        let quiet_since = self.quiet_since[kind as usize].load(Ordering::Relaxed);
+        quiet_since != activity && !self.lock_bystanders().is_empty()
+    }
+
+    fn lock_bystanders(&self) -> MutexGuard<'_, Vec<Bystander>> {
+        self.bystanders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn add_bystander(&self, bystander: Bystander) {
+        self.lock_bystanders().push(bystander);
+    }
+
+    pub fn set_quiet(&self, kind: EventKind, activity: u64) {
+        self.quiet_since[kind as usize].store(activity, Ordering::Relaxed);
     }
 
     pub fn listen(self: &Arc<Self>, kind: EventKind, handler: Handler) -> Subscription {
@@ -202,9 +230,15 @@ impl Hub {
         }
     }
 
-    pub fn emit(&self, event: &Event) {
+    pub fn emit(&self, event: &Event, activity: u64) {
         let kind = event.kind();
-        if !self.wants(kind) {
+        if !self.is_heard(kind) {
+            if self.is_open(kind, activity) {
+                let bystanders = self.lock_bystanders().clone();
+                for bystander in bystanders {
+                    bystander(event, activity);
+                }
+            }
             return;
         }
         let handlers: Vec<Handler> = self
@@ -245,5 +279,38 @@ impl Drop for Subscription {
             drop(entries);
             drop(removed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bystanders_hear_what_nobody_listens_to_until_it_is_quiet() {
+        let hub = Arc::new(Hub::default());
+        let heard = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&heard);
+        hub.add_bystander(Arc::new(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }));
+        let after = |activity| {
+            hub.emit(&Event::Load, activity);
+            heard.load(Ordering::Relaxed)
+        };
+        assert_eq!(after(1), 1);
+        hub.set_quiet(EventKind::Load, 1);
+        assert_eq!(after(1), 1, "nobody came to listen");
+        assert_eq!(after(2), 2, "the page was spoken to again");
+        let listening = hub.listen(EventKind::Load, Arc::new(|_| {}));
+        assert_eq!(after(3), 2, "a listener hears it instead");
+        drop(listening);
+        assert_eq!(after(4), 3);
+    }
+
+    #[test]
+    fn without_bystanders_nothing_is_told() {
+        let hub = Hub::default();
+        assert!(!hub.wants(EventKind::Console, 1));
     }
 }

@@ -138,7 +138,7 @@ impl Page {
 
     /// Whether every request is followed, or only those of documents.
     fn follows_network(&self) -> bool {
-        self.0.hub.wants_any(NETWORK)
+        NETWORK.into_iter().any(|kind| self.wants(kind))
     }
 
     pub(super) fn network_events(&self, events: Vec<NetworkEvent>) {
@@ -347,7 +347,7 @@ impl Page {
     }
 
     fn on_console(&self, session: &Session, params: &RawValue) {
-        if !self.0.hub.wants(EventKind::Console) {
+        if !self.0.hub.is_heard(EventKind::Console) {
             let unheard = self.0.unheard_messages.fetch_add(1, Ordering::Relaxed) + 1;
             if unheard >= UNHEARD_BATCH {
                 self.0.unheard_messages.store(0, Ordering::Relaxed);
@@ -357,6 +357,8 @@ impl Page {
                 // After whoever else hears this message has asked for its objects.
                 io::spawn(async move { session.call("Runtime.releaseObjectGroup", group, None, |_| {}) });
             }
+        }
+        if !self.wants(EventKind::Console) {
             return;
         }
         let Some(mut message) = ConsoleMessage::from_call(params) else {
@@ -372,7 +374,7 @@ impl Page {
     }
 
     fn on_log_entry(&self, _: &Session, params: &RawValue) {
-        if self.0.hub.wants(EventKind::Console)
+        if self.wants(EventKind::Console)
             && let Some(message) = ConsoleMessage::from_log(params)
         {
             self.emit(&Event::Console(Arc::new(message)));
@@ -380,7 +382,7 @@ impl Page {
     }
 
     fn on_exception(&self, _: &Session, params: &RawValue) {
-        if self.0.hub.wants(EventKind::PageError)
+        if self.wants(EventKind::PageError)
             && let Some(event) = parse_raw::<ExceptionThrown<'_>>(params)
         {
             self.emit(&Event::PageError(Arc::new(Exception::parse(
@@ -394,10 +396,10 @@ impl Page {
         let Some(dialog) = Dialog::parse(session, params) else {
             return;
         };
-        if self.0.hub.wants(EventKind::Dialog) {
+        if self.wants(EventKind::Dialog) {
             self.emit(&Event::Dialog(Arc::new(dialog)));
         } else {
-            drop(dialog.answer(dialog.kind == "beforeunload", None));
+            dialog.answer_for_nobody();
         }
     }
 

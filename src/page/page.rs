@@ -13,7 +13,7 @@ use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Listener, Session};
 use super::browser::{Browser, TargetInfo};
 use super::context::BrowserContext;
 use super::emulation::Settings;
-use super::events::{Event, EventKind, Hub, Subscription};
+use super::events::{Event, EventKind, Hub, NETWORK, Subscription};
 use super::expose::Bindings;
 use super::frame::Frame;
 use super::frame_tree::{FrameId, FrameState, FrameTree};
@@ -42,6 +42,7 @@ pub(super) struct Inner {
     located: watch::Sender<bool>,
     pub(super) network_enabled: AtomicBool,
     pub(super) metrics_enabled: AtomicBool,
+    pub(super) tracing: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
     pub(super) input: Mutex<InputState>,
     pub(super) settings: Mutex<Settings>,
@@ -160,6 +161,7 @@ impl Page {
             opener: target.opener_id.as_deref().map(Into::into),
             network_enabled: AtomicBool::new(false),
             metrics_enabled: AtomicBool::new(false),
+            tracing: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
             input: Mutex::default(),
             settings: Mutex::new(Settings::new(viewport)),
@@ -346,11 +348,36 @@ impl Page {
     /// Whether anybody listens to such events.
     #[must_use]
     pub fn has_listeners(&self, kind: EventKind) -> bool {
-        self.0.hub.wants(kind)
+        self.0.hub.is_heard(kind)
+    }
+
+    /// Calls the handler for events that nobody listens to, as long as a listener may be on its way: one may be
+    /// added right after the command that brings the event about, on a thread that is slower than this. The
+    /// handler gets the page's activity at the event, for [`Self::set_quiet`].
+    pub fn stand_by(&self, handler: impl Fn(&Event, u64) + Send + Sync + 'static) {
+        self.0.hub.add_bystander(Arc::new(handler));
+    }
+
+    /// Nobody came to listen to such events: bystanders hear no more of them until the page is spoken to again.
+    pub fn set_quiet(&self, kind: EventKind, activity: u64) {
+        if !kind.is_network() {
+            return self.0.hub.set_quiet(kind, activity);
+        }
+        // They are followed together.
+        if !NETWORK.into_iter().any(|kind| self.0.hub.is_heard(kind)) {
+            for kind in NETWORK {
+                self.0.hub.set_quiet(kind, activity);
+            }
+        }
+    }
+
+    /// Whether such an event is to be told.
+    pub(super) fn wants(&self, kind: EventKind) -> bool {
+        self.0.hub.wants(kind, self.session().activity())
     }
 
     pub(super) fn emit(&self, event: &Event) {
-        self.0.hub.emit(event);
+        self.0.hub.emit(event, self.session().activity());
     }
 
     /// How long a wait may take, in milliseconds; 0 means as long as it takes.

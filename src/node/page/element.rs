@@ -1,10 +1,13 @@
 //! `ElementHandle`: a node that stayed in its page.
 
+use std::rc::Rc;
+
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{Scope, Thrown, Value};
+use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
+use crate::page::{Code, EvaluateError};
 
 use super::handle::{Handle, JsHandle};
-use super::{frame, screenshot, wait};
+use super::{frame, options, promise, screenshot, wait};
 
 pub(super) struct ElementHandle;
 
@@ -32,6 +35,17 @@ impl Class for ElementHandle {
         Method::promise("screenshot", |scope, handle, call| {
             screenshot::of_element(scope, handle, call)
         }),
+        Method::promise("toElement", to_element),
+        Method::promise("backendNodeId", |scope, handle, _| {
+            handle.live_argument(scope)?;
+            let (frame, object) = (handle.frame.clone(), handle.object.clone());
+            #[expect(clippy::cast_precision_loss, reason = "Chrome counts its nodes")]
+            promise::start(
+                scope,
+                async move { frame.backend_node_id(&object).await },
+                |scope, id| Ok(scope.number(id as f64)),
+            )
+        }),
         Method::getter("frame", |scope, handle, _| frame::wrap(scope, &handle.frame)),
     ];
 
@@ -40,4 +54,26 @@ impl Class for ElementHandle {
             .map_err(|thrown: Thrown| drop(thrown))
             .ok()
     }
+}
+
+/// `element.toElement(tagName)`: itself, where that is its tag.
+fn to_element<'s>(scope: Scope<'s>, handle: &Rc<Handle>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    let tag = options::text(scope, call.argument(0), "the tag name")?;
+    let own = handle.live_argument(scope)?;
+    let frame = handle.frame.clone();
+    let checking = async move {
+        let function = "(node, tag) => node.nodeName === tag.toUpperCase()";
+        let matches = frame
+            .evaluate(Code::call(function, [own, tag.as_str().into()]))
+            .await?;
+        if matches.is_true() {
+            return Ok(());
+        }
+        let message = format!("Element is not a(n) `{tag}` element");
+        Err(EvaluateError::Selector(message))
+    };
+    let this = JsRef::new(call.this);
+    promise::start(scope, checking, move |scope, ()| {
+        Ok(this.map_or_else(|| scope.undefined(), |this| this.get(scope)))
+    })
 }

@@ -136,6 +136,17 @@ pub(super) const METHODS: &[Method<PageData>] = &[
         let (page, enabled) = (page.core.clone(), call.argument(0).is_truthy());
         promise::start_void(scope, async move { page.set_bypass_csp(enabled).await })
     }),
+    Method::sync("isServiceWorkerBypassed", |scope, page, _| {
+        Ok(scope.boolean(page.core.is_service_worker_bypassed()))
+    }),
+    Method::promise("setBypassServiceWorker", |scope, page, call| {
+        let (page, bypass) = (page.core.clone(), call.argument(0).is_truthy());
+        promise::start_void(scope, async move { page.set_bypass_service_worker(bypass).await })
+    }),
+    Method::promise("emulateFocusedPage", |scope, page, call| {
+        let (page, enabled) = (page.core.clone(), call.argument(0).is_truthy());
+        promise::start_void(scope, async move { page.emulate_focused_page(enabled).await })
+    }),
     Method::promise("setCacheEnabled", |scope, page, call| {
         let enabled = call.argument(0).is_undefined() || call.argument(0).is_truthy();
         let page = page.core.clone();
@@ -151,12 +162,8 @@ pub(super) const METHODS: &[Method<PageData>] = &[
         promise::start_void(scope, async move { page.authenticate(credentials).await })
     }),
     Method::promise("setRequestInterception", |scope, page, call| {
-        let (core, enabled) = (page.core.clone(), call.argument(0).is_truthy());
-        page.events.intercepting.set(enabled);
-        if !core.is_closed() {
-            page.events.subscribe(&core);
-        }
-        promise::start_void(scope, async move { core.set_request_interception(enabled).await })
+        let (page, enabled) = (page.core.clone(), call.argument(0).is_truthy());
+        promise::start_void(scope, async move { page.set_request_interception(enabled).await })
     }),
     Method::promise("metrics", |scope, page, _| {
         let page = page.core.clone();

@@ -1,6 +1,6 @@
 //! A page's events: listened to in the core only while somebody in JavaScript does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::node::js::class::data_of;
@@ -18,12 +18,28 @@ pub(super) struct PageEvents {
     pub emitter: Emitter,
     /// Who hears of an event at once, before the listeners, which may make one another wait.
     pub observers: Emitter,
-    /// Requests wait for a verdict: none may pass unheard, not even one that comes before its listener.
-    pub intercepting: Cell<bool>,
     subscriptions: RefCell<HashMap<EventKind, Subscription>>,
 }
 
 impl PageEvents {
+    /// Hears what nobody listened to when Chrome told it: on this thread somebody may do so by now.
+    pub fn stand_by(page: &Page) {
+        let Some(thread) = JsThread::current() else { return };
+        let weak = page.downgrade();
+        page.stand_by(move |event, activity| {
+            let (event, weak) = (event.clone(), weak.clone());
+            thread.post(move |scope| {
+                let Some(page) = weak.upgrade() else { return };
+                if !deliver(scope, &page, &event) {
+                    page.set_quiet(event.kind(), activity);
+                    if let Event::Dialog(dialog) = &event {
+                        dialog.answer_for_nobody();
+                    }
+                }
+            });
+        });
+    }
+
     fn is_heard(&self, kind: EventKind) -> bool {
         self.emitter.count(kind.name()) + self.observers.count(kind.name()) > 0
     }
@@ -34,9 +50,7 @@ impl PageEvents {
         let mut subscriptions = self.subscriptions.borrow_mut();
         for kind in EventKind::ALL {
             // The end of the page is always listened to: the object is kept until then.
-            let wanted = kind == EventKind::Close
-                || kind == EventKind::Request && self.intercepting.get()
-                || self.is_heard(kind);
+            let wanted = kind == EventKind::Close || self.is_heard(kind);
             if !wanted {
                 dropped.extend(subscriptions.remove(&kind));
             } else if !subscriptions.contains_key(&kind)
@@ -48,7 +62,7 @@ impl PageEvents {
                     let (event, weak) = (event.clone(), weak.clone());
                     thread.post(move |scope| {
                         if let Some(page) = weak.upgrade() {
-                            deliver(scope, &page, &event);
+                            let _ = deliver(scope, &page, &event);
                         }
                     });
                 });
@@ -60,13 +74,15 @@ impl PageEvents {
     }
 }
 
-fn deliver(scope: Scope<'_>, page: &Page, event: &Event) {
+/// Calls the listeners; says whether there were any.
+fn deliver(scope: Scope<'_>, page: &Page, event: &Event) -> bool {
     let object = identity::existing(scope, &Key::Page(page.id()));
     let Some(data) = object.and_then(data_of::<PageData>) else {
-        return;
+        return false;
     };
     let name = event.kind().name();
-    if data.events.is_heard(event.kind()) {
+    let is_heard = data.events.is_heard(event.kind());
+    if is_heard {
         match argument(scope, page, event) {
             Ok(argument) => {
                 data.events.observers.emit(scope, name, argument);
@@ -85,6 +101,7 @@ fn deliver(scope: Scope<'_>, page: &Page, event: &Event) {
     if event.kind() == EventKind::Close {
         identity::forget_page(page.id());
     }
+    is_heard
 }
 
 fn argument<'s>(scope: Scope<'s>, page: &Page, event: &Event) -> Result<Value<'s>, Thrown> {

@@ -143,6 +143,7 @@ impl Class for JsHandle {
             handle.dispose();
             scope.global().get("Promise")?.call_method("resolve", &[])
         }),
+        Method::sync("move", |_, _, call| Ok(call.this)),
         Method::sync("@@dispose", |scope, handle, _| {
             handle.dispose();
             Ok(scope.undefined())

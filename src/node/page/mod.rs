@@ -39,6 +39,7 @@ mod screenshot;
 mod session;
 mod stream;
 mod target;
+mod tracing;
 mod value;
 mod wait;
 

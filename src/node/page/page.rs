@@ -1,8 +1,9 @@
 //! `Page`
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use crate::cdp::io;
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, ErrorClass, JsRef, Scope, Thrown, Value};
 use crate::page::{Page, Target};
@@ -12,6 +13,7 @@ use super::events::PageEvents;
 use super::handle::Handle;
 use super::identity::{self, Key};
 use super::input::Devices;
+use super::tracing::{Tracing, TracingData};
 use super::{
     arguments, browser, context, cookies, emitter, emulation, expect, expose, frame, handle, input,
     navigation, options, paper, promise, screenshot, session, target, wait,
@@ -24,6 +26,7 @@ pub(super) struct PageData {
     pub devices: Devices,
     /// The viewport as it was given.
     pub viewport: RefCell<Option<JsRef>>,
+    tracing: OnceCell<JsRef>,
 }
 
 /// The page's object: one as long as the page lives.
@@ -34,6 +37,7 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Throw
             events: PageEvents::default(),
             devices: Devices::default(),
             viewport: RefCell::default(),
+            tracing: OnceCell::new(),
         });
         class::instantiate::<PageClass>(scope, data)
     };
@@ -47,6 +51,7 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Throw
         let object = make()?;
         if let Some(data) = class::data_of::<PageData>(object) {
             data.events.subscribe(page);
+            PageEvents::stand_by(page);
         }
         Ok(object)
     })
@@ -173,6 +178,13 @@ impl Class for PageClass {
         Method::sync("getDefaultNavigationTimeout", |scope, page, _| {
             Ok(scope.number(page.core.default_navigation_timeout() as f64))
         }),
+        Method::getter("tracing", tracing_of),
+        Method::sync("@@dispose", |scope, page, _| {
+            let page = page.core.clone();
+            // Nobody waits for it, nor hears of a page that is gone already.
+            io::spawn(async move { drop(page.close(false).await) });
+            Ok(scope.undefined())
+        }),
         Method::promise("@@asyncDispose", |scope, page, _| {
             let page = page.core.clone();
             promise::start_void(scope, async move { page.close(false).await })
@@ -214,6 +226,21 @@ fn evaluate_on_new_document<'s>(
     promise::start(scope, adding, |scope, identifier| {
         Ok(scope.object().set("identifier", scope.string(&identifier)))
     })
+}
+
+fn tracing_of<'s>(scope: Scope<'s>, page: &Rc<PageData>, _: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    if let Some(known) = page.tracing.get() {
+        return Ok(known.get(scope));
+    }
+    let data = TracingData {
+        page: page.core.clone(),
+        path: RefCell::default(),
+    };
+    let object = class::instantiate::<Tracing>(scope, Rc::new(data))?;
+    if let Some(kept) = JsRef::new(object) {
+        let _ = page.tracing.set(kept);
+    }
+    Ok(object)
 }
 
 fn query_objects<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {

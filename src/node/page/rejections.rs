@@ -3,7 +3,7 @@
 use crate::node::js::{ErrorClass, Scope, Value};
 use crate::page::{
     CookieError, ElementError, EmulationError, ExposeError, InputError, InterceptError, PdfError,
-    PermissionError, StreamError,
+    PermissionError, StreamError, TracingError,
 };
 
 use super::error::Rejection;
@@ -27,6 +27,7 @@ rejection!(EmulationError, Call);
 rejection!(CookieError, Call);
 rejection!(PermissionError, Call);
 rejection!(StreamError, Call);
+rejection!(TracingError, Call, Read);
 rejection!(InterceptError, Call);
 rejection!(ExposeError, Call);
 
