@@ -91,7 +91,7 @@ impl Frame {
         let waiting = async {
             let answer = tokio::select! {
                 answer = navigating => answer?,
-                () = detached(&mut watch) => return Err(NavigationError::FrameDetached),
+                () = detached(&mut watch) => return Err(self.gone()),
             };
             let answer: Navigated =
                 serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
@@ -174,15 +174,20 @@ impl Frame {
             // The page's own state keeps the sender.
             progress = watch.progress.wait_for(|progress| progress.detached || ended(progress)) => match progress {
                 Ok(progress) if !progress.detached || ended(&progress) => Ok(()),
-                _ => Err(NavigationError::FrameDetached),
+                _ => Err(self.gone()),
             },
-            reason = crashed.closed() => Err(match reason {
-                crate::cdp::CloseReason::Disconnected => {
-                    CallError::Disconnected { method: "Page.navigate".into() }.into()
-                }
-                crate::cdp::CloseReason::TargetClosed => NavigationError::FrameDetached,
-            }),
+            _ = crashed.closed() => Err(self.gone()),
             () = self.page().crash() => Err(CallError::TargetCrashed { method: "Page.navigate".into() }.into()),
+        }
+    }
+
+    /// Why the frame is there no more: with its browser, or by itself.
+    fn gone(&self) -> NavigationError {
+        if self.is_lost() {
+            let method = "Page.navigate".into();
+            CallError::Disconnected { method }.into()
+        } else {
+            NavigationError::FrameDetached
         }
     }
 

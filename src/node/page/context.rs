@@ -18,18 +18,8 @@ pub(super) struct ContextData {
     pub emitter: Emitter,
 }
 
-/// The context's object: one as long as it is there.
+/// The context's object: one as long as it is there, and after that until another context gets its own.
 pub(crate) fn wrap<'s>(scope: Scope<'s>, context: &BrowserContext) -> Result<Value<'s>, Thrown> {
-    let make = || {
-        let data = Rc::new(ContextData {
-            core: context.clone(),
-            emitter: Emitter::default(),
-        });
-        class::instantiate::<ContextClass>(scope, data)
-    };
-    if context.is_closed() {
-        return identity::existing(scope, &key(context)).map_or_else(make, Ok);
-    }
     identity::object_of(scope, key(context), || {
         // Contexts are also closed where JavaScript does not see it.
         let core = context.browser();
@@ -40,7 +30,11 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, context: &BrowserContext) -> Result<Val
             .map(ToOwned::to_owned)
             .collect();
         identity::keep_contexts(core.key(), &there);
-        make()
+        let data = Rc::new(ContextData {
+            core: context.clone(),
+            emitter: Emitter::default(),
+        });
+        class::instantiate::<ContextClass>(scope, data)
     })
 }
 
