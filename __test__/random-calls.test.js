@@ -33,6 +33,7 @@ class World {
     this.semaphore = new lib.AsyncSemaphore(1);
     const made = kit.make({
       renderSemaphore: this.semaphore, standbyTimeoutMs: 60, closeTimeoutMs: 20, tabHealthProbeMs: 250, ...shape,
+      fakeOptions: { cappedOrphans: Boolean(shape.env?.PRERENDER_SHARED_CONTEXT_CAP) },
     });
     Object.assign(this, made);
     this.held = new Map();

@@ -195,7 +195,8 @@ class FakeContext {
   close() {
     this.closeCalls++;
     this.closing = true;
-    this.wasOrphan = this.becameOrphan && this.pages.every((page) => page.closed);
+    const empty = this.pages.length > 0 && this.pages.every((page) => page.closed);
+    this.wasOrphan = empty && (this.becameOrphan || Boolean(this.fake.options.cappedOrphans));
     if (this.closeCalls > 1) {
       this.fake.violations.push(`context ${this.id} was closed ${this.closeCalls} times`);
     }
@@ -241,6 +242,8 @@ class FakeBrowserManager {
    * @param {object} [options]
    * @param {boolean} [options.plain] steps return plain values instead of promises
    * @param {string[]} [options.without] names of optional page methods that are missing
+   * @param {boolean} [options.cappedOrphans] orphans may be closed as soon as they are ones, so that a context
+   *   that is closed right after its page counts as one too
    */
   constructor(options = {}) {
     this.options = options;
