@@ -193,7 +193,11 @@ poolModule('console errors', (kit) => {
     const { page, take } = await leased(kit());
     page.emit('console', message({ location: () => ({}), stackTrace: () => [] }));
     await turns();
-    const [entry] = take();
+    page.emit('console', message({ text: () => 'placed' }));
+    await turns();
+    const [entry, placed] = take();
+    const place = { url: 'http://host.test/app.js', lineNumber: 9, columnNumber: 4 };
+    assert.deepEqual(placed, { type: 'error', text: 'placed', location: place, stackFrames: [place], source: 'console' }, 'all that there may be');
     assert.strictEqual(Object.getPrototypeOf(entry), Object.prototype, 'plain');
     assert.ok(Object.values(entry).every((v) => v !== undefined), `no key is undefined: ${JSON.stringify(entry)}`);
   });
@@ -411,5 +415,31 @@ poolModule('requests in flight', (kit) => {
     await turns();
     const pending = await lib.getPendingNetworkRequests(page);
     assert.deepEqual(pending.map((p) => p.url), ['http://host.test/three'], 'the one that has not ended');
+  });
+
+  QUnit.test('say what, how, since when and for what; none after the page has closed', async (assert) => {
+    const { pool, page, lease } = await leased(kit());
+    await until(() => page.sessions.some((s) => s.sent.includes('Network.enable')), 'the session listens');
+    const before = Date.now();
+    page.sessions[0].emit('Network.requestWillBeSent', { requestId: '1', request: { url: 'http://host.test/data', method: 'POST' }, type: 'XHR' });
+    page.sessions[0].emit('Network.requestWillBeSent', { requestId: '2', request: { url: 'http://host.test/bare' } });
+    const [full, bare] = lib.getPendingNetworkRequests(page);
+    assert.ok(full.startedAt >= before && full.startedAt <= Date.now(), 'since when');
+    assert.deepEqual({ ...full, startedAt: 0 }, { url: 'http://host.test/data', method: 'POST', startedAt: 0, resourceType: 'XHR' }, 'the rest');
+    assert.notOk('resourceType' in bare, 'what is not known is left out');
+    lease.release();
+    await pool.disposeAffinity('tenant');
+    assert.deepEqual(lib.getPendingNetworkRequests(page), [], 'gone with the page');
+  });
+
+  QUnit.test('events that say nothing harm nobody', async (assert) => {
+    const { page } = await leased(kit());
+    await until(() => page.sessions.some((s) => s.sent.includes('Network.enable')), 'the session listens');
+    for (const event of ['Network.requestWillBeSent', 'Network.loadingFinished', 'Network.loadingFailed']) {
+      for (const payload of [undefined, null, 5, {}, { requestId: 5, request: null }]) {
+        page.sessions[0].emit(event, payload);
+      }
+    }
+    assert.deepEqual(lib.getPendingNetworkRequests(page), [], 'none');
   });
 });

@@ -2,8 +2,8 @@
 
 const { inspect } = require('node:util');
 const { lib, poolModule } = require('./helpers/kit.js');
-const { NEVER } = require('./helpers/fake-browser.js');
-const { microtasks, turns, until, watch } = require('./helpers/wait.js');
+const { NEVER, PASS } = require('./helpers/fake-browser.js');
+const { microtasks, turns, until, watch, within } = require('./helpers/wait.js');
 
 const row = (pool, key) => pool.getQueueDepthSnapshot().affinities.find((a) => a.affinityKey === key);
 
@@ -292,6 +292,130 @@ poolModule('times', (kit) => {
       }
     }
     assert.ok(true, 'a hundred leases');
+  });
+});
+
+poolModule('a test’s fake timers', (kit) => {
+  QUnit.test('nothing but Date.now is asked for the time, and no timer of JavaScript is set', async (assert) => {
+    const { setImmediate: turn } = globalThis;
+    const names = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate', 'queueMicrotask', 'Date', 'performance'];
+    const original = Object.fromEntries(names.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]));
+    const used = [];
+    const settles = async (promise) => {
+      const watched = watch(promise);
+      for (let i = 0; i < 100 && watched.state === 'pending'; i++) {
+        await new Promise((resolve) => turn(resolve));
+      }
+      return watched;
+    };
+    const { pool } = kit().make({ maxPages: 2 });
+    try {
+      for (const name of names) {
+        const value = name === 'Date' ? { now: () => 1_700_000_000_000 } : () => used.push(name);
+        Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+      }
+      const lease = await settles(pool.getPage('a'));
+      assert.strictEqual(lease.state, 'fulfilled', 'a cold lease');
+      assert.strictEqual(lease.value.launchMs, 0, 'by a clock that stands');
+      lease.value.release();
+      const again = await settles(pool.getPage('a'));
+      assert.true(again.value?.reused, 'a warm one, with its probe');
+      again.value.release();
+      assert.strictEqual((await settles(pool.disposeAffinity('a'))).state, 'fulfilled', 'a disposal');
+      assert.strictEqual((await settles(pool.closeAll())).state, 'fulfilled', 'and the end');
+    } finally {
+      for (const name of names) {
+        Object.defineProperty(globalThis, name, original[name]);
+      }
+    }
+    assert.deepEqual(used, [], 'none was used');
+  });
+});
+
+poolModule('JavaScript that is called back', (kit) => {
+  QUnit.test('may call the pool, wherever it is called from', async (assert) => {
+    let pool;
+    let depth = 0;
+    let calls = 0;
+    const thrown = [];
+    const poke = () => {
+      if (!pool || depth) {
+        return;
+      }
+      depth++;
+      calls++;
+      try {
+        const c = new AbortController();
+        pool.getPage(`from within ${calls % 5}`, 'module', { signal: c.signal }).then((lease) => lease.release(), () => {});
+        c.abort();
+        pool.disposeAffinity('nobody', { awaitIdle: false });
+        pool.warmStandbys();
+        pool.getQueueDepthSnapshot();
+        pool.__test_tryExpand();
+      } catch (error) {
+        thrown.push(error);
+      } finally {
+        depth--;
+      }
+    };
+    const semaphore = {
+      held: 0,
+      size: 1,
+      get capacity() {
+        poke();
+        return this.size;
+      },
+      get inUseCount() {
+        poke();
+        return this.held;
+      },
+      setCapacity(n) {
+        this.size = n;
+        poke();
+      },
+      acquire() {
+        this.held++;
+        poke();
+        return () => {
+          this.held--;
+          poke();
+        };
+      },
+    };
+    const fake = kit().fake();
+    const made = kit().make({
+      fake, maxPages: 2, renderSemaphore: semaphore, onAffinityDisposed: poke,
+      logger: () => ({ debug: poke, info: poke, warn: poke, error: poke }),
+      env: { PRERENDER_PAGE_POOL_MIN: '1', PRERENDER_PAGE_POOL_MAX: '3' },
+    });
+    ({ pool } = made);
+    for (const step of ['getBrowser', 'createBrowserContext', 'newPage', 'browserContext', 'on', 'off', 'evaluateOnNewDocument', 'createCDPSession', 'send',
+      'goto', 'waitForFunction', 'evaluate', 'pageClose', 'contextClose', 'removeAllListeners', 'cleanupUserDataDirs']) {
+      fake.rule(step, () => {
+        poke();
+        return PASS;
+      });
+    }
+    for (let i = 0; i < 12; i++) {
+      const key = `tenant ${i % 4}`;
+      const lease = await kit().take(pool, key, ['file', 'module', 'command'][i % 3]);
+      lease.page.emit('console', {
+        type: () => (poke(), 'error'),
+        text: () => (poke(), ''),
+        args: () => [{ jsonValue: () => (poke(), { toJSON: () => (poke(), 'said') }), toString: () => (poke(), '') }],
+        location: () => (poke(), {}),
+      });
+      lease.release();
+      if (i % 3 === 0) {
+        await within(pool.disposeAffinity(key), 'a disposal');
+      }
+    }
+    pool = undefined;
+    assert.deepEqual(thrown, [], 'nothing threw');
+    assert.ok(calls > 100, `${calls} calls from within`);
+    await turns();
+    assert.strictEqual(semaphore.held, 0, 'every permit came back');
+    assert.strictEqual(made.pool.getQueueDepthSnapshot().totalPending, 0, 'and nobody holds or waits');
   });
 });
 
