@@ -143,6 +143,19 @@ poolModule('console errors', (kit) => {
     assert.deepEqual(lines, ['first JSHandle@object {"a":1}', 'second'], 'the log keeps the order in which they were said');
   });
 
+  QUnit.test('what is put together only after its page has closed is not kept', async (assert) => {
+    const { page, take, pool, lease } = await leased(kit());
+    let answer;
+    page.emit('console', message({ args: () => [{ jsonValue: () => new Promise((resolve) => {
+      answer = resolve;
+    }), toString: () => '' }] }));
+    lease.release();
+    await pool.disposeAffinity('tenant');
+    answer('too late');
+    await turns();
+    assert.deepEqual(take(), [], 'nothing');
+  });
+
   QUnit.test('an argument whose jsonValue throws at once is its toString', async (assert) => {
     const { page, take } = await leased(kit());
     page.emit('console', message({ args: () => [{ jsonValue: () => {

@@ -48,11 +48,13 @@ impl ConsoleErrors {
         }
     }
 
-    /// Keeps a console message, unless the same one is there, or the page was reset since its place was reserved.
-    /// Without a location of its own it gets its first frame's.
+    /// Keeps a console message, unless the same one is there, or the page was reset or forgotten since its place was
+    /// reserved. Without a location of its own it gets its first frame's.
     pub fn push_console(&mut self, page_id: &str, place: Place, mut entry: ConsoleErrorEntry) {
+        let Some(page) = self.pages.get_mut(page_id) else {
+            return;
+        };
         entry.location = entry.place().cloned();
-        let page = self.page(page_id);
         let same = |other: &ConsoleErrorEntry| {
             other.source != Some(Source::Exception)
                 && other.kind == entry.kind
@@ -94,7 +96,9 @@ impl ConsoleErrors {
 
     /// Forgets what the page said so far.
     pub fn reset(&mut self, page_id: &str) {
-        let page = self.page(page_id);
+        let Some(page) = self.pages.get_mut(page_id) else {
+            return;
+        };
         page.entries.clear();
         page.exceptions.clear();
         page.epoch += 1;
@@ -221,6 +225,17 @@ mod tests {
             errors.take("p").is_empty(),
             "what was said before a reset does not show after it"
         );
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_page_that_is_unknown_or_forgotten() {
+        let mut errors = ConsoleErrors::default();
+        errors.reset("never seen");
+        let late = errors.reserve("p");
+        errors.forget("p");
+        errors.push_console("p", late, said("after its end"));
+        assert!(errors.take("p").is_empty());
+        assert!(errors.pages.is_empty());
     }
 
     #[test]
