@@ -179,6 +179,12 @@ QUnit.module('abortable', () => {
     assert.false(ran, 'and run was not called');
   });
 
+  QUnit.test('a run that is no function is refused', async (assert) => {
+    const c = new AbortController();
+    await assert.rejects(lib.abortable(c.signal, 5), (e) => e instanceof TypeError && e.code === 'ERR_INVALID_ARG_VALUE' && /run/.test(e.message), 'as a wrong argument');
+    assert.strictEqual(listeners(c.signal), 0, 'nothing listens');
+  });
+
   QUnit.test('a run that throws at once rejects', async (assert) => {
     const c = new AbortController();
     const mine = new Error('thrown');

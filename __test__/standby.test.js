@@ -85,6 +85,7 @@ poolModule('creating a standby', (kit) => {
     await ask.settled;
     assert.strictEqual(ask.state, 'rejected', 'no standby came of it');
     assert.strictEqual(ask.error.code, 'STANDBY_UNAVAILABLE', 'its code');
+    assert.strictEqual(ask.error.cause.code, 'PROTOCOL_ERROR', 'so has the cause');
     assert.ok(fake.contexts.every((c) => c.closeCalls === 1), 'every context was closed');
   });
 

@@ -10,6 +10,7 @@ use super::abort::{self, AbortListener};
 use super::js::{
     Deferred, ErrorClass, LocalTask, Scope, Thrown, Value, settled, spawn_cancellable, with_scope,
 };
+use super::pool::invalid;
 
 /// Whether `error` says that a render was cancelled.
 #[napi(
@@ -88,8 +89,12 @@ fn race<'s>(
     let (deferred, promise) = Deferred::new(scope)?;
     let deferred = deferred.without_keep_alive();
     let state = state_or(scope, state, "rendering");
-    if let Err(cancelled) = check(scope, signal, state, "rendering") {
-        deferred.reject(cancelled.value(scope));
+    let checked = check(scope, signal, state, "rendering").and_then(|()| {
+        let expected = || invalid(run, "run", "a function");
+        run.is_function().then_some(()).ok_or_else(expected)
+    });
+    if let Err(thrown) = checked {
+        deferred.reject(thrown.value(scope));
         return Ok(promise);
     }
     let race = Rc::new(RefCell::new(Race {

@@ -257,7 +257,8 @@ fn not_ready(message: &str, cause: Option<&Thrown>) -> Failure {
 
 fn thrown(message: &str) -> Thrown {
     // Off the JavaScript thread there is nothing to be thrown, and nobody to hear it.
-    with_scope(|scope| Thrown::new(scope.error(ErrorClass::Error, message, None))).unwrap_or_default()
+    with_scope(|scope| Thrown::new(scope.error(ErrorClass::ProtocolError, message, Some("PROTOCOL_ERROR"))))
+        .unwrap_or_default()
 }
 
 fn is_refusal(thrown: &Thrown) -> bool {
