@@ -347,6 +347,7 @@ poolModule('options', (kit) => {
 poolModule('arguments of getPage', (kit) => {
   const bad = [
     ['no key', [], /affinityKey|key/i], ['an empty key', [''], /key/i], ['a key that is no string', [5], /key/i], ['a null key', [null], /key/i],
+    ['a key with half of a character', ['user:\ud800'], /key/i],
     ['an unknown queue kind', ['a', 'files'], /queue/i], ['a null queue kind', ['a', null], /queue/i],
     ['a priority NaN', ['a', 'file', { priority: NaN }], /priority/], ['a priority Infinity', ['a', 'file', { priority: Infinity }], /priority/],
     ['a priority that is no number', ['a', 'file', { priority: '5' }], /priority/],

@@ -77,8 +77,7 @@ fn arguments<'s>(
     queue: Value<'s>,
     options: Value<'s>,
 ) -> Result<Arguments<'s>, Thrown> {
-    let affinity =
-        affinity_of(key).ok_or_else(|| invalid(key, "affinityKey", "a string that is not empty"))?;
+    let affinity = affinity_of(key)?;
     let kind = queue_kind(queue)?;
     if !options.is_undefined() && !options.is_object() {
         return Err(invalid(options, "options", "an object"));
@@ -151,8 +150,7 @@ pub(super) fn dispose_affinity<'s>(
 }
 
 fn disposal(key: Value<'_>, options: Value<'_>) -> Result<(AffinityKey, DisposeOptions), Thrown> {
-    let affinity =
-        affinity_of(key).ok_or_else(|| invalid(key, "affinityKey", "a string that is not empty"))?;
+    let affinity = affinity_of(key)?;
     let default = DisposeOptions::default();
     let options = DisposeOptions {
         await_idle: flag(options, "awaitIdle", default.await_idle)?,

@@ -280,12 +280,12 @@ impl PagePool {
     }
 }
 
-/// A key that JavaScript gave, if it is one.
-fn affinity_of(value: Value<'_>) -> Option<AffinityKey> {
-    value
-        .as_string()
-        .filter(|key| !key.is_empty())
+/// A key that JavaScript gave. One with a lone surrogate is none: replaced, it could be another tenant's.
+fn affinity_of(value: Value<'_>) -> Result<AffinityKey, Thrown> {
+    let key = value.as_utf16().and_then(|units| String::from_utf16(&units).ok());
+    key.filter(|key| !key.is_empty())
         .map(|key| AffinityKey::from(key.as_str()))
+        .ok_or_else(|| options::invalid(value, "affinityKey", "a well-formed string that is not empty"))
 }
 
 fn kept(value: Value<'_>) -> Option<JsRef> {
