@@ -28,6 +28,8 @@ struct PageErrors {
     /// Counts resets: what was said before one does not show after it.
     epoch: u64,
     next: u64,
+    /// The page is gone: there is nothing to come after what is taken.
+    retired: bool,
 }
 
 impl PageErrors {
@@ -110,7 +112,21 @@ impl ConsoleErrors {
             return Vec::new();
         };
         page.exceptions.clear();
-        std::mem::take(&mut page.entries).into_values().collect()
+        let entries = std::mem::take(&mut page.entries);
+        if page.retired {
+            self.pages.remove(page_id);
+        }
+        entries.into_values().collect()
+    }
+
+    /// The page is gone, but what it said stays until it is taken.
+    pub fn retire(&mut self, page_id: &str) {
+        if let Some(page) = self.pages.get_mut(page_id) {
+            page.retired = true;
+            if page.entries.is_empty() {
+                self.pages.remove(page_id);
+            }
+        }
     }
 
     /// Forgets the page.
@@ -225,6 +241,18 @@ mod tests {
             errors.take("p").is_empty(),
             "what was said before a reset does not show after it"
         );
+    }
+
+    #[test]
+    fn a_retired_page_is_forgotten_once_its_errors_are_taken() {
+        let mut errors = ConsoleErrors::default();
+        say(&mut errors, said("last words"));
+        errors.retire("p");
+        errors.retire("never seen");
+        errors.reserve("q");
+        errors.retire("q");
+        assert_eq!(errors.take("p").len(), 1);
+        assert!(errors.pages.is_empty());
     }
 
     #[test]

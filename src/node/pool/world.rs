@@ -173,8 +173,14 @@ impl World {
     fn forget(&self, tab: TabId, retain_console_errors: bool) {
         let info = self.tabs.borrow_mut().remove(&tab);
         self.driver.forget(tab);
-        if let Some(info) = info.filter(|_| !retain_console_errors) {
-            self.page_log.with_errors(|errors| errors.forget(&info.page_id()));
+        if let Some(info) = info {
+            self.page_log.with_errors(|errors| {
+                if retain_console_errors {
+                    errors.retire(&info.page_id());
+                } else {
+                    errors.forget(&info.page_id());
+                }
+            });
         }
     }
 
