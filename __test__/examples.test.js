@@ -106,6 +106,7 @@ QUnit.module('the demonstration', (hooks) => {
     run.child.kill('SIGINT');
     const [code] = await run.ended;
     assert.strictEqual(code, 130, `it says that it was interrupted:\n${run.output.slice(-600)}`);
+    assert.true(/called off after \d+ of 400 cards/.test(run.output), 'and how far it has come');
     assert.deepEqual(await processesNaming(directory), [], 'no process is left');
   });
 
@@ -203,6 +204,32 @@ QUnit.module('the host app', () => {
 });
 
 QUnit.module('the set-up', () => {
+  QUnit.test('interrupted while it tries a Chrome, it leaves neither that nor its profile', async (assert) => {
+    assert.timeout(30_000);
+    const directory = await fs.mkdtemp(join(tmpdir(), 'pagepool-test-'));
+    const chrome = join(directory, 'chrome');
+    await fs.writeFile(chrome, `#!/bin/sh\nsleep 1000 && echo ${directory}\n`, { mode: 0o755 });
+    const code = `import('${join(__dirname, '..', 'scripts', 'lib', 'chrome.mjs')}').then(({ bringChrome }) => bringChrome('.'))`;
+    const child = spawn(process.execPath, ['-e', code], {
+      env: { ...process.env, TMPDIR: directory, PUPPETEER_EXECUTABLE_PATH: chrome },
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    try {
+      while (!(await processesNaming(directory)).some((line) => line.includes('/bin/sh'))) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      child.kill('SIGINT');
+      assert.deepEqual(await ended, [130, null], 'it says that it was interrupted');
+      assert.deepEqual(await fs.readdir(directory), ['chrome'], 'no profile is left');
+      while ((await processesNaming(directory)).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      assert.deepEqual(await processesNaming(directory), [], 'no process is left');
+    } finally {
+      child.kill('SIGKILL');
+      await fs.rm(directory, { recursive: true, force: true });
+    }
+  });
+
   QUnit.test('takes packages for stale when one is missing or of another version', async (assert) => {
     const { whyStale } = await import('../scripts/lib/packages.mjs');
     const directory = await fs.mkdtemp(join(tmpdir(), 'pagepool-test-'));

@@ -279,7 +279,7 @@ async function run(options) {
       pool.warmStandbys(),
       new Promise((done) => calledOff.signal.addEventListener('abort', done)),
     ]);
-    const warmMs = performance.now() - warmFrom;
+    const warmMs = calledOff.signal.aborted ? undefined : performance.now() - warmFrom;
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true });
     await copyFile(new URL('./host-app/public/app.css', import.meta.url), join(directory, 'app.css'));
@@ -313,11 +313,15 @@ async function run(options) {
     await writeFile(join(directory, 'index.html'), gallery(pictures));
     const near = relative(process.cwd(), directory) || '.';
     const shown = near.startsWith('..') ? directory : near;
+    if (calledOff.signal.aborted) {
+      process.stdout.write(`\n${heading('called off')} after ${outcomes.length} of ${cards.length} cards\n`);
+    }
     process.stdout.write(`\n${summary(outcomes, options)}\n\n${heading('recovered')}\n`);
     for (const line of recovered(outcomes)) process.stdout.write(`  ${line}\n`);
     process.stdout.write(
       `\n${pictures.length} cards are in ${shown}/ as HTML and PNG; ${shown}/index.html shows them all.\n` +
-        `The pool was warm after ${Math.round(warmMs)} ms; the whole run took ${(tookMs / 1000).toFixed(1)} s.\n`,
+        `The pool was ${warmMs === undefined ? 'not warm yet' : `warm after ${Math.round(warmMs)} ms`}; ` +
+        `the whole run took ${(tookMs / 1000).toFixed(1)} s.\n`,
     );
     const wrong = surprises(outcomes);
     for (const { card, error, state } of wrong) {

@@ -1,11 +1,10 @@
 // A Chrome to render with: the one that is named, the one on PATH, Debian's headless shell, or the embedded one.
 
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-import { run, say, SetupError, step, tail, warn } from './steps.mjs';
+import { atInterrupt, run, say, SetupError, step, tail, warn } from './steps.mjs';
 
 /** Names Chrome goes by on PATH, in the order in which the addon looks for them: the light headless builds first. */
 const NAMES = [
@@ -57,19 +56,29 @@ function sandboxOff(env = process.env) {
 
 /** What Chrome says when it does not start, or `null` when it does. */
 async function whyBroken(file) {
-  const profile = await mkdtemp(join(tmpdir(), 'pagepool-setup-'));
+  const profile = mkdtempSync(join(tmpdir(), 'pagepool-setup-'));
+  const interrupted = new AbortController();
+  const remove = () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  const forget = atInterrupt(() => {
+    interrupted.abort();
+    remove();
+  });
   try {
     const args = ['--headless', '--disable-gpu', '--no-first-run', '--disable-background-networking'];
     args.push('--disable-component-update', '--disable-sync', '--disable-quic', `--user-data-dir=${profile}`);
     if (sandboxOff()) args.push('--no-sandbox', '--disable-setuid-sandbox');
     args.push('--dump-dom', 'data:text/html,<title>pagepool</title>');
-    const { code, signal, output, stdout } = await run(file, args, { timeoutMs: CHECK_TIMEOUT_MS });
+    const { code, signal, output, stdout } = await run(file, args, {
+      timeoutMs: CHECK_TIMEOUT_MS,
+      signal: interrupted.signal,
+    });
     if (code === 0 && stdout.includes('pagepool')) return null;
     return `${file} ended with ${signal ?? `code ${code}`}:\n${tail(output, 15)}`;
   } catch (error) {
     return `${file}: ${error.message}`;
   } finally {
-    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    forget();
+    remove();
   }
 }
 

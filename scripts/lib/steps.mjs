@@ -103,19 +103,46 @@ export async function step(title, work) {
 }
 
 /**
- * Runs a command to its end and returns what it printed. Its last line of output is what the step is at.
+ * Cleans up before the process ends by Ctrl-C or SIGTERM; the function that it returns takes that back.
+ *
+ * @param {() => void} clean
+ */
+export function atInterrupt(clean) {
+  const end = (signal) => {
+    clean();
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.on('SIGINT', end).on('SIGTERM', end);
+  return () => process.off('SIGINT', end).off('SIGTERM', end);
+}
+
+/**
+ * Runs a command to its end and returns what it printed. Its last line of output is what the step is at. With a
+ * `timeoutMs` or a `signal` it runs in a process group of its own, all of which is killed when the time has come.
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, now?: (text: string) => void, timeoutMs?: number }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, now?: (text: string) => void, timeoutMs?: number,
+ *   signal?: AbortSignal }} [options]
  * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null, output: string, stdout: string }>}
  */
-export function run(command, args, { cwd, env, now, timeoutMs } = {}) {
+export function run(command, args, { cwd, env, now, timeoutMs, signal } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const detached = Boolean(timeoutMs || signal);
+    const stdio = ['ignore', 'pipe', 'pipe'];
+    const child = spawn(command, args, { cwd, env: env ?? process.env, stdio, detached });
     let output = '';
     let stdout = '';
-    const timer = timeoutMs && setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const kill = () => {
+      // A command that could not be started has no group.
+      if (child.pid && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    };
+    const timer = timeoutMs && setTimeout(kill, timeoutMs);
+    signal?.addEventListener('abort', kill);
+    const settle = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', kill);
+    };
     const take = (chunk) => {
       output += chunk;
       const line = chunk
@@ -131,12 +158,12 @@ export function run(command, args, { cwd, env, now, timeoutMs } = {}) {
     });
     child.stderr.setEncoding('utf8').on('data', take);
     child.on('error', (error) => {
-      clearTimeout(timer);
+      settle();
       reject(error);
     });
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      resolve({ code, signal, output, stdout });
+    child.on('close', (code, killedBy) => {
+      settle();
+      resolve({ code, signal: killedBy, output, stdout });
     });
   });
 }
