@@ -202,6 +202,24 @@ const scenarios = {
     return { urls: pending.map((p) => new URL(p.url).pathname) };
   },
 
+  'an app with workers: dedicated, one within it, and shared': async ({ take }) => {
+    const lease = await take('a');
+    const answers = await within(lease.page.evaluate(async () => {
+      const address = (code) => URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
+      const answer = (port) => new Promise((resolve, reject) => {
+        port.onmessage = ({ data }) => resolve(data);
+        port.onerror = reject;
+      });
+      const dedicated = await answer(new Worker(address('postMessage(6 * 7)')));
+      const inner = address('postMessage("inner")');
+      const nested = await answer(new Worker(address(`new Worker(${JSON.stringify(inner)}).onmessage = ({ data }) => postMessage(data)`)));
+      const shared = await answer(new SharedWorker(address('onconnect = ({ ports }) => ports[0].postMessage("shared")')).port);
+      return [dedicated, nested, shared];
+    }), 'the workers answer', 20_000);
+    lease.release();
+    return answers;
+  },
+
   'a page that is closed by its user is replaced': async ({ pool, take }) => {
     const lease = await take('a');
     await pool.warmStandbys();
@@ -251,6 +269,7 @@ const expected = {
     message: 'No standby page available for prerender', code: 'STANDBY_UNAVAILABLE', cause: ['StandbyTargetNotReadyError', 'STANDBY_NOT_READY'], instance: true, works: 'ready',
   },
   'requests in flight': { urls: ['/hang'] },
+  'an app with workers: dedicated, one within it, and shared': [42, 'inner', 'shared'],
   'a page that is closed by its user is replaced': { samePage: false, works: 3 },
 };
 

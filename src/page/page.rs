@@ -201,8 +201,8 @@ impl Page {
                 }
             },
         );
-        let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true,
-            "filter": [{ "type": "iframe" }] });
+        // Without a filter: Chrome lets workers wait as well, also those that a filter keeps from being attached.
+        let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });
         vec![
             send(session, "Runtime.enable", json!({})),
             send(
