@@ -28,6 +28,7 @@ const PLACES = [
 ];
 const DEBIAN_PACKAGE = 'chromium-headless-shell';
 const CHECK_TIMEOUT_MS = 60_000;
+const UNPACK_TIMEOUT_MS = 300_000;
 
 function isProgram(file) {
   try {
@@ -153,10 +154,7 @@ export async function bringChrome(root) {
 
   const embedded = join(root, 'node_modules', '@sparticuz', 'chromium', 'bin', 'chromium.br');
   if (process.platform === 'linux' && process.arch === 'x64' && existsSync(embedded)) {
-    say(
-      'Chrome',
-      'none installed: the embedded headless build is used, unpacked at its first start (some seconds)',
-    );
+    await tryEmbedded(root);
     return;
   }
   throw new SetupError('There is no Chrome that could be used.', {
@@ -165,6 +163,40 @@ export async function bringChrome(root) {
       ? brokenHint(broken)
       : 'Install Chromium or Chrome (Debian: apt-get install chromium-headless-shell),\nor name one with PUPPETEER_EXECUTABLE_PATH.',
   });
+}
+
+/** Starts a browser as the addon finds it, and prints which one it is. */
+const START = `
+const { BrowserManager } = require(process.argv[1]);
+const manager = new BrowserManager();
+manager
+  .getBrowser()
+  .then((browser) => browser.version())
+  .then((version) => process.stdout.write(version))
+  .then(() => manager.stop())
+  .catch((error) => {
+    process.stderr.write(error.message);
+    process.exitCode = 1;
+  });`;
+
+/** Has the addon unpack the embedded Chrome now, where somebody can see that it takes a while. */
+async function tryEmbedded(root) {
+  const version = await step('Chrome: none installed, unpacking the embedded headless build', async () => {
+    const interrupted = new AbortController();
+    const forget = atInterrupt(() => interrupted.abort());
+    const args = ['-e', START, join(root, 'index.js')];
+    const { code, stdout, output } = await run(process.execPath, args, {
+      timeoutMs: UNPACK_TIMEOUT_MS,
+      signal: interrupted.signal,
+    });
+    forget();
+    if (code === 0) return stdout;
+    throw new SetupError('The embedded Chrome does not start.', {
+      details: tail(output, 15),
+      hint: brokenHint(output),
+    });
+  });
+  say('Chrome', `${version} (embedded)`);
 }
 
 /** Settles on the first of these that starts: `null`; else what the last one said, or `''`. */

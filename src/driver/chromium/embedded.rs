@@ -7,6 +7,7 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use brotli_decompressor::Decompressor;
 use serde::Deserialize;
@@ -19,6 +20,9 @@ const EXECUTABLE: &str = "chromium";
 const LIBRARIES: &str = "lib";
 const FONT_CONFIG: &str = "fonts.conf";
 const BUFFER: usize = 256 * 1024;
+/// What the names of directories begin with in which something is being unpacked.
+const UNFINISHED: &str = ".unpacking-";
+const LONGEST_UNPACKING: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -85,9 +89,8 @@ fn is_ours(directory: &Path) -> bool {
 /// Unpacks beside the final place and renames, so that nobody ever sees half a Chrome.
 fn unpack(package: &Path, parent: &Path, directory: &Path) -> io::Result<()> {
     let bin = package.join("bin");
-    let work = tempfile::Builder::new()
-        .prefix(".unpacking-")
-        .tempdir_in(parent)?;
+    remove_unfinished(parent);
+    let work = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent)?;
     let executable = work.path().join(EXECUTABLE);
     io::copy(
         &mut decompressor(&bin.join("chromium.br"))?,
@@ -110,6 +113,24 @@ fn unpack(package: &Path, parent: &Path, directory: &Path) -> io::Result<()> {
             // Somebody else was first, which is as good, or the place is taken by something of another owner.
             let removed = fs::remove_dir_all(&work);
             if is_ours(directory) { removed } else { Err(error) }
+        }
+    }
+}
+
+/// Removes what others have left who were killed while they unpacked. What cannot be removed is somebody else's.
+fn remove_unfinished(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_unfinished = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes());
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|modified| modified.elapsed().ok());
+        if is_unfinished && age.is_some_and(|age| age > LONGEST_UNPACKING) {
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
@@ -162,6 +183,28 @@ mod tests {
         );
         fs::write(package_dir.join("bin/chromium.br"), "").expect("a file");
         assert_eq!(package(&[inside]), Some(package_dir));
+    }
+
+    #[test]
+    fn what_was_not_unpacked_to_its_end_is_removed_after_an_hour() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let directory = |name: &str, age: Duration| {
+            let path = parent.path().join(name);
+            fs::create_dir(&path).expect("a directory");
+            let changed = std::time::SystemTime::now() - age;
+            File::open(&path)
+                .and_then(|file| file.set_modified(changed))
+                .expect("a time");
+            path
+        };
+        let day = Duration::from_secs(24 * 60 * 60);
+        let old = directory(".unpacking-old", day);
+        let new = directory(".unpacking-new", Duration::ZERO);
+        let whole = directory("chromium-1.0.0", day);
+        remove_unfinished(parent.path());
+        assert!(!old.exists(), "what was left is kept");
+        assert!(new.exists(), "what is being unpacked was removed");
+        assert!(whole.exists(), "what was unpacked was removed");
     }
 
     #[test]
