@@ -136,6 +136,33 @@ differential('browser', [
     await page.close();
     await destroyed;
   }),
+  scenario('targetchanged of a navigation', async ({ page, context, server, note }) => {
+    context.on('targetchanged', (target) => note('changed', target.url()));
+    const changed = once(context, 'targetchanged');
+    await page.goto(server.url('/'));
+    await changed;
+    context.removeAllListeners('targetchanged');
+  }, { ownContext: true }),
+  scenario('waitForTarget of one that is there', async ({ browser, page }) =>
+    (await browser.waitForTarget((target) => target === page.target())) === page.target()),
+  scenario('waitForTarget with an async predicate', async ({ context, page }) =>
+    (await context.waitForTarget(async (target) => (await target.page()) === page)) === page.target()),
+  scenario('setPermission', async ({ page, context, server }) => {
+    await page.goto(server.url('/'));
+    await context.setPermission(server.origin, { permission: { name: 'geolocation' }, state: 'denied' });
+    return page.evaluate(async () => (await navigator.permissions.query({ name: 'geolocation' })).state);
+  }, { ownContext: true }),
+  scenario('a context with a proxy', async ({ newContext, server, attempt }) => {
+    const context = await newContext({ proxyServer: 'http://127.0.0.1:1', proxyBypassList: ['<-loopback>'] });
+    const page = await context.newPage();
+    return attempt(page.goto(server.url('/')));
+  }),
+  ownBrowser('the process tells of its end', async ({ browser }) => {
+    const process = browser.process();
+    const exited = new Promise((resolve) => process.once('exit', (code, signal) => resolve([code, signal])));
+    const sent = process.kill('SIGKILL');
+    return [sent, process.killed, await exited, process.exitCode, process.signalCode];
+  }),
   ownBrowser('close ends the browser', async ({ browser, note }) => {
     browser.on('disconnected', () => note('disconnected'));
     const process = browser.process();

@@ -81,6 +81,16 @@ differential('emulation', [
     );
   }, { ownContext: true }),
   scenario('setGeolocation refuses a wrong longitude', ({ page }) => page.setGeolocation({ longitude: 200, latitude: 10 })),
+  scenario('emulateFocusedPage', async ({ page, newPage }) => {
+    await page.emulateFocusedPage(true);
+    await (await newPage()).bringToFront();
+    return page.evaluate('document.hasFocus()');
+  }),
+  scenario('setBypassServiceWorker', async ({ page }) => {
+    const before = page.isServiceWorkerBypassed();
+    await page.setBypassServiceWorker(true);
+    return [before, page.isServiceWorkerBypassed()];
+  }),
   scenario('emulate a device', async ({ page, server }) => {
     await page.emulate({ viewport: { width: 360, height: 640, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }, userAgent: 'Phone' });
     await page.goto(server.html('<meta name="viewport" content="width=device-width">'));
@@ -232,6 +242,11 @@ differential('emulation', [
     const [cookie] = await context.cookies();
     await context.deleteCookie(cookie);
     return [sent, cookie.name, (await context.cookies()).length];
+  }, { ownContext: true }),
+  scenario('deleteMatchingCookies of a context', async ({ context }) => {
+    await context.setCookie({ name: 'a', value: '1', domain: '127.0.0.1' }, { name: 'b', value: '2', domain: '127.0.0.1' });
+    await context.deleteMatchingCookies({ name: 'a' });
+    return (await context.cookies()).map(({ name }) => name);
   }, { ownContext: true }),
   scenario('contexts do not share cookies', async ({ page, server, newContext }) => {
     await page.goto(server.url('/cookies/set', { mine: '1' }));

@@ -394,6 +394,26 @@ differential('events', [
     page.on('console', (given) => note('given', given));
     return [page.emit('console', 'made up'), page.emit('nobody')];
   }),
+  scenario('a listener hears what its own turn has caused', async ({ page, server, note }) => {
+    const loading = page.goto(server.html('<script>console.log("said")</script>'));
+    // Chrome goes on meanwhile, and may be done before the listener is there.
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+    page.on('console', (given) => note(given.text()));
+    page.on('load', () => note('load'));
+    await loading;
+    await page.evaluate('1');
+  }),
+  scenario('a dialog waits for a listener of the same turn', async ({ page, note }) => {
+    const asked = page.evaluate(() => confirm('sure?'));
+    const until = performance.now() + 50;
+    while (performance.now() < until);
+    page.on('dialog', (dialog) => {
+      note(dialog.message());
+      void dialog.accept();
+    });
+    return asked;
+  }),
   scenario('a listener may take itself off', async ({ page, note, server }) => {
     const listener = () => {
       note('load');

@@ -190,6 +190,47 @@ differential('handles', [
     return [frame.name(), frame.url(), frame === page.frames()[1]];
   }),
   scenario('contentFrame of another element is null', async ({ page }) => (await page.$('p')).contentFrame(), { body: '<p>x</p>' }),
+  ...[
+    ['CSS before text', 'ul ::-p-text(two)'],
+    ['CSS after text', '::-p-text(two) + li'],
+    ['a list', 'h1, #host >>> p, ::-p-text(three)'],
+    ['a deep child', '#host >>>> p'],
+    ['a deep class', '#host >>> .deep'],
+    ['a combinator at the beginning', '>>> .deep'],
+    ['a role', '::-p-aria([role="heading"])'],
+    ['a name and a role', 'aria/Title[role="heading"]'],
+    ['a role below an element', 'main ::-p-aria([role="listitem"])'],
+    ['what is pierced', 'pierce/.deep'],
+    ['an input by its value', 'text/typed'],
+    ['nothing', '#host >>>> i'],
+  ].map(([name, selector]) =>
+    scenario(`$$ of ${name}`, async ({ page }) => {
+      await page.evaluate(() => {
+        document.querySelector('#host').attachShadow({ mode: 'open' }).innerHTML =
+          '<p>shadow</p><div><p class="deep">deep</p></div>';
+      });
+      const found = await page.$$(selector);
+      return Promise.all(found.map((element) => element.evaluate((e) => e.outerHTML.slice(0, 40))));
+    }, { body: `<main><h1>Title</h1>${LIST}</main><div id="host"></div><input value="typed">` }),
+  ),
+  scenario('$$ of an unknown kind rejects', async ({ page, attempt }) =>
+    (await attempt(page.$$('::-p-nothing(x)'))).threw.split('\n')[0], { body: LIST }),
+  scenario('$ of an unknown aria attribute rejects', ({ page }) => page.$('aria/[level="1"]'), { body: LIST }),
+  scenario('$eval and $$eval of a role', async ({ page }) => [
+    await page.$eval('aria/[role="list"]', (list) => list.id),
+    await page.$$eval('aria/[role="listitem"]', (items, more) => items.length + more, 1),
+  ], { body: LIST }),
+  scenario('$eval of no role rejects', ({ page }) => page.$eval('aria/[role="button"]', (e) => e.id), { body: LIST }),
+  scenario('an element searches by role within itself', async ({ page }) => {
+    const list = await page.$('#list');
+    return (await list.$$('aria/[role="listitem"]')).length;
+  }, { body: `<ul><li>outside</li></ul>${LIST}` }),
+  scenario('toElement', async ({ page }) => {
+    const list = await page.$('#list');
+    return [(await list.toElement('ul')) === list, typeof (await list.backendNodeId())];
+  }, { body: LIST }),
+  scenario('toElement of another tag rejects', async ({ page }) => (await page.$('#list')).toElement('div'), { body: LIST }),
+  scenario('queryObjects refuses a primitive', async ({ page }) => page.queryObjects(await page.evaluateHandle('1'))),
   scenario('queryObjects finds what has a prototype', async ({ page }) => {
     await page.evaluate(() => {
       class Special {}

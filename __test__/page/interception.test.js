@@ -236,6 +236,48 @@ differential('interception', [
     });
     return (await page.goto(server.url('/'))).status();
   }),
+  scenario('cooperative: a listener may vote after an await', async ({ page, server, note }) => {
+    await page.setRequestInterception(true);
+    page.on('request', async (request) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      note('late vote');
+      await request.respond({ status: 202, body: 'late' }, 2);
+    });
+    page.on('request', (request) => {
+      note('next');
+      void request.continue({}, 1);
+    });
+    return (await page.goto(server.url('/'))).status();
+  }),
+  scenario('cooperative: of equal votes the latest overrides are sent', async ({ page, server }) => {
+    await page.setRequestInterception(true);
+    page.on('request', (request) => void request.continue({ headers: { 'x-vote': 'first' } }, 1));
+    page.on('request', (request) => void request.continue({ headers: { 'x-vote': 'second' } }, 1));
+    return (await (await page.goto(server.url('/echo'))).json()).headers['x-vote'];
+  }),
+  scenario('cooperative: the votes can be read', async ({ page, server, note }) => {
+    await page.setRequestInterception(true);
+    page.on('request', (request) => {
+      note(request.continueRequestOverrides(), request.responseForRequest(), request.abortErrorReason());
+      void request.continue({ method: 'GET' }, 1);
+      void request.respond({ status: 202, body: 'x' }, 2);
+      note(request.continueRequestOverrides(), request.responseForRequest(), request.interceptResolutionState());
+    });
+    return (await page.goto(server.url('/'))).status();
+  }),
+  scenario('listeners run one after the other without interception too', async ({ page, server, note }) => {
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    page.on('request', async () => {
+      note('first');
+      await held;
+    });
+    const heard = new Promise((resolve) => page.on('request', resolve)).then(() => note('second'));
+    await page.goto(server.url('/'));
+    note('loaded');
+    release();
+    await heard;
+  }),
   scenario('cooperative: async handlers are awaited', async ({ page, server, note }) => {
     await page.setRequestInterception(true);
     page.on('request', (request) => {

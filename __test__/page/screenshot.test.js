@@ -87,6 +87,27 @@ differential('screenshot', [
     return [png(a, [0, 0]), png(b, [0, 0])];
   }, { body: RED }),
   scenario('screenshot: of an element', async ({ page }) => png(await (await page.$('div')).screenshot(), [0, 0], [49, 39]), { body: BOX }),
+  scenario('screenshot: of a part of an element', async ({ page }) =>
+    png(await (await page.$('div')).screenshot({ clip: { x: 10, y: 10, width: 20, height: 15 } }), [0, 0]), { body: BOX }),
+  scenario('screenshot: of an element in base64', async ({ page }) => {
+    const text = await (await page.$('div')).screenshot({ encoding: 'base64', type: 'jpeg' });
+    return [typeof text, formatOf(Buffer.from(text, 'base64'))];
+  }, { body: BOX }),
+  scenario('screenshot: a clip in fractions', async ({ page }) =>
+    png(await page.screenshot({ clip: { x: 0.4, y: 0.6, width: 10.3, height: 10.2 } })), { body: RED }),
+  scenario('screenshot: the whole page in a viewport of its size', async ({ page }) => {
+    const picture = png(await page.screenshot({ fullPage: true, captureBeyondViewport: false }));
+    return [picture, page.viewport()];
+  }, { body: TALL }),
+  scenario('screenshot: a clip within the viewport only', async ({ page }) =>
+    png(await page.screenshot({ clip: { x: 790, y: 590, width: 50, height: 50 }, captureBeyondViewport: false })), { body: RED }),
+  scenario('tracing', async ({ page, server, attempt }) => {
+    await page.tracing.start();
+    const twice = await attempt(page.tracing.start());
+    await page.goto(server.url('/'));
+    const trace = JSON.parse(Buffer.from(await page.tracing.stop()).toString());
+    return [twice, trace.traceEvents.length > 0, page.tracing === page.tracing];
+  }),
   scenario('screenshot: of an element out of view', async ({ page }) => png(await (await page.$('p')).screenshot()), {
     body: `${TALL}<p style="position:absolute;left:0;top:1200px;margin:0;width:40px;height:30px">x</p>`,
   }),

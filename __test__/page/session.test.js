@@ -109,6 +109,13 @@ differential('session', [
     const { result } = await session.send('Runtime.evaluate', { expression: '6 * 7' });
     return result;
   }),
+  scenario('the browser has a session too', async ({ browser, attempt }) => {
+    const session = await browser.target().createCDPSession();
+    const { product } = await session.send('Browser.getVersion');
+    const refused = await attempt(session.send('Page.navigate', { url: 'about:blank' }));
+    await session.detach();
+    return [product === (await browser.version()), refused, browser.target().type()];
+  }),
   scenario('a stream is read by IO.read', async ({ page }) => {
     const session = await page.createCDPSession();
     const { stream } = await session.send('Page.printToPDF', { transferMode: 'ReturnAsStream' });

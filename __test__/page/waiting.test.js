@@ -160,6 +160,27 @@ differential('waiting', [
     (await page.waitForSelector('::-p-xpath(//p)')).evaluate((p) => p.textContent), { body: '<p>by path</p>' }),
   scenario('waitForSelector of text', async ({ page }) =>
     (await page.waitForSelector('::-p-text(by text)')).evaluate((p) => p.nodeName), { body: '<p>by text</p>' }),
+  scenario('waitForSelector of an aria name', async ({ page }) => {
+    const waited = page.waitForSelector('aria/Send', { visible: true });
+    await page.evaluate(() => void (document.body.innerHTML = '<button>Send</button>'));
+    return (await waited).evaluate((button) => button.nodeName);
+  }, { body: '' }),
+  scenario('waitForSelector of an aria name that does not come', ({ page }) => page.waitForSelector('aria/Never', { timeout: 60 })),
+  scenario('waitForSelector hidden of an aria name', ({ page }) => page.waitForSelector('aria/Never', { hidden: true })),
+  scenario('waitForSelector of a pseudo-class', async ({ page }) => {
+    const waited = page.waitForSelector('input:focus');
+    await page.focus('input');
+    return (await waited).evaluate((input) => input.id);
+  }, { body: '<input id="i">' }),
+  scenario('waitForSelector into a shadow root', async ({ page }) => {
+    const waited = page.waitForSelector('div >>> i');
+    await page.evaluate(() => {
+      const host = document.createElement('div');
+      host.attachShadow({ mode: 'open' }).innerHTML = '<i>deep</i>';
+      document.body.append(host);
+    });
+    return (await waited).evaluate((i) => i.textContent);
+  }, { body: '' }),
   scenario('waitForSelector on an element', async ({ page }) => {
     const outer = await page.$('div');
     const waited = outer.waitForSelector('i');

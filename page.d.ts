@@ -1,0 +1,692 @@
+// The page and what belongs to it, in puppeteer's shape. docs/page-api.md says what is tested and what differs.
+
+import type { ConsoleErrorLocation } from './index.js'
+
+type Listener = (...args: any[]) => void
+
+type ListenerOf<E, K> = K extends keyof E ? (argument: E[K]) => unknown : Listener
+
+/** Listeners by event; `E` says what the listener of each event gets. */
+export interface EventSource<E extends object = {}> {
+  /** Adds a listener. One that is added twice is called twice. */
+  on<K extends string>(event: K, listener: ListenerOf<E, K>): this
+  /** Adds a listener for the next event only. */
+  once<K extends string>(event: K, listener: ListenerOf<E, K>): this
+  /** Takes a listener off; without one, all of the event. */
+  off(event: string, listener?: Listener): this
+  /** Takes off all listeners of an event, or of every event. */
+  removeAllListeners(event?: string): this
+  listenerCount(event: string): number
+  /** Calls the listeners of an event; says whether there were any. */
+  emit(event: string, argument?: unknown): boolean
+}
+
+type Unwrapped<A extends unknown[]> = { [I in keyof A]: A[I] extends JSHandle<infer T> ? T : A[I] }
+type HandleOf<T> = T extends Node ? ElementHandle<T> : JSHandle<T>
+
+/** Runs code in a page. Arguments and results are values; handles stand for their objects. */
+export interface Evaluates {
+  /** Runs a function, or a script given as text; what it returns is copied. Promises are awaited. */
+  evaluate<R, A extends unknown[]>(fn: (...args: Unwrapped<A>) => R, ...args: A): Promise<Awaited<R>>
+  evaluate(expression: string): Promise<any>
+  /** The same; what it returns stays in the page. */
+  evaluateHandle<R, A extends unknown[]>(fn: (...args: Unwrapped<A>) => R, ...args: A): Promise<HandleOf<Awaited<R>>>
+  evaluateHandle(expression: string): Promise<JSHandle<any>>
+}
+
+/**
+ * Finds elements by selector: CSS, `text/…`, `xpath/…`, `pierce/…`, `aria/…`, and CSS with `>>>`, `>>>>` and
+ * `::-p-text(…)`, `::-p-xpath(…)`, `::-p-aria(…)`.
+ */
+export interface Queries {
+  /** The first, or null. */
+  $<T extends Node = Element>(selector: string): Promise<ElementHandle<T> | null>
+  /** All. */
+  $$<T extends Node = Element>(selector: string): Promise<ElementHandle<T>[]>
+  /** Calls a function with the first; rejects where there is none. */
+  $eval<R, A extends unknown[], T extends Node = Element>(
+    selector: string,
+    fn: (element: T, ...args: Unwrapped<A>) => R,
+    ...args: A
+  ): Promise<Awaited<R>>
+  /** Calls a function with an array of all. */
+  $$eval<R, A extends unknown[], T extends Node = Element>(
+    selector: string,
+    fn: (elements: T[], ...args: Unwrapped<A>) => R,
+    ...args: A
+  ): Promise<Awaited<R>>
+  /** Waits until there is one; null where `hidden` waits for none. Goes on across navigations. */
+  waitForSelector<T extends Node = Element>(
+    selector: string,
+    options?: WaitForSelectorOptions,
+  ): Promise<ElementHandle<T> | null>
+}
+
+/** An object that stayed in its page. */
+export interface JSHandle<T = unknown> {
+  /** Calls a function in the page with the object, and then the arguments. */
+  evaluate<R, A extends unknown[]>(fn: (object: T, ...args: Unwrapped<A>) => R, ...args: A): Promise<Awaited<R>>
+  evaluateHandle<R, A extends unknown[]>(
+    fn: (object: T, ...args: Unwrapped<A>) => R,
+    ...args: A
+  ): Promise<HandleOf<Awaited<R>>>
+  getProperty<K extends keyof T>(name: K): Promise<HandleOf<T[K]>>
+  getProperty(name: string): Promise<JSHandle<any>>
+  /** Its own enumerable properties. */
+  getProperties(): Promise<Map<string, JSHandle<any>>>
+  /** A copy; rejects where it cannot be copied. */
+  jsonValue(): Promise<T>
+  /** Itself, where it is a node. */
+  asElement(): ElementHandle<T & Node> | null
+  /** Lets go of the object. */
+  dispose(): Promise<void>
+  readonly disposed: boolean
+  /** Chrome's id; primitives have none. */
+  readonly id: string | undefined
+  /** Chrome's description of it. */
+  remoteObject(): { type: string; subtype?: string; className?: string; description?: string; objectId?: string }
+  move(): this
+  toString(): string
+}
+
+/** A rectangle in CSS pixels of the page's viewport. */
+export interface BoundingBox {
+  x: number
+  y: number
+  width: number
+  height: number
+}
+
+export interface Point {
+  x: number
+  y: number
+}
+
+/** The corners of an element's boxes, clockwise from the upper left. */
+export interface BoxModel {
+  content: Point[]
+  padding: Point[]
+  border: Point[]
+  margin: Point[]
+  width: number
+  height: number
+}
+
+/** What is done to elements; each is scrolled into view first. */
+interface Actions<Prefix extends unknown[]> {
+  /** Clicks its middle. */
+  click(...args: [...Prefix, options?: ClickOptions]): Promise<void>
+  hover(...args: Prefix): Promise<void>
+  focus(...args: Prefix): Promise<void>
+  tap(...args: Prefix): Promise<void>
+  /** Focuses it and types. */
+  type(...args: [...Prefix, text: string, options?: TypeOptions]): Promise<void>
+  /** Selects options by value; resolves with those that are selected. */
+  select(...args: [...Prefix, ...values: string[]]): Promise<string[]>
+}
+
+/** An element (or another node) that stayed in its page. */
+export interface ElementHandle<T extends Node = Element> extends JSHandle<T>, Queries, Actions<[]> {
+  /** The frame that it is in. */
+  readonly frame: Frame
+  press(key: string, options?: PressOptions): Promise<void>
+  /** Puts files into a file input. */
+  uploadFile(...paths: string[]): Promise<void>
+  scrollIntoView(): Promise<void>
+  /** Its middle, or a place relative to its upper left corner. */
+  clickablePoint(offset?: Point): Promise<Point>
+  /** null where it has no place. */
+  boundingBox(): Promise<BoundingBox | null>
+  boxModel(): Promise<BoxModel | null>
+  isVisible(): Promise<boolean>
+  isHidden(): Promise<boolean>
+  isIntersectingViewport(options?: { threshold?: number }): Promise<boolean>
+  /** The frame in it, where it holds one. */
+  contentFrame(): Promise<Frame | null>
+  /** Itself; rejects where that is not its tag. */
+  toElement<K extends keyof HTMLElementTagNameMap>(tagName: K): Promise<ElementHandle<HTMLElementTagNameMap[K]>>
+  backendNodeId(): Promise<number>
+  screenshot(options: ElementScreenshotOptions & { encoding: 'base64' }): Promise<string>
+  screenshot(options?: ElementScreenshotOptions): Promise<Uint8Array>
+}
+
+export interface WaitOptions {
+  /** Milliseconds; 0: no limit. Default: the page's, 30000. */
+  timeout?: number
+  /** Ends the wait with its reason. */
+  signal?: AbortSignal
+}
+
+export interface WaitForFunctionOptions extends WaitOptions {
+  /** When the function is called again: each frame, after changes, or every so many milliseconds. Default: `'raf'`. */
+  polling?: 'raf' | 'mutation' | number
+}
+
+export interface WaitForSelectorOptions extends WaitOptions {
+  /** It must be seen. Default: false. */
+  visible?: boolean
+  /** It must not be there, or not be seen. Default: false. */
+  hidden?: boolean
+}
+
+export interface WaitForNetworkIdleOptions extends WaitOptions {
+  /** How long, in milliseconds. Default: 500. */
+  idleTime?: number
+  /** How many requests do not count. Default: 0. */
+  concurrency?: number
+}
+
+export type LifecycleEvent = 'load' | 'domcontentloaded' | 'networkidle0' | 'networkidle2'
+
+export interface NavigationOptions extends WaitOptions {
+  /** All of these. Default: `'load'`. */
+  waitUntil?: LifecycleEvent | LifecycleEvent[]
+}
+
+export interface GotoOptions extends NavigationOptions {
+  referer?: string
+  referrerPolicy?: string
+}
+
+export interface ScriptTagOptions {
+  url?: string
+  path?: string
+  content?: string
+  id?: string
+  type?: string
+}
+
+/** Goes somewhere, and waits. */
+export interface Navigates {
+  /** Loads an address; null where nothing was requested, as within the same document. */
+  goto(url: string, options?: GotoOptions): Promise<HTTPResponse | null>
+  /** Replaces the document. */
+  setContent(html: string, options?: NavigationOptions): Promise<void>
+  /** Waits for a navigation that something else begins. */
+  waitForNavigation(options?: NavigationOptions): Promise<HTTPResponse | null>
+  /** Waits until the function returns something truthy; goes on across navigations. */
+  waitForFunction<R, A extends unknown[]>(
+    fn: ((...args: Unwrapped<A>) => R) | string,
+    options?: WaitForFunctionOptions,
+    ...args: A
+  ): Promise<HandleOf<Awaited<R>>>
+  /** The document as HTML. */
+  content(): Promise<string>
+  title(): Promise<string>
+  url(): string
+  /** Adds a script by exactly one of `url`, `path` and `content`. */
+  addScriptTag(options: ScriptTagOptions): Promise<ElementHandle<HTMLScriptElement>>
+  addStyleTag(options: Omit<ScriptTagOptions, 'id' | 'type'>): Promise<ElementHandle<HTMLStyleElement | HTMLLinkElement>>
+}
+
+/** A frame of a page, of any site. */
+export interface Frame extends Evaluates, Queries, Navigates, Actions<[selector: string]> {
+  name(): string
+  page(): Page
+  parentFrame(): Frame | null
+  childFrames(): Frame[]
+  /** The element that holds it. */
+  frameElement(): Promise<ElementHandle<HTMLIFrameElement> | null>
+  isDetached(): boolean
+  readonly detached: boolean
+}
+
+export interface ScreenshotOptions {
+  /** Default: by the path's ending, else `'png'`. */
+  type?: 'png' | 'jpeg' | 'webp'
+  /** 0 to 100, not for PNG. */
+  quality?: number
+  /** Also written there. */
+  path?: string
+  /** The whole document. Default: false. */
+  fullPage?: boolean
+  clip?: BoundingBox & { scale?: number }
+  /** Without the white background. Default: false. */
+  omitBackground?: boolean
+  /** Default: true with `clip` or `fullPage`. */
+  captureBeyondViewport?: boolean
+  fromSurface?: boolean
+  optimizeForSpeed?: boolean
+  /** Default: `'binary'`. */
+  encoding?: 'binary' | 'base64'
+}
+
+export interface ElementScreenshotOptions extends Omit<ScreenshotOptions, 'fullPage'> {
+  /** Default: true. */
+  scrollIntoView?: boolean
+}
+
+export interface PDFOptions {
+  /** 0.1 to 2. Default: 1. */
+  scale?: number
+  displayHeaderFooter?: boolean
+  headerTemplate?: string
+  footerTemplate?: string
+  printBackground?: boolean
+  landscape?: boolean
+  /** Such as `'1-3, 5'`. Default: all. */
+  pageRanges?: string
+  /** Goes before `width` and `height`. Default: letter. */
+  format?: string
+  /** Pixels, or text with `px`, `in`, `cm` or `mm`. */
+  width?: string | number
+  height?: string | number
+  preferCSSPageSize?: boolean
+  margin?: { top?: string | number; bottom?: string | number; left?: string | number; right?: string | number }
+  /** Also written there; not for a stream. */
+  path?: string
+  omitBackground?: boolean
+  /** Default: true. */
+  tagged?: boolean
+  outline?: boolean
+  /** Default: true. */
+  waitForFonts?: boolean
+  /** Milliseconds; 0: no limit. Default: the page's. */
+  timeout?: number
+}
+
+export interface Viewport {
+  width: number
+  height: number
+  deviceScaleFactor?: number
+  isMobile?: boolean
+  isLandscape?: boolean
+  hasTouch?: boolean
+}
+
+export interface Cookie {
+  name: string
+  value: string
+  domain: string
+  path: string
+  /** Seconds since 1970; -1 for a session's. */
+  expires: number
+  size: number
+  httpOnly: boolean
+  secure: boolean
+  session: boolean
+  sameSite?: 'Strict' | 'Lax' | 'None'
+  partitionKey?: unknown
+}
+
+export type CookieParam = Pick<Cookie, 'name' | 'value'> & Partial<Cookie> & { url?: string }
+
+export interface Credentials {
+  username: string
+  password: string
+}
+
+/** Chrome's counters of a page, by name. */
+export type Metrics = Record<string, number>
+
+/** What the listeners of a page get. */
+export interface PageEvents {
+  console: ConsoleMessage
+  /** An exception that nobody caught: an error, or what else was thrown. */
+  pageerror: Error
+  /** The renderer crashed. */
+  error: Error
+  dialog: Dialog
+  request: HTTPRequest
+  requestservedfromcache: HTTPRequest
+  requestfinished: HTTPRequest
+  requestfailed: HTTPRequest
+  response: HTTPResponse
+  domcontentloaded: undefined
+  load: undefined
+  frameattached: Frame
+  framenavigated: Frame
+  framedetached: Frame
+  popup: Page
+  metrics: { title: string; metrics: Metrics }
+  close: undefined
+}
+
+/** One page, in puppeteer's shape. */
+export interface Page extends EventSource<PageEvents>, Evaluates, Queries, Navigates, Actions<[selector: string]> {
+  readonly keyboard: Keyboard
+  readonly mouse: Mouse
+  readonly touchscreen: Touchscreen
+  readonly tracing: Tracing
+  reload(options?: NavigationOptions & { ignoreCache?: boolean }): Promise<HTTPResponse | null>
+  goBack(options?: NavigationOptions): Promise<HTTPResponse | null>
+  goForward(options?: NavigationOptions): Promise<HTTPResponse | null>
+  /** Waits for a request by its address, or for one that the function accepts. */
+  waitForRequest(
+    wanted: string | ((request: HTTPRequest) => boolean | undefined | Promise<boolean | undefined>),
+    options?: WaitOptions,
+  ): Promise<HTTPRequest>
+  waitForResponse(
+    wanted: string | ((response: HTTPResponse) => boolean | undefined | Promise<boolean | undefined>),
+    options?: WaitOptions,
+  ): Promise<HTTPResponse>
+  waitForFrame(wanted: string | ((frame: Frame) => boolean | Promise<boolean>), options?: WaitOptions): Promise<Frame>
+  waitForNetworkIdle(options?: WaitForNetworkIdleOptions): Promise<void>
+  /** Runs a function or script before any other in each new document. */
+  evaluateOnNewDocument<A extends unknown[]>(
+    fn: ((...args: A) => unknown) | string,
+    ...args: A
+  ): Promise<{ identifier: string }>
+  removeScriptToEvaluateOnNewDocument(identifier: string): Promise<void>
+  /** Lets all documents of the page call a function of the caller. */
+  exposeFunction(name: string, fn: ((...args: any[]) => unknown) | { default: (...args: any[]) => unknown }): Promise<void>
+  removeExposedFunction(name: string): Promise<void>
+  /** All objects with a prototype, as a handle on an array. */
+  queryObjects<T>(prototype: JSHandle<T>): Promise<JSHandle<T[]>>
+  screenshot(options: ScreenshotOptions & { encoding: 'base64' }): Promise<string>
+  screenshot(options?: ScreenshotOptions): Promise<Uint8Array>
+  pdf(options?: PDFOptions): Promise<Uint8Array>
+  createPDFStream(options?: PDFOptions): Promise<ReadableStream<Uint8Array>>
+  /** A session of its own on Chrome's protocol; a page can have several. */
+  createCDPSession(): Promise<CDPSession>
+  /** Holds each request back until a listener of `request` continues, answers or aborts it. */
+  setRequestInterception(enabled: boolean): Promise<void>
+  /** Answers servers that ask for a password; null: not any more. */
+  authenticate(credentials: Credentials | null): Promise<void>
+  setExtraHTTPHeaders(headers: Record<string, string>): Promise<void>
+  setUserAgent(userAgent: string, metadata?: object): Promise<void>
+  setUserAgent(options: { userAgent?: string; userAgentMetadata?: object; platform?: string }): Promise<void>
+  setCacheEnabled(enabled?: boolean): Promise<void>
+  setJavaScriptEnabled(enabled: boolean): Promise<void>
+  isJavaScriptEnabled(): boolean
+  /** Ignores the content security policy of the next documents. */
+  setBypassCSP(enabled: boolean): Promise<void>
+  setBypassServiceWorker(bypass: boolean): Promise<void>
+  isServiceWorkerBypassed(): boolean
+  setOfflineMode(enabled: boolean): Promise<void>
+  emulateNetworkConditions(
+    conditions: { download?: number; upload?: number; latency?: number; offline?: boolean } | null,
+  ): Promise<void>
+  setViewport(viewport: Viewport | null): Promise<void>
+  /** As it was set. Default: 800 × 600. */
+  viewport(): Viewport | null
+  emulate(device: { viewport: Viewport; userAgent: string }): Promise<void>
+  emulateMediaType(type?: 'screen' | 'print' | null): Promise<void>
+  emulateMediaFeatures(features?: { name: string; value: string }[] | null): Promise<void>
+  emulateTimezone(timezoneId?: string | null): Promise<void>
+  emulateIdleState(state?: { isUserActive: boolean; isScreenUnlocked: boolean }): Promise<void>
+  emulateVisionDeficiency(type?: string): Promise<void>
+  /** So many times slower; null: full speed. */
+  emulateCPUThrottling(factor: number | null): Promise<void>
+  emulateFocusedPage(enabled: boolean): Promise<void>
+  setGeolocation(place: { longitude: number; latitude: number; accuracy?: number }): Promise<void>
+  /** The cookies that requests to these addresses, or to the page's, would carry. */
+  cookies(...urls: string[]): Promise<Cookie[]>
+  setCookie(...cookies: CookieParam[]): Promise<void>
+  deleteCookie(...cookies: { name: string; url?: string; domain?: string; path?: string }[]): Promise<void>
+  deleteCookies(...cookies: { name: string; url?: string; domain?: string; path?: string }[]): Promise<void>
+  metrics(): Promise<Metrics>
+  bringToFront(): Promise<void>
+  close(options?: { runBeforeUnload?: boolean }): Promise<void>
+  isClosed(): boolean
+  mainFrame(): Frame
+  /** All frames, the main one first. */
+  frames(): Frame[]
+  target(): Target
+  browser(): Browser
+  browserContext(): BrowserContext
+  /** The limit of waits, in milliseconds; 0: none. */
+  setDefaultTimeout(ms: number): void
+  /** The limit of navigations, in milliseconds; 0: none. */
+  setDefaultNavigationTimeout(ms: number): void
+  getDefaultTimeout(): number
+  getDefaultNavigationTimeout(): number
+}
+
+export interface TypeOptions {
+  /** Milliseconds between keys. Default: 0. */
+  delay?: number
+}
+
+export interface PressOptions extends TypeOptions {
+  /** What the key types. Default: what it says. */
+  text?: string
+  /** Editing commands, such as `'SelectAll'`. */
+  commands?: string[]
+}
+
+/** Keys by their names, such as `'Enter'`, `'KeyA'` or `'%'`. */
+export interface Keyboard {
+  down(key: string, options?: Omit<PressOptions, 'delay'>): Promise<void>
+  up(key: string): Promise<void>
+  press(key: string, options?: PressOptions): Promise<void>
+  type(text: string, options?: TypeOptions): Promise<void>
+  /** Enters text without a key. */
+  sendCharacter(text: string): Promise<void>
+}
+
+export type MouseButton = 'left' | 'right' | 'middle' | 'back' | 'forward'
+
+export interface MouseOptions {
+  /** Default: `'left'`. */
+  button?: MouseButton
+  /** The click's number as the page sees it. Default: 1. */
+  clickCount?: number
+}
+
+export interface ClickOptions extends MouseOptions {
+  /** How many clicks. Default: 1. */
+  count?: number
+  /** How long the button is down, in milliseconds. Default: 0. */
+  delay?: number
+  /** From the element's upper left corner. Default: its middle. */
+  offset?: Point
+}
+
+/** In CSS pixels of the viewport. */
+export interface Mouse {
+  move(x: number, y: number, options?: { steps?: number }): Promise<void>
+  down(options?: MouseOptions): Promise<void>
+  up(options?: MouseOptions): Promise<void>
+  click(x: number, y: number, options?: Omit<ClickOptions, 'offset'>): Promise<void>
+  wheel(options?: { deltaX?: number; deltaY?: number }): Promise<void>
+  /** Lets all buttons go. */
+  reset(): Promise<void>
+}
+
+export interface Touchscreen {
+  tap(x: number, y: number): Promise<void>
+}
+
+/** Records what the browser does; one recording at a time. */
+export interface Tracing {
+  start(options?: { path?: string; screenshots?: boolean; categories?: string[] }): Promise<void>
+  /** The recording, as JSON. */
+  stop(): Promise<Uint8Array>
+}
+
+/** What the listeners of a browser or a context get. */
+export interface TargetEvents {
+  targetcreated: Target
+  targetchanged: Target
+  targetdestroyed: Target
+}
+
+export interface BrowserEvents extends TargetEvents {
+  disconnected: undefined
+}
+
+/** A page, a worker of several pages, or the browser itself. */
+export interface Target {
+  type(): string
+  url(): string
+  /** null where it is no page. */
+  page(): Promise<Page | null>
+  asPage(): Promise<Page | null>
+  browser(): Browser
+  browserContext(): BrowserContext
+  /** The target that opened it. */
+  opener(): Target | undefined
+  createCDPSession(): Promise<CDPSession>
+}
+
+/** What browsers and contexts have in common. */
+interface HasTargets {
+  newPage(): Promise<Page>
+  pages(): Promise<Page[]>
+  targets(): Target[]
+  /** Waits for a target that the function accepts. Default timeout: 30000. */
+  waitForTarget(predicate: (target: Target) => boolean | Promise<boolean>, options?: WaitOptions): Promise<Target>
+  cookies(): Promise<Cookie[]>
+  setCookie(...cookies: CookieParam[]): Promise<void>
+  deleteCookie(...cookies: Cookie[]): Promise<void>
+  /** All cookies of these names. */
+  deleteMatchingCookies(...filters: { name: string }[]): Promise<void>
+  setPermission(
+    origin: string,
+    ...permissions: { permission: { name: string }; state: 'granted' | 'denied' | 'prompt' }[]
+  ): Promise<void>
+  close(): Promise<void>
+}
+
+/** A BrowserContext: storage and cache of its own. */
+export interface BrowserContext extends EventSource<TargetEvents>, HasTargets {
+  /** The default context has none. */
+  readonly id: string | undefined
+  readonly closed: boolean
+  browser(): Browser
+  /** Grants an origin these permissions and no others, by the web's names. */
+  overridePermissions(origin: string, permissions: string[]): Promise<void>
+  clearPermissionOverrides(): Promise<void>
+}
+
+export interface BrowserContextOptions {
+  proxyServer?: string
+  proxyBypassList?: string[]
+  downloadBehavior?: { policy: 'deny' | 'allow' | 'allowAndName' | 'default'; downloadPath?: string }
+}
+
+/** The browser's process, in the shape of Node's `ChildProcess`. */
+export interface BrowserProcess extends EventSource {
+  readonly pid: number
+  readonly killed: boolean
+  readonly exitCode: number | null
+  readonly signalCode: string | null
+  kill(signal?: string | number): boolean
+}
+
+/** A running Chrome. */
+export interface Browser extends EventSource<BrowserEvents>, HasTargets {
+  createBrowserContext(options?: BrowserContextOptions): Promise<BrowserContext>
+  defaultBrowserContext(): BrowserContext
+  browserContexts(): BrowserContext[]
+  /** The browser itself, for a session on it. */
+  target(): Target
+  version(): Promise<string>
+  userAgent(): Promise<string>
+  /** Empty where no port is open. */
+  wsEndpoint(): string
+  /** null for a browser that was connected to. */
+  process(): BrowserProcess | null
+  isConnected(): boolean
+  readonly connected: boolean
+}
+
+/** What a page said to its console. */
+export interface ConsoleMessage {
+  /** Such as `'log'`, `'warn'` or `'error'`. */
+  type(): string
+  text(): string
+  args(): JSHandle[]
+  location(): ConsoleErrorLocation
+  stackTrace(): ConsoleErrorLocation[]
+}
+
+/** `alert`, `confirm`, `prompt` or `beforeunload`. One that nobody listens for is dismissed. */
+export interface Dialog {
+  type(): string
+  message(): string
+  defaultValue(): string
+  accept(text?: string): Promise<void>
+  dismiss(): Promise<void>
+}
+
+export interface ContinueRequestOverrides {
+  url?: string
+  method?: string
+  postData?: string | Uint8Array
+  headers?: Record<string, string>
+}
+
+export interface ResponseForRequest {
+  /** Default: 200. */
+  status?: number
+  headers?: Record<string, unknown>
+  contentType?: string
+  body?: string | Uint8Array
+}
+
+/** A request of a page; what follows a redirect is another one. */
+export interface HTTPRequest {
+  readonly id: string
+  url(): string
+  method(): string
+  /** Names in lower case. */
+  headers(): Record<string, string>
+  resourceType(): string
+  isNavigationRequest(): boolean
+  postData(): string | undefined
+  hasPostData(): boolean
+  fetchPostData(): Promise<string | undefined>
+  /** null until there is an answer. */
+  response(): HTTPResponse | null
+  /** null unless it failed. */
+  failure(): { errorText: string } | null
+  /** The requests that were redirected to this one. */
+  redirectChain(): HTTPRequest[]
+  initiator(): { type: string; [more: string]: unknown } | undefined
+  frame(): Frame | null
+  /** Lets it go on, changed or not; with a priority as a vote. */
+  continue(overrides?: ContinueRequestOverrides, priority?: number): Promise<void>
+  /** Answers it. */
+  respond(response: Partial<ResponseForRequest>, priority?: number): Promise<void>
+  /** Lets it fail. Default: `'failed'`. */
+  abort(errorCode?: string, priority?: number): Promise<void>
+  isInterceptResolutionHandled(): boolean
+  interceptResolutionState(): { action: string; priority?: number }
+  continueRequestOverrides(): ContinueRequestOverrides
+  responseForRequest(): Partial<ResponseForRequest> | null
+  abortErrorReason(): string | null
+  /** Runs after the listeners, before the votes are counted. */
+  enqueueInterceptAction(handler: () => unknown): void
+  finalizeInterceptions(): Promise<void>
+}
+
+/** An answer to a request. */
+export interface HTTPResponse {
+  status(): number
+  statusText(): string
+  /** Whether it is a success. */
+  ok(): boolean
+  url(): string
+  /** Names in lower case. */
+  headers(): Record<string, string>
+  request(): HTTPRequest
+  fromCache(): boolean
+  fromServiceWorker(): boolean
+  remoteAddress(): { ip?: string; port?: number }
+  securityDetails(): {
+    issuer(): string
+    validFrom(): number
+    validTo(): number
+    protocol(): string
+    subjectName(): string
+    subjectAlternativeNames(): string[]
+  } | null
+  /** Chrome's `ResourceTiming`. */
+  timing(): Record<string, number> | null
+  frame(): Frame | null
+  buffer(): Promise<Uint8Array>
+  content(): Promise<Uint8Array>
+  text(): Promise<string>
+  json(): Promise<any>
+}
+
+/** Chrome's protocol, untyped, on a session of its own. */
+export interface CDPSession extends EventSource {
+  /** Sends a command; `timeout` in milliseconds. Default: no limit. */
+  send(method: string, params?: object, options?: { timeout?: number }): Promise<any>
+  detach(): Promise<void>
+  id(): string
+  readonly detached: boolean
+}
