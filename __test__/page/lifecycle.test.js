@@ -132,6 +132,15 @@ differential('lifecycle', [
     void page.goto('chrome://crash').catch(() => 0);
     return pending;
   }, { ownContext: true }),
+  scenario('crash: a pending waitForRequest', async ({ page, attempt }) => {
+    page.on('error', () => {});
+    const pending = attempt(Promise.race([
+      page.waitForRequest('http://never/'),
+      new Promise((resolve) => setTimeout(() => resolve('still pending'), 1500)),
+    ]));
+    void page.goto('chrome://crash').catch(() => 0);
+    return pending;
+  }, { ownContext: true }),
   scenario('crash: other pages go on', async ({ page, newPage, newContext }) => {
     const other = await newPage(await newContext());
     page.on('error', () => {});

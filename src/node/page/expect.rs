@@ -50,6 +50,11 @@ pub(super) trait Source: 'static {
         None
     }
 
+    /// The event of a crash, after which nothing comes until somebody navigates.
+    fn crash(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether it has ended.
     fn has_ended(&self) -> bool {
         false
@@ -77,6 +82,10 @@ impl Source for PageData {
 
     fn end(&self) -> Option<(&'static str, &'static str)> {
         Some(("close", "Page closed!"))
+    }
+
+    fn crash(&self) -> Option<&'static str> {
+        Some("error")
     }
 
     fn has_ended(&self) -> bool {
@@ -137,6 +146,9 @@ impl Wait {
             if wait.source.has_ended() {
                 fail(&wait, scope);
             }
+        }
+        if let Some(event) = wait.source.crash() {
+            wait.observe(scope, event, |wait, _, crash| wait.fail(crash))?;
         }
         if timeout > 0 {
             wait.after(scope, timeout, move |wait, scope| {
