@@ -56,6 +56,40 @@ QUnit.module('page basics', (hooks) => {
     assert.true(wide === 'Жz'.repeat(1e6), 'wider characters');
   });
 
+  QUnit.test('a flood of events leaves the event loop its turns, and each event its microtasks', async (assert) => {
+    const messages = 300;
+    let heard = 0;
+    let followed = 0;
+    let inTurn = 0;
+    let mostInTurn = 0;
+    let immediate;
+    const turn = () => {
+      inTurn = 0;
+      immediate = setImmediate(turn);
+    };
+    turn();
+    const unfollowed = [];
+    await new Promise((resolve, reject) => {
+      page.on('console', () => {
+        if (followed !== heard) unfollowed.push(heard);
+        heard += 1;
+        inTurn += 1;
+        mostInTurn = Math.max(mostInTurn, inTurn);
+        void Promise.resolve().then(() => (followed += 1));
+        // Slow enough for all the others to be waiting.
+        for (const began = performance.now(); performance.now() - began < 1; );
+        if (heard === messages) resolve();
+      });
+      const flood = (count) => {
+        for (let n = 0; n < count; n++) console.log({ n });
+      };
+      page.evaluate(flood, messages).catch(reject);
+    });
+    clearImmediate(immediate);
+    assert.deepEqual(unfollowed, [], 'microtasks of one event ran before the next');
+    assert.true(mostInTurn <= 30, `${mostInTurn} of ${messages} events in one turn of the event loop`);
+  });
+
   QUnit.test('an exception of the page arrives with name, message and stack', async (assert) => {
     const error = await page
       .evaluate(function thrower() {

@@ -94,7 +94,8 @@ fn deliver(scope: Scope<'_>, page: &Page, event: &Event) -> bool {
             }
             Err(thrown) => scope.throw_uncaught(&thrown),
         }
-        if event.kind() != EventKind::Close {
+        // What listened once does so no longer.
+        if event.kind() != EventKind::Close && data.events.emitter.count(name) == 0 {
             data.events.subscribe(page);
         }
     }
