@@ -1,197 +1,201 @@
 // Pages through puppeteer-core and through ours, on the same Chrome binary, in interleaved rounds.
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const require = createRequire(import.meta.url);
-const { openSide, executablePath } = require('../__test__/page/sides.js');
+import { heading, table } from '../examples/lib/display.mjs';
+import { CASES, serve } from './lib/cases.mjs';
+import { ratios, spread, summary } from './lib/statistics.mjs';
 
-const HELP = `Measures pages through puppeteer-core and through pagepool, on the same Chrome binary, interleaved.
+const HELP = `Measures pages through puppeteer-core and through pagepool, on the same Chrome binary.
 
   node bench/page.mjs [options] [part of a case's name ...]
 
-  --rounds N   rounds of each case and side (default 5); the median round counts
+  --rounds N   rounds of each case and side (default 7)
   --scale X    multiplies the operations of each round (default 1)
-  --json       prints the figures as JSON too
+  --json       prints the figures of all rounds as JSON, and nothing else
+  --list       prints the names of the cases
   --help       this text
 
-Ratios are ours to puppeteer: below 1 is less time, less CPU.
+Each side has a process and a Chrome of its own; they take turns, one idle while the other works. Ratios are ours
+to puppeteer, round by round: below 1 is less time, less CPU. CPU, event loop and resident memory are those of the
+side's Node process. A stop is the longest time in a round that a timer was kept waiting.
+
+The addon is the one that is built: "npm run build" first.
+PUPPETEER_EXECUTABLE_PATH names the Chrome, else it is one on PATH.
 `;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '5' },
-    scale: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const rounds = Number(values.rounds);
-const scale = Number(values.scale);
-if (!Number.isInteger(rounds) || rounds < 1 || !(scale > 0)) {
-  process.stderr.write(`--rounds must be a whole number from 1, --scale a number above 0\n\n${HELP}`);
-  process.exit(2);
-}
+const SIDES = ['puppeteer', 'ours'];
 
-const times = async (count, run) => {
-  for (let n = 0; n < count; n++) await run(n);
+/** What a target is about: how its figure is had from the rounds of both sides. */
+const FIGURES = {
+  time: { text: 'time, ratio', of: ({ ours, puppeteer }) => ratios(each(ours, 'ms'), each(puppeteer, 'ms')) },
+  cpu: {
+    text: 'CPU, ratio',
+    of: ({ ours, puppeteer }) => ratios(each(ours, 'cpuMs'), each(puppeteer, 'cpuMs')),
+  },
+  busyMsPer1000: {
+    text: 'loop busy, ms per 1,000',
+    of: ({ ours }) => each(ours, 'busyMs').map((ms) => ms * 1000),
+  },
+  stopMs: { text: 'longest stop, ms', of: ({ ours }) => each(ours, 'max') },
+  stopCpuMs: { text: 'longest stop, ms of CPU', of: ({ ours }) => each(ours, 'maxCpu') },
 };
 
-const flood = () => {
-  for (let n = 0; n < 10_000; n++) console.log({ n, text: 'a message' });
-};
+const each = (rounds, key) => rounds.map((round) => round[key]);
 
-/** Each: how many operations a round has, and how a round is run. */
-const cases = [
-  {
-    name: 'evaluate 1, one after another',
-    operations: 1000,
-    run: ({ pages: [page] }, count) => times(count, () => page.evaluate('1')),
-  },
-  {
-    name: 'evaluate 1, on 8 pages',
-    operations: 4000,
-    run: ({ pages }, count) => Promise.all(pages.map((page) => times(count / 8, () => page.evaluate('1')))),
-  },
-  {
-    name: 'a 4 MB string',
-    operations: 5,
-    run: ({ pages: [page] }, count) => times(count, () => page.evaluate(() => 'x'.repeat(4 << 20))),
-  },
-  {
-    name: '10,000 console objects, no listener',
-    operations: 1,
-    run: async ({ pages: [page] }, count) => {
-      await times(count, () => page.evaluate(flood));
-      await page.evaluate('1');
+function readOptions() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '7' },
+      scale: { type: 'string', default: '1' },
+      json: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
-  },
-  {
-    name: '10,000 console objects, a listener',
-    operations: 1,
-    run: async ({ pages: [page] }, count) => {
-      let heard = 0;
-      const all = new Promise((resolve) => {
-        page.on('console', () => ++heard === count * 10_000 && resolve());
-      });
-      await times(count, () => page.evaluate(flood));
-      await all;
-      page.removeAllListeners('console');
-    },
-  },
-  {
-    name: '2,000 requests, nobody listening',
-    operations: 1,
-    run: ({ pages: [page] }, count) =>
-      times(count, () =>
-        page.evaluate(async () => {
-          for (let n = 0; n < 40; n++) {
-            await Promise.all(Array.from({ length: 50 }, async () => (await fetch('/text')).text()));
-          }
-        }),
-      ),
-  },
-  {
-    name: 'context + page + goto + close',
-    operations: 10,
-    run: ({ browser, server }, count) =>
-      times(count, async () => {
-        const context = await browser.createBrowserContext();
-        const page = await context.newPage();
-        await page.goto(server.url('/'), { waitUntil: 'domcontentloaded' });
-        await page.waitForSelector('h1');
-        await context.close();
-      }),
-  },
-].filter(({ name }) => positionals.every((part) => name.includes(part)));
-
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-
-/** What one round costs this process: all times in milliseconds. */
-async function measure(side, { operations, run }) {
-  const count = Math.max(8, Math.round(operations * scale)) * (operations >= 8 ? 1 : 0) || operations;
-  globalThis.gc?.();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const utilization = performance.eventLoopUtilization();
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  await run(side, count);
-  const elapsed = performance.now() - started;
-  const { user, system } = process.cpuUsage(cpu);
-  const busy = performance.eventLoopUtilization(utilization).active;
-  delay.disable();
-  return {
-    msPerOperation: elapsed / count,
-    cpuPerOperation: (user + system) / 1000 / count,
-    busyPerOperation: busy / count,
-    // The timer behind the histogram ticks every millisecond: that much is no delay.
-    p99: Math.max(0, delay.percentile(99) / 1e6 - 1),
-    max: Math.max(0, delay.max / 1e6 - 1),
-    rssMb: process.memoryUsage.rss() / 2 ** 20,
-  };
+  });
+  const rounds = Number(values.rounds);
+  const scale = Number(values.scale);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds takes a whole number from 1');
+  if (!(scale > 0 && scale < Infinity)) throw new Error('--scale takes a number above 0');
+  const names = CASES.map(({ name }) => name);
+  const wanted = names.filter((name) => positionals.every((part) => name.includes(part)));
+  if (wanted.length === 0) throw new Error(`no case has such a name; there are:\n  ${names.join('\n  ')}`);
+  return { ...values, rounds, scale, names: wanted };
 }
 
-async function open(name) {
-  const side = await openSide(name);
-  const context = await side.browser.createBrowserContext();
-  side.pages = [];
-  for (let n = 0; n < 8; n++) side.pages.push(await context.newPage());
-  await side.pages[0].goto(side.server.url('/'));
-  return side;
+/** A side in its process. */
+class Side {
+  #child = fork(fileURLToPath(new URL('lib/side.mjs', import.meta.url)), { execArgv: ['--expose-gc'] });
+  #ended = once(this.#child, 'exit');
+
+  async ask(ask, question = {}) {
+    this.#child.send({ ask, ...question });
+    const reply = await Promise.race([
+      once(this.#child, 'message').then(([message]) => message),
+      this.#ended.then(([code, signal]) => ({ error: `the side ended with ${signal ?? code}` })),
+    ]);
+    if (reply.error) throw new Error(reply.error);
+    return reply.answer;
+  }
+
+  async close() {
+    if (this.#child.connected) await this.ask('close').catch(() => this.#child.kill());
+    await this.#ended;
+  }
 }
 
-const sides = [];
-for (const name of ['puppeteer', 'ours']) sides.push(await open(name));
-process.stdout.write(`${executablePath()}, ${await sides[0].browser.version()}, Node ${process.version}\n`);
+async function measure(sides, { rounds, scale, names }) {
+  const results = {};
+  for (const [index, { name, operations }] of CASES.entries()) {
+    if (!names.includes(name)) continue;
+    const count = Math.ceil((operations * scale) / 8) * (operations >= 8 ? 8 : 0) || operations;
+    const taken = Object.fromEntries(SIDES.map((side) => [side, []]));
+    for (const side of SIDES) await sides[side].ask('round', { index, count: Math.ceil(count / 8) });
+    for (let round = 0; round < rounds; round += 1) {
+      // Each round begins with the other side.
+      for (const side of round % 2 ? SIDES.toReversed() : SIDES) {
+        taken[side].push(await sides[side].ask('round', { index, count }));
+        process.stderr.write('.');
+      }
+    }
+    process.stderr.write(` ${name}\n`);
+    results[name] = taken;
+  }
+  return results;
+}
 
-const table = {};
-const figures = {};
-for (const each of cases) {
-  const samples = { puppeteer: [], ours: [] };
-  // Warm both up, then take turns.
-  for (const side of sides) await measure(side, { ...each, operations: Math.ceil(each.operations / 10) });
-  for (let round = 0; round < rounds; round++) {
-    for (const side of round % 2 ? sides.toReversed() : sides) {
-      samples[side.name].push(await measure(side, each));
-      process.stderr.write('.');
+function figuresTable(results) {
+  const head = [
+    '',
+    'operations/s',
+    'CPU ms each',
+    'of it JS thread',
+    'loop busy ms each',
+    'delay p99 ms',
+    'longest stop ms',
+    'of it CPU',
+    'memory MB',
+  ];
+  const rows = [];
+  for (const [name, taken] of Object.entries(results)) {
+    rows.push([heading(name), ...Array(head.length - 1).fill('')]);
+    for (const side of SIDES) {
+      const of = (key) => summary(each(taken[side], key)).median;
+      rows.push([
+        `  ${side}`,
+        (1000 / of('ms')).toFixed(of('ms') > 10 ? 1 : 0),
+        of('cpuMs').toFixed(3),
+        of('threadMs').toFixed(3),
+        of('busyMs').toFixed(3),
+        of('p99').toFixed(1),
+        spread(summary(each(taken[side], 'max')), 1),
+        spread(summary(each(taken[side], 'maxCpu')), 1),
+        of('rssMb').toFixed(0),
+      ]);
+    }
+    const ratio = (key) => spread(summary(ratios(each(taken.ours, key), each(taken.puppeteer, key))));
+    rows.push(['  ratio', ...['ms', 'cpuMs', 'threadMs', 'busyMs'].map(ratio), '', '', '', '']);
+  }
+  return table(head, rows);
+}
+
+function targetsTable(results) {
+  const rows = [];
+  for (const { name, targets = {} } of CASES) {
+    if (!results[name]) continue;
+    for (const [figure, target] of Object.entries(targets)) {
+      const measured = summary(FIGURES[figure].of(results[name]));
+      rows.push([
+        name,
+        FIGURES[figure].text,
+        `<= ${Number(target.toFixed(3))}`,
+        spread(measured),
+        measured.median <= target ? 'met' : 'MISSED',
+      ]);
     }
   }
-  process.stderr.write('\n');
-  const of = (side, key) => median(samples[side].map((sample) => sample[key]));
-  const ratio = (key) => of('ours', key) / of('puppeteer', key);
-  table[each.name] = {
-    'ms/op': of('ours', 'msPerOperation').toFixed(3),
-    ratio: ratio('msPerOperation').toFixed(2),
-    throughput: (1 / ratio('msPerOperation')).toFixed(2),
-    'CPU ms/op': of('ours', 'cpuPerOperation').toFixed(3),
-    'CPU ratio': ratio('cpuPerOperation').toFixed(2),
-    'busy ms/op': of('ours', 'busyPerOperation').toFixed(3),
-    'busy ratio': ratio('busyPerOperation').toFixed(2),
-    'p99 ms': `${of('ours', 'p99').toFixed(1)} (${of('puppeteer', 'p99').toFixed(1)})`,
-    'max ms': `${of('ours', 'max').toFixed(1)} (${of('puppeteer', 'max').toFixed(1)})`,
-  };
-  process.stdout.write(`${each.name}: ${JSON.stringify(table[each.name])}\n`);
-  figures[each.name] = Object.fromEntries(
-    Object.entries(samples).map(([side, list]) => [
-      side,
-      Object.fromEntries(Object.keys(list[0]).map((key) => [key, median(list.map((sample) => sample[key]))])),
-    ]),
-  );
+  return table(['case', 'figure', 'target', 'median (lowest to highest)', ''], rows);
 }
-console.table(table);
-process.stdout.write(
-  `Ours, with puppeteer's figure or the ratio to it. Both share this process: resident memory ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MB.\n`,
-);
-if (values.json) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
 
-for (const side of sides) {
-  await side.close();
-  await side.server.close();
+async function main() {
+  if (process.argv.includes('--help')) return void process.stdout.write(HELP);
+  const options = readOptions();
+  if (options.list) return void process.stdout.write(`${options.names.join('\n')}\n`);
+
+  const { executablePath } = createRequire(import.meta.url)('../__test__/page/sides.js');
+  const server = createServer(serve);
+  server.keepAliveTimeout = 60_000;
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const sides = Object.fromEntries(SIDES.map((name) => [name, new Side()]));
+  try {
+    let version;
+    for (const name of SIDES) version = await sides[name].ask('open', { name, origin });
+    const results = await measure(sides, options);
+    if (options.json) {
+      process.stdout.write(
+        `${JSON.stringify({ chrome: version, node: process.version, results }, null, 2)}\n`,
+      );
+      return;
+    }
+    process.stdout.write(`\n${executablePath()}, ${version}, Node ${process.version}\n\n`);
+    process.stdout.write(`${figuresTable(results)}\n\n${targetsTable(results)}\n`);
+  } finally {
+    await Promise.all(Object.values(sides).map((side) => side.close()));
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
 }

@@ -1,13 +1,4 @@
-// One warm and one cold visit, through the pool and through puppeteer-core, in turns on the same kind of Chrome.
-//
-//   node bench/warm-cold.mjs [--rounds 12] [--warm 200] [--cold 5] [--json]
-//
-// warm       getPage of a tenant whose tab is idle, evaluate(() => 1), release
-// cold       a tenant never seen before, right after the previous one: no page is ready for it
-// cold, kept the same with a pause before it, in which the pool has made a page ready ahead of time
-//
-// The other side is what one would write by hand with puppeteer: a Map of pages by tenant for the warm visit; a
-// context, a page, the app's standby route and its readiness for a cold one, the previous tenant's context closed.
+// Warm and cold visits through the pool and through puppeteer-core, in turns on the same kind of Chrome.
 
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
@@ -16,8 +7,31 @@ import puppeteer from 'puppeteer-core';
 
 import { startHostApp } from '../examples/host-app/server.mjs';
 import { quantile, table } from '../examples/lib/display.mjs';
+import { ratios, spread, summary } from './lib/statistics.mjs';
 
-const { AsyncSemaphore, BrowserManager, PagePool } = createRequire(import.meta.url)('../index.js');
+const require = createRequire(import.meta.url);
+const { AsyncSemaphore, BrowserManager, PagePool } = require('../index.js');
+const { ARGS, executablePath, isShell } = require('../__test__/page/sides.js');
+
+const HELP = `Measures visits through the pool and through puppeteer-core, on the same Chrome binary, in turns.
+
+  node bench/warm-cold.mjs [options]
+
+  --rounds N   rounds, each of all cases and both sides (default 12)
+  --warm N     warm visits of a round and side (default 200)
+  --cold N     cold visits of a round and side (default 5)
+  --json       prints the times as JSON, in milliseconds, and nothing else
+  --help       this text
+
+warm         getPage of a tenant whose tab is idle, evaluate(() => 1), release
+warm, asked  the same; by hand the page is asked whether it still answers before it is used, as the pool does
+cold         a tenant never seen before, right after the one before: no page is ready for it
+cold, kept   the same with a pause before it, in which the pool has made a page ready ahead of time
+
+The other side is what one would write by hand with puppeteer: a Map of pages by tenant for the warm visit; a context,
+a page, the app's standby route and its readiness for a cold one, with the context of the tenant before closed.
+Ratios are ours to puppeteer: below 1 is less time.
+`;
 
 const PAGES = 2;
 const silent = () => ({ debug() {}, info() {}, warn() {}, error() {} });
@@ -29,6 +43,7 @@ function readOptions() {
       warm: { type: 'string', default: '200' },
       cold: { type: 'string', default: '5' },
       json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
   for (const name of ['rounds', 'warm', 'cold']) {
@@ -47,7 +62,7 @@ async function timed(work) {
 
 /** The pool's side of a visit. */
 async function startOurs(app) {
-  const browserManager = new BrowserManager();
+  const browserManager = new BrowserManager({ executablePath: executablePath(), args: ARGS });
   const pool = new PagePool({
     maxPages: PAGES,
     serverURL: 'http://localhost:4221',
@@ -66,8 +81,10 @@ async function startOurs(app) {
   };
   await pool.warmStandbys();
   let tenant = 0;
+  const warm = () => visit('realm:https://warm.example/');
   return {
-    warm: () => visit('realm:https://warm.example/'),
+    warm,
+    warmAsked: warm,
     cold: () => visit(`realm:https://cold-${(tenant += 1)}.example/`),
     settle: () => pool.warmStandbys(),
     async stop() {
@@ -79,17 +96,10 @@ async function startOurs(app) {
 
 /** The same visits by hand. */
 async function startPuppeteer(app) {
-  const sandboxOff = process.env.CI === 'true' || process.env.PUPPETEER_DISABLE_SANDBOX === 'true';
   const browser = await puppeteer.launch({
-    executablePath: process.env.PUPPETEER_EXECUTABLE_PATH,
-    headless: 'shell',
-    args: [
-      ...(sandboxOff ? ['--no-sandbox', '--disable-setuid-sandbox'] : []),
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--disable-quic',
-    ],
+    executablePath: executablePath(),
+    headless: isShell() ? 'shell' : true,
+    args: ARGS,
   });
   const open = async () => {
     const context = await browser.createBrowserContext();
@@ -103,10 +113,15 @@ async function startPuppeteer(app) {
   const ask = async ({ page }) => {
     if ((await page.evaluate(() => 1)) !== 1) throw new Error('the page answered something else');
   };
+  const warm = async () => {
+    if (!pages.has('warm')) pages.set('warm', await open());
+    await ask(pages.get('warm'));
+  };
   return {
-    async warm() {
-      if (!pages.has('warm')) pages.set('warm', await open());
+    warm,
+    async warmAsked() {
       await ask(pages.get('warm'));
+      await warm();
     },
     async cold() {
       const before = previous;
@@ -122,15 +137,14 @@ async function startPuppeteer(app) {
 
 async function main() {
   const options = readOptions();
+  if (options.help) return void process.stdout.write(HELP);
   // No prerender manager here.
   process.env.PRERENDER_MANAGER_URL ??= '';
-  if (!process.env.PUPPETEER_EXECUTABLE_PATH) {
-    throw new Error('name the Chrome for both sides with PUPPETEER_EXECUTABLE_PATH');
-  }
   const app = await startHostApp();
   const sides = { ours: await startOurs(app), puppeteer: await startPuppeteer(app) };
   const cases = {
     warm: { count: options.warm, visit: (side) => timed(() => side.warm()) },
+    'warm, asked': { count: options.warm, visit: (side) => timed(() => side.warmAsked()) },
     cold: { count: options.cold, visit: (side) => timed(() => side.cold()) },
     'cold, kept': {
       count: options.cold,
@@ -141,14 +155,13 @@ async function main() {
     },
   };
   const times = Object.fromEntries(
-    Object.keys(cases).map((name) => [name, { ours: [], puppeteer: [], ratios: [] }]),
+    Object.keys(cases).map((name) => [name, { ours: [], puppeteer: [], p50: {} }]),
   );
 
   try {
     for (const side of Object.values(sides)) for (let i = 0; i < 50; i += 1) await side.warm();
     for (let round = 0; round < options.rounds; round += 1) {
       for (const [name, { count, visit }] of Object.entries(cases)) {
-        const medians = {};
         // Each round begins with the other side.
         const order = round % 2 === 0 ? ['ours', 'puppeteer'] : ['puppeteer', 'ours'];
         for (const which of order) {
@@ -159,9 +172,8 @@ async function main() {
           const taken = [];
           for (let i = 0; i < count; i += 1) taken.push(await visit(side));
           times[name][which].push(...taken);
-          medians[which] = quantile(taken, 0.5);
+          (times[name].p50[which] ??= []).push(quantile(taken, 0.5));
         }
-        times[name].ratios.push(medians.ours / medians.puppeteer);
       }
     }
   } finally {
@@ -174,14 +186,14 @@ async function main() {
     return;
   }
   const ms = (value) => value.toFixed(2);
-  const rows = Object.entries(times).map(([name, { ours, puppeteer: theirs, ratios }]) => [
+  const rows = Object.entries(times).map(([name, { ours, puppeteer: theirs, p50 }]) => [
     name,
     ours.length,
     ms(quantile(ours, 0.5)),
     ms(quantile(theirs, 0.5)),
     ms(quantile(ours, 0.99)),
     ms(quantile(theirs, 0.99)),
-    `${quantile(ratios, 0.5).toFixed(2)} (${quantile(ratios, 0).toFixed(2)} to ${quantile(ratios, 1).toFixed(2)})`,
+    spread(summary(ratios(p50.ours, p50.puppeteer))),
     (quantile(ours, 0.99) / quantile(theirs, 0.99)).toFixed(2),
   ]);
   const head = [
@@ -191,10 +203,10 @@ async function main() {
     'puppeteer',
     'p99 ms',
     'puppeteer',
-    'ratio p50 (rounds)',
+    'ratio p50, by round',
     'ratio p99',
   ];
-  process.stdout.write(`${table(head, rows)}\n`);
+  process.stdout.write(`${executablePath()}, Node ${process.version}\n\n${table(head, rows)}\n`);
 }
 
 try {

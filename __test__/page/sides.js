@@ -80,14 +80,16 @@ const OPENERS = { puppeteer: openPuppeteer, ours: openOurs };
 /** `puppeteer,ours`; `puppeteer,puppeteer` shows whether the scenarios themselves are deterministic. */
 const names = () => (process.env.PAGE_SUITE_SIDES ?? 'puppeteer,ours').split(',');
 
+const openBrowser = (name) => OPENERS[name]();
+
 async function openSide(name) {
   const server = await Server.start();
   try {
-    return { name, server, ...(await OPENERS[name]()) };
+    return { name, server, ...(await openBrowser(name)) };
   } catch (error) {
     await server.close();
     throw error;
   }
 }
 
-module.exports = { ARGS, executablePath, isShell, names, openSide, oursExists };
+module.exports = { ARGS, executablePath, isShell, names, openBrowser, openSide, oursExists };
