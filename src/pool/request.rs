@@ -34,6 +34,10 @@ pub(super) enum RequestState {
 
 /// One `getPage`.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about a call beside its state"
+)]
 pub(super) struct Request {
     pub(super) affinity: AffinityId,
     pub(super) queue: QueueKind,

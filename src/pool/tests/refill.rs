@@ -252,7 +252,9 @@ fn whoever_waits_hears_that_none_can_be_made_however_many_more_come() {
     world.advance(2_000);
     for _ in 0..21 {
         let granted: Vec<_> = world.grants.keys().copied().collect();
-        granted.into_iter().for_each(|request| world.release(request));
+        for request in granted {
+            world.release(request);
+        }
     }
     let ended = world.grants.len() + world.rejections.len();
     assert_eq!(ended, 21, "and everybody ends when the host is back");
