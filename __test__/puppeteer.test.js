@@ -202,6 +202,26 @@ const scenarios = {
     return { urls: pending.map((p) => new URL(p.url).pathname) };
   },
 
+  'what workers say, and requests that fail': async ({ pool, take, host }) => {
+    const lease = await take('a');
+    pool.resetConsoleErrors(lease.pageId);
+    await lease.page.evaluate(() => new Promise((resolve) => {
+      const worker = new Worker(URL.createObjectURL(new Blob(['console.error("said by a worker", { x: 1 }); postMessage(1);'])));
+      worker.onmessage = resolve;
+    }));
+    await lease.page.evaluate(() => fetch('/gone').then(() => {}));
+    const entries = [];
+    await until(() => {
+      entries.push(...pool.takeConsoleErrors(lease.pageId));
+      return entries.length >= 2;
+    }, 'both entries');
+    lease.release();
+    const place = ({ url, ...rest }) => ({ ...rest, url: url.replace(host.url, '').replace(/^blob:.*/, 'blob') });
+    return entries
+      .map(({ type, text, location, stackFrames }) => ({ type, text, location: place(location), frames: stackFrames?.map(place) }))
+      .sort((x, y) => (x.text < y.text ? -1 : 1));
+  },
+
   'an app with workers: dedicated, one within it, and shared': async ({ take }) => {
     const lease = await take('a');
     const answers = await within(lease.page.evaluate(async () => {
@@ -269,6 +289,10 @@ const expected = {
     message: 'No standby page available for prerender', code: 'STANDBY_UNAVAILABLE', cause: ['StandbyTargetNotReadyError', 'STANDBY_NOT_READY'], instance: true, works: 'ready',
   },
   'requests in flight': { urls: ['/hang'] },
+  'what workers say, and requests that fail': [
+    { type: 'error', text: 'Failed to load resource: the server responded with a status of 404 (Not Found)', location: { url: '/gone' }, frames: [{ url: '/gone' }] },
+    { type: 'error', text: 'said by a worker {"x":1}', location: { url: 'blob', lineNumber: 0, columnNumber: 8 }, frames: [{ url: 'blob', lineNumber: 0, columnNumber: 8 }] },
+  ],
   'an app with workers: dedicated, one within it, and shared': [42, 'inner', 'shared'],
   'a page that is closed by its user is replaced': { samePage: false, works: 3 },
 };

@@ -87,7 +87,6 @@ struct LogEntry {
     text: String,
     url: Option<String>,
     line_number: Option<f64>,
-    stack_trace: Option<StackTrace>,
 }
 
 impl StackTrace {
@@ -135,12 +134,14 @@ impl Message {
             line_number: entry.line_number,
             column_number: None,
         };
+        let location = Some(location).filter(|location| !location.is_empty());
         let line = ConsoleLine {
             level: ConsoleLevel::of(&entry.level),
             kind: entry.level,
             text: entry.text,
-            location: Some(location).filter(|location| !location.is_empty()),
-            stack_frames: entry.stack_trace.map(StackTrace::locations).unwrap_or_default(),
+            // The place is all that puppeteer gives as the stack of such a message.
+            stack_frames: location.iter().cloned().collect(),
+            location,
         };
         Some(Self {
             line,

@@ -1,5 +1,6 @@
 //! One page of the pool: its session, and what is captured from it.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +13,7 @@ use super::console::{ConsoleLine, Message, value_text};
 use crate::capture::{
     ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Place, Source, exception_entry,
 };
-use crate::cdp::{Listener, Session, io};
+use crate::cdp::{Connection, Listener, Session, io};
 use crate::page::Page;
 use crate::pool::TabId;
 
@@ -50,15 +51,16 @@ impl Tab {
     pub(super) fn new(id: TabId, page_id: String, page: Page, capture: &Capture) -> Arc<Self> {
         let requests = Arc::<Mutex<PendingRequests>>::default();
         let standing_by = Arc::new(AtomicBool::new(true));
-        let mut listeners = Recorder {
+        let recorder = Recorder {
             tab: id,
             page_id: page_id.clone(),
             session: page.session().clone(),
             capture: capture.clone(),
             standing_by: Arc::clone(&standing_by),
             asked: Arc::default(),
-        }
-        .listen();
+        };
+        let mut listeners = recorder.listen_to_workers(page.browser().connection());
+        listeners.extend(recorder.listen());
         listeners.extend(watch_requests(page.session(), &requests));
         let closing = AtomicBool::new(false);
         Arc::new(Self {
@@ -131,6 +133,27 @@ struct ExceptionRevoked {
     exception_id: i64,
 }
 
+/// `Target.attachedToTarget`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkerAttached {
+    session_id: String,
+    target_info: WorkerInfo,
+}
+
+#[derive(Deserialize)]
+struct WorkerInfo {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// `Target.detachedFromTarget`
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkerDetached {
+    session_id: String,
+}
+
 impl Recorder {
     fn listen(self) -> Vec<Listener> {
         let session = self.session.clone();
@@ -158,6 +181,48 @@ impl Recorder {
             session.on("Runtime.exceptionRevoked", move |params| {
                 if let Ok(event) = serde_json::from_str::<ExceptionRevoked>(params.get()) {
                     revoked.errors(|errors| errors.revoke(&revoked.page_id, event.exception_id));
+                }
+            }),
+        ]
+    }
+
+    /// What workers say is their page's. Whoever attached to them lets them run.
+    fn listen_to_workers(&self, connection: &Connection) -> Vec<Listener> {
+        let heard = Arc::<Mutex<HashMap<String, Listener>>>::default();
+        let ended = Arc::clone(&heard);
+        let (recorder, connection) = (self.clone(), connection.clone());
+        vec![
+            self.session.on("Target.attachedToTarget", move |params| {
+                let Ok(event) = serde_json::from_str::<WorkerAttached>(params.get()) else {
+                    return;
+                };
+                if event.target_info.kind != "worker" {
+                    return;
+                }
+                let Some(session) = connection.session(&event.session_id) else {
+                    return;
+                };
+                let recorder = Self {
+                    session: session.clone(),
+                    ..recorder.clone()
+                };
+                let listener = session.on("Runtime.consoleAPICalled", move |params| {
+                    if let Some(message) = Message::from_call(params) {
+                        recorder.said(message);
+                    }
+                });
+                session.call("Runtime.enable", json!({}), None, |_| {});
+                heard
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(event.session_id, listener);
+            }),
+            self.session.on("Target.detachedFromTarget", move |params| {
+                if let Ok(event) = serde_json::from_str::<WorkerDetached>(params.get()) {
+                    ended
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&event.session_id);
                 }
             }),
         ]
