@@ -1,0 +1,110 @@
+'use strict';
+
+// `BrowserManager` as its user meets it: options, environment, the endpoint for others, profiles that died owners left.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const lib = require('..');
+const { chromeModule, processes } = require('./helpers/real-chrome.js');
+
+QUnit.module('options of a browser manager', () => {
+  for (const [name, options] of [
+    ['options', 5], ['options.args', { args: 'x' }], ['options.executablePath', { executablePath: 5 }], ['options.executablePath', { executablePath: '' }],
+    ['options.headless', { headless: 'old' }], ['options.launchTimeoutMs', { launchTimeoutMs: 0 }], ['options.noSandbox', { noSandbox: 1 }],
+    ['options.debuggingPort', { debuggingPort: 9222 }], ['options.profileParent', { profileParent: null }],
+  ]) {
+    QUnit.test(`${name}: ${JSON.stringify(options)} is a TypeError that names it`, (assert) => {
+      assert.throws(() => new lib.BrowserManager(options), (error) => error instanceof TypeError && error.code === 'ERR_INVALID_ARG_VALUE' && error.message.startsWith(`${name} `));
+    });
+  }
+});
+
+chromeModule('a browser manager', (kit, test) => {
+  /** The command line of the one Chrome that runs. */
+  const commandLine = () => processes().find(({ command }) => command.includes(kit().directory) && command.includes('--remote-debugging-pipe')).command.split(' ');
+
+  test('shares one launch among those who ask at once, and one browser among those who ask later', async (assert) => {
+    const manager = kit().manager();
+    const [one, two, three] = await Promise.all([manager.getBrowser(), manager.getBrowser(), manager.getBrowser()]);
+    assert.true(one === two && two === three, 'one object');
+    assert.strictEqual(await manager.getBrowser(), one, 'also later');
+    assert.strictEqual(kit().browsers().length, 1, 'and one Chrome');
+    assert.strictEqual(one.wsEndpoint(), '', 'which nobody else can connect to');
+  });
+
+  for (const [how, options, env] of [
+    ['the option debuggingPort', { debuggingPort: true }, {}],
+    ['an argument', { args: ['--remote-debugging-port=0'] }, {}],
+    ['PUPPETEER_CHROME_ARGS', {}, { PUPPETEER_CHROME_ARGS: '--remote-debugging-port=0' }],
+  ]) {
+    test(`opens a port when ${how} asks for it, and says where`, async (assert) => {
+      Object.assign(process.env, env);
+      try {
+        const browser = await kit().manager(options).getBrowser();
+        assert.true(/^ws:\/\/127\.0\.0\.1:\d+\/devtools\/browser\//.test(browser.wsEndpoint()), browser.wsEndpoint());
+        const other = await kit().manager({ browserWSEndpoint: browser.wsEndpoint() }).getBrowser();
+        assert.strictEqual(await other.version(), await browser.version(), 'and another manager connects to it');
+      } finally {
+        for (const name of Object.keys(env)) {
+          delete process.env[name];
+        }
+      }
+    });
+  }
+
+  test('appends PUPPETEER_CHROME_ARGS to the options’ arguments, split at white space', async (assert) => {
+    process.env.PUPPETEER_CHROME_ARGS = '  --lang=de\t--window-size=500,400\n';
+    try {
+      await kit().manager({ args: ['--lang=fr'] }).getBrowser();
+    } finally {
+      delete process.env.PUPPETEER_CHROME_ARGS;
+    }
+    const line = commandLine();
+    assert.true(line.includes('--window-size=500,400'), 'an argument of the environment');
+    assert.true(line.indexOf('--lang=de') > line.indexOf('--lang=fr'), 'which comes after the options’, so that it counts');
+  });
+
+  for (const env of [{ CI: 'true' }, { PUPPETEER_DISABLE_SANDBOX: 'true' }]) {
+    test(`runs without the sandbox with ${Object.keys(env)[0]}=true`, async (assert) => {
+      const before = { CI: process.env.CI, PUPPETEER_DISABLE_SANDBOX: process.env.PUPPETEER_DISABLE_SANDBOX };
+      delete process.env.CI;
+      delete process.env.PUPPETEER_DISABLE_SANDBOX;
+      Object.assign(process.env, env);
+      try {
+        await kit().manager({ noSandbox: false }).getBrowser();
+      } finally {
+        for (const [name, value] of Object.entries(before)) {
+          if (value === undefined) {
+            delete process.env[name];
+          } else {
+            process.env[name] = value;
+          }
+        }
+      }
+      const line = commandLine();
+      assert.true(line.includes('--no-sandbox') && line.includes('--disable-setuid-sandbox'), 'both arguments');
+    });
+  }
+
+  test('cleans up profiles of its own that are out of use and older than an hour, and nothing else', async (assert) => {
+    const manager = kit().manager();
+    await manager.getBrowser();
+    const used = fs.readdirSync(kit().directory).find((name) => name.startsWith('pagepool-profile-'));
+    const age = (name, hours) => {
+      const directory = path.join(kit().directory, name);
+      fs.mkdirSync(directory, { recursive: true });
+      const at = Date.now() / 1000 - hours * 3600;
+      fs.utimesSync(directory, at, at);
+    };
+    age('pagepool-profile-old', 2);
+    age('pagepool-profile-young', 0.5);
+    age('puppeteer_dev_chrome_profile-old', 2);
+    age(used, 2);
+    assert.strictEqual(await manager.cleanupUserDataDirs(), undefined, 'it says nothing');
+    const left = fs.readdirSync(kit().directory).sort();
+    assert.deepEqual(left, [used, 'pagepool-profile-young', 'puppeteer_dev_chrome_profile-old'].sort(), 'what is left');
+    assert.true((await manager.getBrowser()).isConnected(), 'the Chrome in use runs');
+    fs.rmdirSync(path.join(kit().directory, 'pagepool-profile-young'));
+  });
+});
+
