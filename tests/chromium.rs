@@ -435,14 +435,16 @@ fn a_probe_that_the_browsers_death_ends_is_reported_after_the_death() {
         let host = Host::start(Standby::Ready).await;
         let mut world = World::new(&host.url);
         world.standby(CONTEXT, TAB).await.expect("a standby");
-        let pid = world.pid().await;
-        kill_process(pid, Signal::KILL).expect("a process to kill");
+        let group = world.pid().await;
+        // So that it cannot answer before it dies.
+        rustix::process::kill_process_group(group, Signal::STOP).expect("a group to stop");
         let operation = world.operation();
         world.driver.perform(BrowserAction::Probe {
             operation,
             tab: TAB,
             budget_ms: 20_000,
         });
+        rustix::process::kill_process_group(group, Signal::KILL).expect("a group to kill");
         assert!(
             matches!(world.event().await, Event::BrowserDisconnected),
             "another page of the same browser may be offered meanwhile"
