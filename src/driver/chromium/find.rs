@@ -132,6 +132,10 @@ pub fn find(options: &BrowserOptions, environment: &Environment) -> Result<Execu
         }
     }
     if windows || options.headless == Headless::New {
+        let asked = if windows { "windows" } else { "headless: 'new'" };
+        looked.push(format!(
+            "no headless shell, since full Chrome was asked for ({asked})"
+        ));
         return Err(FindError::Nowhere { looked });
     }
     let roots = embedded::roots(&options.package_roots);
@@ -261,6 +265,24 @@ mod tests {
             error.to_string(),
             "no browser found: /nowhere/chrome (option executablePath) does not exist"
         );
+    }
+
+    #[test]
+    fn a_shell_is_no_browser_for_windows_and_the_error_says_so() {
+        let directory = tempfile::tempdir().expect("a directory");
+        program(directory.path(), "chromium-headless-shell");
+        let environment = Environment {
+            show_windows: true,
+            ..on(directory.path())
+        };
+        match find(&BrowserOptions::default(), &environment) {
+            Err(error) => assert!(
+                error.to_string().contains("full Chrome was asked for (windows)"),
+                "the reason is not in: {error}"
+            ),
+            // A machine with a Chrome in one of the fixed places finds that.
+            Ok(found) => assert_eq!(found.flavour, Flavour::Full),
+        }
     }
 
     #[test]
