@@ -54,6 +54,15 @@ differential('browser', [
     await closed;
     return [answer, page.isClosed(), browser.browserContexts().includes(context), context.closed];
   }),
+  scenario('the context of a closed page stays the same object', async ({ newContext }) => {
+    const context = await newContext();
+    const page = await context.newPage();
+    const closed = once(page, 'close');
+    await context.close();
+    await closed;
+    await newContext();
+    return page.browserContext() === context;
+  }),
   scenario('closing a context twice', async ({ newContext, attempt }) => {
     const context = await newContext();
     await context.close();

@@ -18,8 +18,18 @@ pub(super) struct ContextData {
     pub emitter: Emitter,
 }
 
-/// The context's object: one as long as it is there, and after that until another context gets its own.
+/// The context's object: one as long as it is there.
 pub(crate) fn wrap<'s>(scope: Scope<'s>, context: &BrowserContext) -> Result<Value<'s>, Thrown> {
+    let make = || {
+        let data = Rc::new(ContextData {
+            core: context.clone(),
+            emitter: Emitter::default(),
+        });
+        class::instantiate::<ContextClass>(scope, data)
+    };
+    if context.is_closed() {
+        return identity::object_of_gone(scope, &key(context), make);
+    }
     identity::object_of(scope, key(context), || {
         // Contexts are also closed where JavaScript does not see it.
         let core = context.browser();
@@ -29,12 +39,8 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, context: &BrowserContext) -> Result<Val
             .filter_map(|context| context.id())
             .map(ToOwned::to_owned)
             .collect();
-        identity::keep_contexts(core.key(), &there);
-        let data = Rc::new(ContextData {
-            core: context.clone(),
-            emitter: Emitter::default(),
-        });
-        class::instantiate::<ContextClass>(scope, data)
+        identity::keep_contexts(scope, core.key(), &there);
+        make()
     })
 }
 
@@ -110,7 +116,7 @@ fn close(scope: Scope<'_>, context: BrowserContext) -> Result<Value<'_>, Thrown>
     }
     let key = key(&context);
     promise::start(scope, async move { context.close().await }, move |scope, ()| {
-        identity::forget(&key);
+        identity::retire(scope, &key);
         Ok(scope.undefined())
     })
 }

@@ -55,19 +55,63 @@ pub(super) fn forget_page(id: u64) {
     drop(gone);
 }
 
-/// Forgets the contexts of a browser that are not among these.
-pub(super) fn keep_contexts(browser: usize, kept: &[String]) {
-    let gone: Vec<JsRef> = OBJECTS.with(|objects| {
-        objects
-            .borrow_mut()
-            .extract_if(|key, _| match key {
-                Key::Context(of, Some(id)) => *of == browser && !kept.contains(id),
-                _ => false,
-            })
-            .map(|(_, object)| object)
-            .collect()
+thread_local! {
+    /// What is gone, and found again as long as JavaScript keeps its object.
+    static GONE: RefCell<HashMap<Key, JsWeak>> = RefCell::new(HashMap::new());
+}
+
+/// How many objects of what is gone there may be before those that JavaScript has dropped are taken out.
+const GONE_KEPT: usize = 64;
+
+/// The object of something that is gone, made where JavaScript has kept none.
+pub(super) fn object_of_gone<'s>(
+    scope: Scope<'s>,
+    key: &Key,
+    make: impl FnOnce() -> Result<Value<'s>, Thrown>,
+) -> Result<Value<'s>, Thrown> {
+    retire(scope, key);
+    let known = GONE.with(|gone| gone.borrow().get(key).and_then(|object| object.get(scope)));
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let object = make()?;
+    remember_gone(scope, key, object);
+    Ok(object)
+}
+
+/// Keeps an object no longer: what it stands for is gone.
+pub(super) fn retire(scope: Scope<'_>, key: &Key) {
+    if let Some(object) = existing(scope, key) {
+        remember_gone(scope, key, object);
+        forget(key);
+    }
+}
+
+fn remember_gone(scope: Scope<'_>, key: &Key, object: Value<'_>) {
+    if let Some(weak) = JsWeak::new(object) {
+        GONE.with(|gone| {
+            let mut gone = gone.borrow_mut();
+            if gone.len() >= GONE_KEPT {
+                gone.retain(|_, object| object.get(scope).is_some());
+            }
+            gone.insert(key.clone(), weak);
+        });
+    }
+}
+
+/// Retires the contexts of a browser that are not among these.
+pub(super) fn keep_contexts(scope: Scope<'_>, browser: usize, kept: &[String]) {
+    let gone: Vec<Key> = OBJECTS.with(|objects| {
+        let objects = objects.borrow();
+        let is_gone = |key: &&Key| match key {
+            Key::Context(of, Some(id)) => *of == browser && !kept.contains(id),
+            _ => false,
+        };
+        objects.keys().filter(is_gone).cloned().collect()
     });
-    drop(gone);
+    for key in &gone {
+        retire(scope, key);
+    }
 }
 
 /// Forgets one object.
