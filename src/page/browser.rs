@@ -53,6 +53,9 @@ struct ContextCreated {
 /// What an event of Chrome does.
 type Handle = fn(&Browser, &RawValue);
 
+/// What is done with a new page before it is let run. Runs on the connection's reader.
+pub(super) type Prepare = Box<dyn FnOnce(&Page) + Send>;
+
 /// The pages of a running Chrome. Clones are the same browser.
 #[derive(Clone)]
 pub struct Browser(pub(super) Arc<Inner>);
@@ -73,6 +76,8 @@ struct State {
     pages: Vec<Page>,
     /// Set-ups that whoever made the page will wait for.
     set_ups: HashMap<String, SetUp>,
+    /// What awaits the next page of a context.
+    prepared: HashMap<Arc<str>, Prepare>,
     contexts: Vec<Arc<str>>,
 }
 
@@ -143,7 +148,15 @@ impl Browser {
         }
         let mut target = target;
         target.browser_context_id = target.browser_context_id.filter(|id| self.is_made(id));
-        let (page, set_up) = Page::attach(&session, &target, self, self.0.viewport);
+        let prepare = match (&target.opener_id, &target.browser_context_id) {
+            (None, Some(context)) => self.lock().prepared.remove(context.as_str()),
+            _ => None,
+        };
+        let (page, set_up) = Page::attach(&session, &target, self, self.0.viewport, |page| {
+            if let Some(prepare) = prepare {
+                prepare(page);
+            }
+        });
         let mut state = self.lock();
         state.pages.push(page.clone());
         if !target.url.is_empty() {
@@ -312,9 +325,20 @@ impl Browser {
         self.lock().contexts.retain(|context| **context != *id);
     }
 
-    pub(super) async fn new_page(&self, context: Option<&str>) -> Result<Page, CallError> {
+    /// Has this done with the next page of the context.
+    pub(super) fn prepare_page(&self, context: &Arc<str>, prepare: Prepare) {
+        self.lock().prepared.insert(Arc::clone(context), prepare);
+    }
+
+    /// Forgets what was to be done with the context's next page, if that has not come.
+    pub(super) fn forget_preparation(&self, context: &str) {
+        let unused = self.lock().prepared.remove(context);
+        drop(unused);
+    }
+
+    pub(super) async fn new_page(&self, context: Option<&str>, url: &str) -> Result<Page, CallError> {
         let method = "Target.createTarget";
-        let mut params = json!({ "url": "about:blank" });
+        let mut params = json!({ "url": url });
         if let Some(context) = context {
             params["browserContextId"] = context.into();
         }

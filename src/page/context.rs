@@ -121,7 +121,28 @@ impl BrowserContext {
     /// # Errors
     /// As any command.
     pub async fn new_page(&self) -> Result<Page, CallError> {
-        self.browser.new_page(self.id()).await
+        self.browser.new_page(self.id(), "about:blank").await
+    }
+
+    /// Makes a page in it that loads the URL at once, which is sooner than a page that is sent there: the request is
+    /// under way while the renderer starts. `prepare` runs before anything is loaded, on the connection's reader;
+    /// what it sends is in force for the first document.
+    ///
+    /// # Errors
+    /// As any command. What becomes of the document is not waited for.
+    pub(crate) async fn open_page(
+        &self,
+        url: &str,
+        prepare: impl FnOnce(&Page) + Send + 'static,
+    ) -> Result<Page, CallError> {
+        let Some(id) = &self.id else {
+            return self.browser.new_page(None, url).await;
+        };
+        self.browser.prepare_page(id, Box::new(prepare));
+        let unused = Unprepared(self);
+        let page = self.browser.new_page(Some(id), url).await;
+        drop(unused);
+        page
     }
 
     /// Closes it with its pages. A context that is gone is closed.
@@ -225,5 +246,16 @@ mod tests {
             ..ContextOptions::default()
         };
         assert_eq!(options.params(), json!({ "proxyBypassList": "a,b" }));
+    }
+}
+
+/// Forgets what was prepared for a page that has not come.
+struct Unprepared<'a>(&'a BrowserContext);
+
+impl Drop for Unprepared<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = &self.0.id {
+            self.0.browser.forget_preparation(id);
+        }
     }
 }

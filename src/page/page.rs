@@ -132,12 +132,13 @@ impl SetUp {
 }
 
 impl Page {
-    /// Takes over a target that waits for its debugger, and lets it run.
+    /// Takes over a target that waits for its debugger, and lets it run once `prepare` has.
     pub(super) fn attach(
         session: &Session,
         target: &TargetInfo,
         browser: &Browser,
         viewport: Option<Viewport>,
+        prepare: impl FnOnce(&Self),
     ) -> (Self, SetUp) {
         let main: FrameId = target.target_id.as_str().into();
         let mut tree = FrameTree::default();
@@ -182,6 +183,7 @@ impl Page {
         if let Some(viewport) = viewport {
             calls.extend(viewport.apply(session));
         }
+        prepare(&page);
         calls.push(send(session, "Runtime.runIfWaitingForDebugger", json!({})));
         (page, SetUp(calls))
     }

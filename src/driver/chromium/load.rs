@@ -1,23 +1,19 @@
 //! Making a page and loading `/_standby` in it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::log;
-use chromiumoxide::cdp::browser_protocol::network;
-use chromiumoxide::cdp::browser_protocol::page::{
-    AddScriptToEvaluateOnNewDocumentParams, NavigateParams, NavigateReturns,
-};
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use serde::Deserialize;
-use tokio::sync::watch;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tab::{Capture, Tab};
-use crate::cdp::{Call, CallError, Listener, Session};
-use crate::page::BrowserContext;
+use crate::cdp::{Call, CallError, CloseReason, DEFAULT_DEADLINE, Health, Listener, Session};
+use crate::page::{BrowserContext, Page};
 use crate::pool::{FailureKind, TabId};
 
 /// Set in every document before its own scripts run.
@@ -97,7 +93,7 @@ pub(super) struct Load {
     pub budget: Duration,
 }
 
-/// Makes a page in the context, captured before it goes anywhere, and sends it to the host app.
+/// Makes a page in the context that loads the host app, captured before it does.
 pub(super) async fn open(
     context: &BrowserContext,
     tab: TabId,
@@ -106,24 +102,36 @@ pub(super) async fn open(
     load: &Load,
     opened: impl FnOnce(&Arc<Tab>),
 ) -> Result<(), LoadError> {
-    let start = Instant::now();
+    let deadline = Instant::now() + load.budget;
     let late = || LoadError::TimedOut {
         page_id: page_id.to_owned(),
         budget: load.budget,
     };
-    let page = timeout(load.budget, context.new_page())
+    let (sender, prepared) = oneshot::channel();
+    let prepare = {
+        let (page_id, capture) = (page_id.to_owned(), capture.clone());
+        move |page: &Page| {
+            let tab = Tab::new(tab, page_id, page.clone(), &capture);
+            let signals = Signals::listen(page.session(), page.target_id());
+            let asked = mark(page.session());
+            // Nobody waits any more where the attempt was given up.
+            drop(sender.send((tab, signals, asked)));
+        }
+    };
+    let page = timeout_at(deadline, context.open_page(&load.url, prepare))
         .await
         .map_err(|_| late())??;
     let session = page.session().clone();
-    let tab = Tab::new(tab, page_id.to_owned(), page, capture);
+    let (tab, signals, asked) = prepared.await.map_err(|_| CallError::TargetClosed {
+        method: "Target.createTarget".into(),
+    })?;
     opened(&tab);
-    let signals = Signals::listen(&session);
-    let begun = begin(&session, &load.url);
     let mut broken = signals.broken.subscribe();
-    let deadline = start + load.budget;
     let loading = async {
-        let navigation = timeout_at(deadline, begun).await.map_err(|_| late())??;
-        arrive(&session, navigation, &signals, load, deadline, &late).await
+        for answer in asked {
+            timeout_at(deadline, answer).await.map_err(|_| late())??;
+        }
+        arrive(&session, &signals, load, deadline, &late).await
     };
     tokio::select! {
         outcome = loading => outcome?,
@@ -136,46 +144,42 @@ pub(super) async fn open(
     Ok(())
 }
 
-/// Sends all that the capture and the marks need, and then the page on its way. The renderer takes the one and the
-/// browser the other, in no order: so the first is waited for.
-async fn begin(session: &Session, url: &str) -> Result<Call<NavigateReturns>, CallError> {
-    let (network, log, mark) = (
-        session.send(network::EnableParams::default()),
-        session.send(log::EnableParams::default()),
-        session.send(AddScriptToEvaluateOnNewDocumentParams::new(MARK)),
-    );
-    network.await?;
-    log.await?;
-    mark.await?;
-    // Its deadline is the budget's.
-    Ok(session.send_within(NavigateParams::new(url), None))
+/// Sends what the capture and the marks need beyond what every page has.
+fn mark(session: &Session) -> [Call<Box<RawValue>>; 2] {
+    let send = |method, params| session.send_raw(method, params, Some(DEFAULT_DEADLINE));
+    [
+        send("Log.enable", json!({})),
+        send("Page.addScriptToEvaluateOnNewDocument", json!({ "source": MARK })),
+    ]
 }
 
 /// Waits for the document and then for the app.
 async fn arrive(
     session: &Session,
-    navigation: Call<NavigateReturns>,
     signals: &Signals,
     load: &Load,
     deadline: Instant,
     late: &impl Fn() -> LoadError,
 ) -> Result<(), LoadError> {
-    let answer = timeout_at(deadline, navigation).await.map_err(|_| late())??;
-    let loader = answer
-        .loader_id
-        .map(|loader| loader.inner().clone())
-        .unwrap_or_default();
-    if let Some(status @ (502 | 503)) = signals.status_of(&loader) {
-        return Err(LoadError::NotReady {
-            url: load.url.clone(),
-            reason: format!("HTTP {status}"),
-        });
-    }
-    if let Some(reason) = answer.error_text.filter(|text| !text.is_empty()) {
-        // An error status without a body is shown as an error, but is an answer.
-        if signals.status_of(&loader).is_none() {
-            return Err(failed(&load.url, reason));
+    let mut document = signals.document.subscribe();
+    let told = timeout_at(deadline, document.wait_for(|document| document.outcome.is_some()));
+    let (loader, outcome) = tokio::select! {
+        told = told => match told.map_err(|_| late())? {
+            Ok(document) => (document.loader.clone(), document.outcome.clone()),
+            // The signals keep the sender.
+            Err(_) => return Err(late()),
+        },
+        health = session.unhealthy() => return Err(gone(health).into()),
+    };
+    match outcome {
+        Some(Outcome::Answered(status @ (502 | 503))) => {
+            return Err(LoadError::NotReady {
+                url: load.url.clone(),
+                reason: format!("HTTP {status}"),
+            });
         }
+        Some(Outcome::Failed(reason)) => return Err(failed(&load.url, reason)),
+        Some(Outcome::Answered(_)) | None => {}
     }
     let mut seen = signals.content_loaded.subscribe();
     let content_loaded = seen.wait_for(|loaders| loaders.contains(&loader));
@@ -187,6 +191,16 @@ async fn arrive(
         seen_in_time = timeout_at(deadline, content_loaded) => drop(seen_in_time.map_err(|_| late())?),
     }
     timeout(load.budget, ready).await.map_err(|_| late())?
+}
+
+/// Why a page has no document.
+fn gone(health: Health) -> CallError {
+    let method = "Page.navigate".into();
+    match health {
+        Health::Closed(CloseReason::Disconnected) => CallError::Disconnected { method },
+        Health::Closed(CloseReason::TargetClosed) => CallError::TargetClosed { method },
+        Health::Crashed | Health::Alive => CallError::TargetCrashed { method },
+    }
 }
 
 fn failed(url: &str, reason: String) -> LoadError {
@@ -238,11 +252,40 @@ const CERTIFICATE: &str = "ERR_CERT_VERIFIER_CHANGED";
 
 /// What is heard of a load while it lasts.
 struct Signals {
-    statuses: Arc<Mutex<HashMap<String, i64>>>,
+    document: Arc<watch::Sender<Document>>,
     content_loaded: Arc<watch::Sender<Vec<String>>>,
     /// Why it is of no use to go on.
     broken: Arc<watch::Sender<Option<String>>>,
-    _listeners: [Listener; 3],
+    _listeners: [Listener; 4],
+}
+
+/// The first document of a page.
+#[derive(Default)]
+struct Document {
+    /// Chrome's name for its load, which is that of its request too. Empty until it is requested.
+    loader: String,
+    outcome: Option<Outcome>,
+}
+
+/// What came of the request of a document.
+#[derive(Clone)]
+enum Outcome {
+    /// The status.
+    Answered(i64),
+    /// Chrome's name of the error. An error status without a body is shown as an error, but is an answer.
+    Failed(String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "Chrome's names")]
+struct RequestWillBeSent<'a> {
+    #[serde(borrow)]
+    request_id: Cow<'a, str>,
+    #[serde(borrow)]
+    loader_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    frame_id: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -250,8 +293,6 @@ struct Signals {
 struct ResponseReceived<'a> {
     #[serde(borrow)]
     request_id: Cow<'a, str>,
-    #[serde(rename = "type", borrow)]
-    resource_type: Cow<'a, str>,
     response: Status,
 }
 
@@ -272,6 +313,8 @@ struct LifecycleEvent<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoadingFailed<'a> {
+    #[serde(borrow)]
+    request_id: Cow<'a, str>,
     #[serde(rename = "type", borrow)]
     resource_type: Cow<'a, str>,
     #[serde(borrow)]
@@ -279,22 +322,32 @@ struct LoadingFailed<'a> {
 }
 
 impl Signals {
-    fn listen(session: &Session) -> Self {
-        let statuses = Arc::<Mutex<HashMap<String, i64>>>::default();
+    fn listen(session: &Session, frame: &str) -> Self {
+        let document = Arc::new(watch::Sender::new(Document::default()));
         let content_loaded = Arc::new(watch::Sender::new(Vec::new()));
         let broken = Arc::new(watch::Sender::new(None));
-        let (heard, loaders, breaks) = (
-            Arc::clone(&statuses),
-            Arc::clone(&content_loaded),
-            Arc::clone(&broken),
+        let (requested, answered, failed) = (
+            Arc::clone(&document),
+            Arc::clone(&document),
+            Arc::clone(&document),
         );
+        let (frame, loaders, breaks) = (frame.to_owned(), Arc::clone(&content_loaded), Arc::clone(&broken));
         let listeners = [
-            session.on("Network.responseReceived", move |params| {
-                if let Ok(event) = serde_json::from_str::<ResponseReceived<'_>>(params.get())
-                    && event.resource_type == "Document"
+            session.on("Network.requestWillBeSent", move |params| {
+                let is_first = requested.borrow().loader.is_empty();
+                if is_first
+                    && let Ok(event) = serde_json::from_str::<RequestWillBeSent<'_>>(params.get())
+                    && event.frame_id == frame
+                    && event.request_id == event.loader_id
                 {
-                    let mut statuses = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                    statuses.insert(event.request_id.into_owned(), event.response.status);
+                    requested.send_modify(|document| document.loader = event.loader_id.into_owned());
+                }
+            }),
+            session.on("Network.responseReceived", move |params| {
+                let is_awaited = answered.borrow().outcome.is_none();
+                if is_awaited && let Ok(event) = serde_json::from_str::<ResponseReceived<'_>>(params.get()) {
+                    let outcome = Outcome::Answered(event.response.status);
+                    answered.send_if_modified(|document| document.ends(&event.request_id, outcome));
                 }
             }),
             session.on("Page.lifecycleEvent", move |params| {
@@ -305,8 +358,12 @@ impl Signals {
                 }
             }),
             session.on("Network.loadingFailed", move |params| {
-                if let Ok(event) = serde_json::from_str::<LoadingFailed<'_>>(params.get())
-                    && event.error_text.contains(CERTIFICATE)
+                let Ok(event) = serde_json::from_str::<LoadingFailed<'_>>(params.get()) else {
+                    return;
+                };
+                let outcome = Outcome::Failed(event.error_text.clone().into_owned());
+                failed.send_if_modified(|document| document.ends(&event.request_id, outcome));
+                if event.error_text.contains(CERTIFICATE)
                     && matches!(&*event.resource_type, "Document" | "Script" | "Stylesheet")
                 {
                     breaks.send_replace(Some(event.error_text.into_owned()));
@@ -314,19 +371,22 @@ impl Signals {
             }),
         ];
         Self {
-            statuses,
+            document,
             content_loaded,
             broken,
             _listeners: listeners,
         }
     }
+}
 
-    fn status_of(&self, loader: &str) -> Option<i64> {
-        self.statuses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(loader)
-            .copied()
+impl Document {
+    /// Takes what came of a request; false where it is another's, or known already.
+    fn ends(&mut self, request: &str, outcome: Outcome) -> bool {
+        let is_news = self.outcome.is_none() && !self.loader.is_empty() && self.loader == request;
+        if is_news {
+            self.outcome = Some(outcome);
+        }
+        is_news
     }
 }
 
@@ -385,7 +445,7 @@ mod tests {
     fn a_changed_certificate_verifier_breaks_a_load_that_needs_what_failed() {
         let scripted = io::spawn(async {
             let mut script = Script::start();
-            let signals = Signals::listen(&script.session().await);
+            let signals = Signals::listen(&script.session().await, "T");
             let mut broken = signals.broken.subscribe();
             script.fail("Image", "net::ERR_CERT_VERIFIER_CHANGED");
             script.fail("Script", "net::ERR_ABORTED");
@@ -394,14 +454,14 @@ mod tests {
             assert_eq!(reason.as_deref(), Some("net::ERR_CERT_VERIFIER_CHANGED"));
 
             for kind in ["Document", "Stylesheet"] {
-                let signals = Signals::listen(&script.session().await);
+                let signals = Signals::listen(&script.session().await, "T");
                 script.fail("Font", "net::ERR_CERT_VERIFIER_CHANGED");
                 script.fail(kind, "net::ERR_CERT_VERIFIER_CHANGED");
                 let mut broken = signals.broken.subscribe();
                 broken.wait_for(Option::is_some).await.expect("a sender");
             }
             script.fail("Image", "net::ERR_CERT_VERIFIER_CHANGED");
-            let signals = Signals::listen(&script.session().await);
+            let signals = Signals::listen(&script.session().await, "T");
             script.say(
                 r#"{"method":"Page.lifecycleEvent","sessionId":"S","params":{"frameId":"F","loaderId":"L","name":"DOMContentLoaded","timestamp":1}}"#,
             );
@@ -411,6 +471,44 @@ mod tests {
                 .await
                 .expect("a sender");
             assert!(signals.broken.borrow().is_none(), "an image broke the load");
+            script.connection.close();
+        });
+        io::handle().block_on(scripted).expect("the script runs");
+    }
+
+    #[test]
+    fn only_the_first_document_of_the_page_itself_decides_what_becomes_of_it() {
+        let scripted = io::spawn(async {
+            let mut script = Script::start();
+            let signals = Signals::listen(&script.session().await, "T");
+            let mut document = signals.document.subscribe();
+            let request = |id: &str, loader: &str, frame: &str| {
+                format!(
+                    r#"{{"method":"Network.requestWillBeSent","sessionId":"S","params":{{"requestId":"{id}","loaderId":"{loader}","frameId":"{frame}"}}}}"#
+                )
+            };
+            let response = |id: &str, status: u16| {
+                format!(
+                    r#"{{"method":"Network.responseReceived","sessionId":"S","params":{{"requestId":"{id}","type":"Document","response":{{"status":{status}}}}}}}"#
+                )
+            };
+            script.say(&request("frame", "frame", "another"));
+            script.say(&response("frame", 503));
+            script.say(&request("main", "main", "T"));
+            script.say(&request("script", "main", "T"));
+            script.say(&response("script", 502));
+            script.say(&response("main", 200));
+            script.fail("Document", "net::ERR_ABORTED");
+            let outcome = document
+                .wait_for(|document| document.outcome.is_some())
+                .await
+                .expect("a sender")
+                .outcome
+                .clone();
+            assert!(
+                matches!(outcome, Some(Outcome::Answered(200))),
+                "the document was answered"
+            );
             script.connection.close();
         });
         io::handle().block_on(scripted).expect("the script runs");
