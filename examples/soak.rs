@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example soak -- --seeds 100000 --hours 1`
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,10 +53,17 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let began = Instant::now();
     let mut told = Instant::now();
+    // One line that changes for whoever watches, and a line now and then for a file.
+    let live = std::io::stderr().is_terminal();
+    let pause = if live {
+        Duration::from_millis(200)
+    } else {
+        Duration::from_secs(5)
+    };
     let report = soak(arguments.first.., |report| {
-        if told.elapsed() >= Duration::from_secs(5) {
+        if told.elapsed() >= pause {
             told = Instant::now();
-            progress(report, began.elapsed());
+            progress(report, began.elapsed(), live);
         }
         !interrupted.load(Ordering::Relaxed)
             && report.seeds < arguments.seeds
@@ -64,6 +72,9 @@ fn main() -> ExitCode {
             && (arguments.keep_going || report.violations.is_empty())
     });
     let _ = std::panic::take_hook();
+    if live {
+        eprintln!();
+    }
     summary(&report, began.elapsed(), arguments.first);
     if report.violations.is_empty() {
         ExitCode::SUCCESS
@@ -133,9 +144,9 @@ fn watch_for_interrupt(interrupted: &Arc<AtomicBool>) -> std::io::Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people")]
-fn progress(report: &SoakReport, elapsed: Duration) {
+fn progress(report: &SoakReport, elapsed: Duration, live: bool) {
     let rate = report.tally.events as f64 / elapsed.as_secs_f64();
-    eprintln!(
+    let line = format!(
         "{:>6.0} s  {} seeds  {} events  {rate:.0} events/s  {:.0} simulated hours  {} violations",
         elapsed.as_secs_f64(),
         report.seeds,
@@ -143,6 +154,13 @@ fn progress(report: &SoakReport, elapsed: Duration) {
         report.tally.simulated_ms as f64 / 3_600_000.0,
         report.violations.len(),
     );
+    if live {
+        eprint!("\r{line}\x1b[K");
+        // What cannot be shown does not matter.
+        let _ = std::io::stderr().flush();
+    } else {
+        eprintln!("{line}");
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people")]

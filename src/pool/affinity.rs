@@ -63,6 +63,14 @@ impl Affinity {
 
     /// The least recently used tab that nobody holds or waits for.
     pub(super) fn idle_tab(&self) -> Option<TabId> {
+        if planted(Defect::LatestTabChosen) {
+            return self
+                .offered
+                .iter()
+                .take_while(|at| at.0 == 0)
+                .last()
+                .map(|at| at.2);
+        }
         self.offered
             .first()
             .filter(|at| at.0 == 0 || planted(Defect::BusyTabChosen))
@@ -76,9 +84,7 @@ impl Affinity {
 
     /// Whether it has tabs that are offered, and all of them are idle.
     pub(super) fn all_idle(&self) -> bool {
-        self.offered
-            .last()
-            .is_some_and(|at| at.0 == 0 || planted(Defect::BusyCountsAsIdle))
+        self.offered.last().is_some_and(|at| at.0 == 0)
     }
 
     pub(super) fn has_tabs(&self) -> bool {
@@ -131,7 +137,7 @@ impl Pool {
         let Some(affinity) = self.affinities.get_mut(&id) else {
             return;
         };
-        if affinity.has_tabs() || affinity.teardown.is_some() {
+        if affinity.has_tabs() || affinity.teardown.is_some() || planted(Defect::ManagerNotTold) {
             return;
         }
         if affinity.requests > 0 {
@@ -140,6 +146,10 @@ impl Pool {
             affinity.untold = false;
             let affinity = affinity.key.clone();
             let operation = self.start(super::Operation::NotifyManager { affinity: None });
+            if planted(Defect::ManagerToldTwice) {
+                let affinity = affinity.clone();
+                self.act(Action::NotifyManager { operation, affinity });
+            }
             self.act(Action::NotifyManager { operation, affinity });
         }
     }

@@ -55,7 +55,9 @@ impl Pool {
     }
 
     pub(super) fn expand_under_saturation(&mut self, priority: Priority) -> bool {
-        self.semaphore_full && self.expand(priority, "the render semaphore is full")
+        self.semaphore_full
+            && !planted(Defect::NotExpanded)
+            && self.expand(priority, "the render semaphore is full")
     }
 
     fn is_high_priority(&self, priority: Priority) -> bool {
@@ -141,7 +143,12 @@ impl Pool {
         let wall = self.now.wall_ms;
         match self.contraction.idle_since {
             Some(since) if since <= wall => {
-                if wall - since >= self.config.contraction_threshold_ms
+                let early = if planted(Defect::ContractsTooEarly) {
+                    2.0
+                } else {
+                    1.0
+                };
+                if wall - since >= self.config.contraction_threshold_ms / early
                     && !planted(Defect::NoContraction)
                     && !self.contraction.pending
                 {

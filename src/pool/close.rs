@@ -3,6 +3,7 @@
 
 use super::affinity::AffinityId;
 use super::context::ContextState;
+use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::{
     Action, BrowserAction, ContextId, Deadline, Failure, LogLevel, Operation, OperationId, Pool, TabId,
@@ -276,6 +277,9 @@ impl Pool {
     /// A close has taken longer than it may: whoever waits goes on, by a harder step where there is one.
     pub(super) fn close_overdue(&mut self, operation: OperationId) {
         self.close_due.remove(&operation);
+        if planted(Defect::HungCloseAwaited) {
+            return;
+        }
         match self.operations.get(&operation) {
             Some(&Operation::ClosePage { tab, context }) => self.page_overdue(tab, context),
             Some(&Operation::CloseContext { context }) => self.context_overdue(context),

@@ -22,11 +22,17 @@ pub(super) struct Teardown {
     /// Whether `onAffinityDisposed` was called for what it tears down.
     announced: bool,
     /// The notification of the manager that it waits for.
-    notifying: Option<OperationId>,
-    /// Whether the affinity got a tab since that was begun: what it says is out of date.
-    outdated: bool,
+    notifying: Option<Notification>,
     /// Whether its end is a reason to refill.
     refill: bool,
+}
+
+/// The manager is being told that the affinity is lost.
+#[derive(Clone, Copy, Debug)]
+struct Notification {
+    operation: OperationId,
+    /// The affinity got a tab since that was begun: what it says is out of date.
+    outdated: bool,
 }
 
 /// Who is told when a teardown has ended.
@@ -76,7 +82,9 @@ impl Teardown {
 
     /// The affinity has a tab again.
     pub(super) fn note_binding(&mut self) {
-        self.outdated = true;
+        if let Some(notification) = &mut self.notifying {
+            notification.outdated = true;
+        }
     }
 
     /// Its end is no reason to make standbys any more.
@@ -135,7 +143,7 @@ impl Pool {
             let candidates = self
                 .idle_affinities
                 .iter()
-                .take_while(|at| now - at.0.0 > max_idle_ms);
+                .take_while(|at| now - at.0.0 > max_idle_ms || planted(Defect::EvictsTheFresh));
             idle = candidates
                 .map(|at| at.1)
                 .filter(|id| {
@@ -144,6 +152,10 @@ impl Pool {
                         .is_some_and(|affinity| affinity.requests == 0)
                 })
                 .collect();
+        }
+        if planted(Defect::BusyCountsAsIdle) {
+            let offered = self.affinities.iter().filter(|at| !at.1.offered.is_empty());
+            idle = offered.map(|at| *at.0).collect();
         }
         let affinities: Vec<AffinityKey> = idle
             .iter()
@@ -189,7 +201,9 @@ impl Pool {
 
         let mut displaced = Vec::new();
         for &tab in &offered {
-            displaced.extend(self.make_leave(tab));
+            if !(planted(Defect::ForgetsToMarkClosing) && listener.is_some()) {
+                displaced.extend(self.make_leave(tab));
+            }
         }
         let departing: Vec<TabId> = self
             .affinities
@@ -258,7 +272,7 @@ impl Pool {
 
     /// Marks a primary closing. Returns whether that is news.
     fn condemn(&mut self, id: ContextId, retain: bool) -> bool {
-        if retain {
+        if retain && !planted(Defect::RetainedContextClosed) {
             return false;
         }
         match self.contexts.get(&id).map(|context| context.state) {
@@ -276,9 +290,6 @@ impl Pool {
 
     /// Stops offering the tab. Returns those who waited for it or held it without a lease.
     pub(super) fn make_leave(&mut self, id: TabId) -> Vec<RequestId> {
-        if planted(Defect::ForgetsToMarkClosing) {
-            return Vec::new();
-        }
         let displaced = self.displace(id);
         let Some(tab) = self.tabs.get_mut(&id) else {
             return displaced;
@@ -316,7 +327,7 @@ impl Pool {
         let Some(teardown) = &mut affinity.teardown else {
             return;
         };
-        if !std::mem::replace(&mut teardown.announced, true) {
+        if !std::mem::replace(&mut teardown.announced, true) && !planted(Defect::CallbackForgotten) {
             let affinity = affinity.key.clone();
             self.act(Action::AffinityDisposed { affinity });
         }
@@ -345,8 +356,10 @@ impl Pool {
                 let key = affinity.key.clone();
                 affinity.untold = false;
                 if let Some(teardown) = &mut affinity.teardown {
-                    teardown.notifying = Some(operation);
-                    teardown.outdated = false;
+                    teardown.notifying = Some(Notification {
+                        operation,
+                        outdated: false,
+                    });
                 }
                 self.act(Action::NotifyManager {
                     operation,
@@ -366,12 +379,13 @@ impl Pool {
         else {
             return;
         };
-        if teardown.notifying == Some(operation) {
-            teardown.notifying = None;
+        if let Some(notification) = teardown
+            .notifying
+            .take_if(|notification| notification.operation == operation)
+        {
             // A disposal that came meanwhile may have brought more to wait for, and then tells it anew.
             if teardown.is_done() {
-                let told = !teardown.outdated;
-                self.finish_teardown(id, told);
+                self.finish_teardown(id, !notification.outdated);
             }
         }
     }
@@ -420,7 +434,12 @@ impl Pool {
     /// Closes the least recently used affinity's tabs, else the least recently used idle tab of an affinity that
     /// is busy. Returns whether there was any.
     pub(super) fn evict(&mut self, why: &str, refill: bool) -> bool {
-        if let Some(&(_, id)) = self.idle_affinities.first() {
+        let first = if planted(Defect::LatestEvicted) {
+            self.idle_affinities.last()
+        } else {
+            self.idle_affinities.first()
+        };
+        if let Some(&(_, id)) = first {
             self.log(
                 LogLevel::Info,
                 format!(

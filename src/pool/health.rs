@@ -51,7 +51,7 @@ impl Pool {
                 failure.message
             ),
         );
-        *self.swaps.entry(key).or_default() += 1;
+        *self.swaps.entry(key).or_default() += u32::from(!planted(Defect::SwapNotCounted));
         self.retire(tab);
     }
 

@@ -106,6 +106,7 @@ impl Pool {
             .saturating_sub(bound)
             .max(1)
             .max(self.waiting.len())
+            + if planted(Defect::TooManyStandbys) { 2 } else { 0 }
     }
 
     /// Hands out what is there: slots for orphans, and standbys, to those who wait, by place.
@@ -135,7 +136,7 @@ impl Pool {
                 } else if !self.is_freeing(yielding) {
                     self.make_standby_yield(id);
                 }
-            } else if let Some(&standby) = self.standbys.first() {
+            } else if let Some(standby) = self.next_standby() {
                 self.adopt(id, standby);
             } else {
                 // The slot is for a standby in the making for this one.
@@ -265,6 +266,11 @@ impl Pool {
                 break;
             }
             self.start_attempt(due);
+        }
+        if planted(Defect::WarmTooEarly) {
+            for ticket in self.refill.take_tickets() {
+                self.act(super::Action::StandbysWarm { ticket });
+            }
         }
         let over =
             !self.refill.kicked || self.refill.gave_up || self.standbys.len() >= self.wanted_standbys();

@@ -316,7 +316,12 @@ impl Pool {
         };
         let priority = request.priority();
         self.semaphore_waiting += 1;
-        self.set_state(id, RequestState::Semaphore { tab }, Some(Phase::Semaphore));
+        let phase = if planted(Defect::WaitOnWrongAccount) {
+            Phase::TabQueue
+        } else {
+            Phase::Semaphore
+        };
+        self.set_state(id, RequestState::Semaphore { tab }, Some(phase));
         self.act(Action::AcquireSemaphore {
             request: id,
             priority,

@@ -134,7 +134,7 @@ impl Pool {
             self.open_orphan(id, orphan);
         } else if orphan.is_some() && !self.standbys.is_empty() {
             self.wait_in_pool(id, Phase::Startup);
-        } else if let Some(&standby) = self.standbys.first() {
+        } else if let Some(standby) = self.next_standby() {
             self.adopt(id, standby);
         } else {
             return false;
@@ -143,6 +143,9 @@ impl Pool {
     }
 
     pub(super) fn openable_orphan(&self, affinity: AffinityId) -> Option<ContextId> {
+        if planted(Defect::OrphanPassedOver) {
+            return None;
+        }
         let primary = self.affinities.get(&affinity)?.primary?;
         self.contexts
             .get(&primary)
@@ -221,6 +224,14 @@ impl Pool {
         // The context takes the half-made page along; the row is gone, so that nobody tries again.
         self.discard_context(context);
         self.choose_again(displaced);
+    }
+
+    /// The standby that was made first.
+    pub(super) fn next_standby(&self) -> Option<TabId> {
+        if planted(Defect::NewestStandbyFirst) {
+            return self.standbys.last().copied();
+        }
+        self.standbys.first().copied()
     }
 
     /// Binds a standby to the request's affinity and hands it over.

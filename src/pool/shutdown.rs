@@ -39,7 +39,9 @@ impl Pool {
         self.forgo_refills();
         self.contraction.stop();
         self.swaps.clear();
-        self.reject_waiting();
+        if !planted(Defect::WaitersSurviveClosing) {
+            self.reject_waiting();
+        }
 
         let manner = Manner {
             retain_context: false,

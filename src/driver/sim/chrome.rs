@@ -10,6 +10,8 @@ pub(super) struct Context {
     pub(super) state: ContextState,
     /// Whether it counts against current pages + 1: a page is, or may still be, in it.
     pub(super) takes_slot: bool,
+    /// When, in steps, its last page went.
+    pub(super) emptied: u64,
     /// Whom its storage belongs to.
     pub(super) tenant: Option<AffinityKey>,
 }
@@ -45,6 +47,10 @@ pub(super) struct Page {
     pub(super) suspect: bool,
     /// When, in steps, its last lease ended.
     pub(super) released: Option<u64>,
+    /// `Date.now()` of its last use, where that is certain.
+    pub(super) used: Option<f64>,
+    /// When, in steps, it stood.
+    pub(super) opened: u64,
     /// When, in steps, it was bound to its tenant.
     pub(super) bound: u64,
 }
@@ -72,8 +78,15 @@ impl Page {
             doomed: None,
             suspect: false,
             released: None,
+            used: None,
+            opened: 0,
             bound: 0,
         }
+    }
+
+    /// Whether its opening has not been reported: Chrome may have died meanwhile.
+    pub(super) fn is_being_opened(&self) -> bool {
+        self.state == PageState::Making || self.state == PageState::Lost && self.lease.is_none()
     }
 
     /// Whether a caller may be given it.
@@ -127,13 +140,14 @@ impl Chrome {
     }
 
     /// The page is no more.
-    pub(super) fn page_gone(&mut self, tab: TabId) {
+    pub(super) fn page_gone(&mut self, tab: TabId, step: u64) {
         if let Some(page) = self.pages.remove(&tab)
             && !self.pages.values().any(|other| other.context == page.context)
             && let Some(context) = self.contexts.get_mut(&page.context)
             && context.state != ContextState::Closing
             && !page.context_follows
         {
+            context.emptied = step;
             context.takes_slot = false;
         }
     }

@@ -24,6 +24,7 @@ impl World {
         self.apply(Operation::ClockStops { stopped: false })?;
         self.settle_around_hung_closes()?;
         self.settle(&[])?;
+        self.expect_all_told()?;
         self.apply(Operation::Warm)?;
         self.settle(&[])?;
         self.expect_standbys()?;
@@ -33,7 +34,7 @@ impl World {
         self.close_and_expect_nothing()
     }
 
-    /// Closes that hang take slots. While one slot is left, nobody waits for ever.
+    /// Closes that hang take slots. While one slot is left, nobody waits for ever; and disposals end in any case.
     fn settle_around_hung_closes(&mut self) -> Result<(), Violation> {
         let hung: Vec<Pending> = [Work::ClosePage, Work::CloseContext]
             .into_iter()
@@ -43,9 +44,10 @@ impl World {
         for pending in &hung {
             slots += usize::from(self.takes_slot(pending.subject));
         }
-        if hung.is_empty() || slots > self.pool.current_max_pages() as usize {
+        if hung.is_empty() {
             return Ok(());
         }
+        self.requests_may_wait = slots > self.pool.current_max_pages() as usize;
         self.settle(&hung)
     }
 
@@ -59,7 +61,7 @@ impl World {
             let waits = if hung.is_empty() {
                 self.is_anyone_waiting()
             } else {
-                self.is_any_request_waiting()
+                !self.requests_may_wait && self.is_any_request_waiting() || self.is_any_teardown_waiting()
             };
             if !waits {
                 return Ok(());
@@ -195,6 +197,12 @@ impl World {
                 format!("after closeAll something is left; timeout {timeout:?}, {rows} rows: {state}")
             });
         }
+        self.check_all_told();
+        self.take_violation().map_or(Ok(()), Err)
+    }
+
+    fn expect_all_told(&mut self) -> Result<(), Violation> {
+        self.check_all_told();
         self.take_violation().map_or(Ok(()), Err)
     }
 

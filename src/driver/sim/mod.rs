@@ -4,9 +4,11 @@
 //! [`Scenario`] draws what happens from a seed, [`World`] makes it happen and checks, [`shrink()`] finds the few
 //! steps that matter, and [`soak()`] does all that for many seeds.
 
+mod book;
 mod checks;
 mod chrome;
 mod finish;
+mod notes;
 mod operation;
 mod perform;
 pub mod recording;

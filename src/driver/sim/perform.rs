@@ -10,6 +10,9 @@ use crate::pool::{
     QueueKind, RequestId, TabId, TicketId,
 };
 
+/// More than this cannot follow from one step.
+const MOST_ACTIONS: u32 = 20_000;
+
 impl World {
     pub(super) fn inputs(&self) -> Inputs {
         Inputs {
@@ -33,6 +36,7 @@ impl World {
     pub(super) fn after_event(&mut self) {
         self.tally.events += 1;
         self.tally.checks += 1;
+        self.check_size();
         if let Err(broken) = self.pool.check_invariants() {
             self.fail("own-invariants", || broken.to_string());
         }
@@ -45,6 +49,10 @@ impl World {
             && let Some(action) = self.pool.poll_action()
         {
             self.note(|| format!("  < {action:?}"));
+            self.performed += 1;
+            if self.performed > MOST_ACTIONS {
+                self.fail("spins", || format!("a step does not come to an end: {action:?}"));
+            }
             self.perform(action);
         }
         self.depth -= 1;
@@ -55,7 +63,10 @@ impl World {
             Action::Browser(action) => self.perform_in_browser(&action),
             Action::BindTab { tab, affinity } => self.bind(tab, affinity),
             Action::ForgetTab { tab, .. } => self.check_forgotten(tab),
-            Action::AcquireSemaphore { request, priority } => self.acquire_semaphore(request, priority),
+            Action::AcquireSemaphore { request, priority } => {
+                self.note_use_by(request);
+                self.acquire_semaphore(request, priority);
+            }
             Action::AbandonSemaphore { request } => self.abandon_semaphore(request),
             Action::ReleaseSemaphore { request } => self.release_semaphore(request),
             Action::SetSemaphoreCapacity { capacity } => self.set_capacity(capacity),
@@ -67,15 +78,19 @@ impl World {
                 self.ticket_ended(ticket, &[]);
             }
             Action::Evicted { ticket, affinities } => self.ticket_ended(ticket, &affinities),
-            Action::AffinityDisposed { .. } => self.callback(),
+            Action::AffinityDisposed { affinity } => {
+                *self.book.announced.entry(affinity).or_default() += 1;
+                self.callback();
+            }
             Action::NotifyManager { operation, affinity } => {
                 self.check_notification(&affinity);
+                self.check_told_once(&affinity);
                 self.start(Work::Notify, operation, Subject::Nothing);
             }
             Action::CleanUserDataDirs { operation } => self.start(Work::CleanUp, operation, Subject::Nothing),
-            Action::Log { level, message } => {
+            Action::Log { level, .. } => {
                 if level == LogLevel::Warn {
-                    self.warning = Some((self.step, message));
+                    self.warnings += 1;
                 }
                 self.callback();
             }
@@ -101,11 +116,13 @@ impl World {
                     Context {
                         state: ContextState::Making,
                         takes_slot: true,
+                        emptied: 0,
                         tenant: None,
                     },
                 );
                 self.chrome.pages.insert(tab, Page::new(context));
                 self.check_slots();
+                self.check_standbys_wanted();
                 self.start(Work::Standby, operation, Subject::Standby(context, tab));
             }
             BrowserAction::OpenPage {
@@ -123,6 +140,7 @@ impl World {
                     let page = self.chrome.pages.entry(tab).or_insert(Page::new(id));
                     page.affinity = tenant;
                 }
+                self.note_use_of(tab);
                 self.check_slots();
                 self.start(Work::Page, operation, Subject::Page(tab));
             }
@@ -132,6 +150,7 @@ impl World {
                 budget_ms,
             } => {
                 self.check_probe(tab, budget_ms);
+                self.note_use_of(tab);
                 self.start(Work::Probe, operation, Subject::Tab(tab));
             }
             BrowserAction::ClosePage {
@@ -140,6 +159,11 @@ impl World {
                 context_follows,
             } => {
                 self.check_page_close(tab);
+                self.check_choice_to_close(tab);
+                self.note_drop();
+                if context_follows && let Some(page) = self.chrome.pages.get(&tab) {
+                    self.book.strike(page.context);
+                }
                 if let Some(page) = self.chrome.pages.get_mut(&tab) {
                     page.context_follows = context_follows;
                 }
@@ -152,6 +176,12 @@ impl World {
             }
             BrowserAction::CloseContext { operation, context } => {
                 self.check_context_close(context);
+                let pages: Vec<TabId> = self.chrome.pages_in(context).map(|at| at.0).collect();
+                for tab in pages {
+                    self.check_choice_to_close(tab);
+                }
+                self.note_drop();
+                self.book.strike(context);
                 if let Some(context) = self.chrome.contexts.get_mut(&context) {
                     context.state = ContextState::Closing;
                 }
@@ -184,7 +214,9 @@ impl World {
 
     pub(super) fn bind(&mut self, tab: TabId, affinity: AffinityKey) {
         self.check_binding(tab, &affinity);
+        self.note_binding(tab, &affinity);
         let step = self.step;
+        let unsure = self.book.unsure.contains(&affinity);
         let Some(page) = self.chrome.pages.get_mut(&tab) else {
             return;
         };
@@ -193,7 +225,7 @@ impl World {
         }
         page.affinity = Some(affinity.clone());
         page.bound = step;
-        page.suspect = false;
+        page.suspect = unsure;
         page.released = None;
         if let Some(context) = self.chrome.contexts.get_mut(&page.context) {
             context.tenant = Some(affinity);
@@ -220,12 +252,17 @@ impl World {
         if !at_once {
             self.semaphore_waits.insert(id);
         }
+        if !at_once || self.settings.semaphore != SemaphoreKind::Prompt {
+            self.book.permit_asked.insert(id, self.now.wall_ms);
+        }
         self.move_permits();
     }
 
     pub(super) fn abandon_semaphore(&mut self, id: RequestId) {
         // A permit that has come already, to a request that a callback took off it meanwhile, goes back too.
         self.owed.retain(|owed| *owed != id);
+        self.book.permit_wait_ends(id, self.now.wall_ms);
+        self.note_lost_tab(id);
         if let Some(semaphore) = &mut self.semaphore
             && !semaphore.abandon(id)
         {
@@ -260,7 +297,9 @@ impl World {
     }
 
     pub(super) fn granted(&mut self, id: RequestId, grant: Grant) {
+        self.book.permit_wait_ends(id, self.now.wall_ms);
         self.check_grant(id, &grant);
+        self.note_grant(grant.tab, grant.reused);
         if let Some(page) = self.chrome.pages.get_mut(&grant.tab) {
             page.lease = Some(id);
             page.served = true;

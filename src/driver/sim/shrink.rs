@@ -23,7 +23,10 @@ pub fn shrink(settings: &Settings, operations: &[Operation], patience: usize) ->
     let rule = original.rule;
     let breaks =
         |operations: &[Operation]| replay(settings, operations).is_err_and(|found| found.rule == rule);
-    let mut operations = operations.to_vec();
+    let mut operations = merge_advances(operations);
+    if !breaks(&operations) {
+        return None;
+    }
     let mut chunk = operations.len().div_ceil(2).max(1);
     let mut attempts = 0;
     loop {
@@ -34,6 +37,7 @@ pub fn shrink(settings: &Settings, operations: &[Operation], patience: usize) ->
             let end = (start + chunk).min(operations.len());
             let mut rest = operations[..start].to_vec();
             rest.extend_from_slice(&operations[end..]);
+            let rest = merge_advances(&rest);
             if breaks(&rest) {
                 operations = rest;
                 removed = true;
@@ -54,6 +58,22 @@ pub fn shrink(settings: &Settings, operations: &[Operation], patience: usize) ->
         operations,
         trace,
     })
+}
+
+/// Time that passes in several steps, with nothing between them, passes in one.
+fn merge_advances(operations: &[Operation]) -> Vec<Operation> {
+    let mut merged: Vec<Operation> = Vec::with_capacity(operations.len());
+    for &operation in operations {
+        if let Operation::Advance { ms } = operation
+            && let Some(Operation::Advance { ms: before }) = merged.last_mut()
+            && let Some(sum) = before.checked_add(ms)
+        {
+            *before = sum;
+        } else {
+            merged.push(operation);
+        }
+    }
+    merged
 }
 
 /// What happens in these steps, up to the violation.

@@ -77,6 +77,7 @@ impl World {
             return;
         };
         if semaphore.abandon(request) {
+            self.note_lost_tab(request);
             self.handle(Event::SemaphoreFailed {
                 request,
                 failure: Failure::new(FailureKind::Other, "no"),
@@ -115,21 +116,31 @@ impl World {
 
     pub(super) fn end_work(&mut self, kind: Work, pending: Pending, outcome: Outcome) {
         let outcome = self.work_ended(kind, pending, outcome);
+        let outer = self.answering.take();
+        if matches!(kind, Work::Probe | Work::Page) {
+            self.before_answer(pending, outcome);
+        }
         self.finished.push_front((kind, pending.operation));
         self.finished.truncate(16);
         self.handle(outcome_event(kind, pending.operation, outcome));
+        if let Some(answer) = self.answering.take().filter(|answer| answer.failed) {
+            self.check_swaps(&answer);
+        }
+        self.answering = outer;
     }
 
     /// Brings the fake Chrome up to date; returns how the work really ended.
     pub(super) fn work_ended(&mut self, kind: Work, pending: Pending, outcome: Outcome) -> Outcome {
         match (kind, pending.subject) {
             (Work::Standby, Subject::Standby(context, tab)) => {
+                self.failed_standbys += u32::from(outcome != Outcome::Done);
                 if let Some(context) = self.chrome.contexts.get_mut(&context) {
                     context.state = ContextState::Open;
                 }
                 if let Some(page) = self.chrome.pages.get_mut(&tab) {
                     if outcome == Outcome::Done {
                         page.state = PageState::Open;
+                        page.opened = self.step;
                     } else {
                         self.chrome.pages.remove(&tab);
                     }
@@ -163,7 +174,7 @@ impl World {
                     return Outcome::BrowserGone;
                 }
             }
-            (Work::ClosePage, Subject::Tab(tab)) => self.chrome.page_gone(tab),
+            (Work::ClosePage, Subject::Tab(tab)) => self.chrome.page_gone(tab, self.step),
             (Work::CloseContext, Subject::Context(context)) => self.chrome.context_gone(context),
             _ => {}
         }

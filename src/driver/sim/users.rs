@@ -5,6 +5,9 @@ use super::operation::{Call, PARTNERS};
 use super::world::{Request, Ticket, World};
 use crate::pool::{AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, TicketId};
 
+/// A standby is attempted so often.
+const ATTEMPTS: u32 = 3;
+
 impl World {
     /// The name of an affinity.
     #[must_use]
@@ -40,7 +43,10 @@ impl World {
                 depends: false,
             },
         );
+        self.book.note_priority(priority.get());
         let warm = self.warm_hit(&affinity, call.queue());
+        let expands = self.must_expand(&affinity, call.queue(), priority);
+        let pages = self.pool.current_max_pages();
         self.handle(Event::GetPage {
             request,
             affinity,
@@ -49,6 +55,11 @@ impl World {
         });
         if let Some(warm) = warm {
             self.check_warm_hit(request, warm);
+        }
+        if expands && self.pool.current_max_pages() == pages {
+            self.fail("expansion", || {
+                format!("the semaphore is full for {request:?}, and {pages} pages stay")
+            });
         }
     }
 
@@ -100,10 +111,12 @@ impl World {
         }
     }
 
-    /// Whether the client keeps its lease until its partner's call has ended, and that waits.
+    /// Whether the client keeps its lease until its partner's call has ended, and that waits. Where a standby may have
+    /// failed with all its attempts, the module render may have to queue behind the file render, by contract.
     pub(super) fn waits_for_partner(&self, client: u8) -> bool {
         let waits = |client: u8| self.is_busy(client) && !self.has_lease(client);
         client < PARTNERS
+            && self.failed_standbys < ATTEMPTS
             && waits(client + PARTNERS)
             && self.clients[usize::from(client)].is_some_and(|request| self.requests[&request].depends)
     }
@@ -113,13 +126,19 @@ impl World {
         let Some(request) = self.forget_request(id) else {
             return;
         };
-        if request.queue == QueueKind::File {
-            self.file_released.insert(request.affinity, step);
-        }
         let Some(tab) = request.lease else { return };
+        let kept = self.is_page_open(tab);
+        if request.queue == QueueKind::File && kept {
+            self.file_released.insert(request.affinity.clone(), step);
+        }
+        let now = self.now.wall_ms;
         if let Some(page) = self.chrome.pages.get_mut(&tab) {
             page.lease = None;
             page.released = Some(step);
+            if page.state != PageState::Closing {
+                page.used = Some(now);
+                self.book.used.insert(request.affinity, now);
+            }
             if page.state == PageState::Lost {
                 self.chrome.pages.remove(&tab);
             }
@@ -129,6 +148,7 @@ impl World {
     pub(super) fn forget_request(&mut self, request: RequestId) -> Option<Request> {
         let forgotten = self.requests.remove(&request)?;
         self.clients[usize::from(forgotten.client)] = None;
+        self.book.forget_request(request, self.now.wall_ms);
         Some(forgotten)
     }
 
@@ -172,12 +192,14 @@ impl World {
                 page.doomed.get_or_insert(self.step);
             }
         }
+        let callbacks = self.note_disposal(&affinity, options.retain_shared_context);
         let ticket = self.ticket(Ticket::Dispose {
             affinity: affinity.clone(),
             await_idle: options.await_idle,
             retain: options.retain_shared_context,
             tabs,
             contexts,
+            callbacks,
         });
         self.handle(Event::Dispose {
             ticket,
@@ -200,12 +222,15 @@ impl World {
 
     pub(super) fn try_expand(&mut self, call: Call) {
         if let Some(priority) = Priority::new(call.priority()) {
+            self.book.expansion_asked = true;
             let inputs = self.inputs();
+            let before = self.pool.current_max_pages();
             self.pool.try_expand(priority, &inputs);
+            let after = self.pool.current_max_pages();
             self.after_event();
-            if f64::from(self.pages_now) > f64::from(self.expected.burst)
+            if after > before
+                && after > self.expected.burst
                 && call.priority() < self.expected.high_priority_threshold
-                && self.pool.current_max_pages() > self.pages_now
             {
                 self.fail("expansion-tier", || {
                     format!("priority {} expanded past the burst", call.priority())

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::book::Book;
 use super::chrome::Chrome;
+use super::notes::Answer;
 use super::operation::{Operation, Outcome, Work};
 use super::semaphore::Semaphore;
 use super::settings::{Expected, SemaphoreKind, Settings};
@@ -97,8 +99,15 @@ pub(super) enum Ticket {
         retain: bool,
         tabs: Vec<TabId>,
         contexts: Vec<ContextId>,
+        /// How often the callback had been called before, where it must be called once more.
+        callbacks: Option<u64>,
     },
-    Evict,
+    Evict {
+        /// Affinities that have been idle for too long.
+        due: Vec<AffinityKey>,
+        /// Affinities that have not.
+        spared: Vec<AffinityKey>,
+    },
     Warm,
     Close,
 }
@@ -130,8 +139,21 @@ pub struct World {
     pub(super) in_callback: Option<Operation>,
     pub(super) depth: u32,
     pub(super) pages_now: u32,
-    /// The text of the last warning.
-    pub(super) warning: Option<(u64, String)>,
+    /// Warnings so far.
+    pub(super) warnings: u64,
+    /// The step that is under way: callbacks within it have later ones.
+    pub(super) began: u64,
+    pub(super) book: Book,
+    /// Attempts at a standby that failed.
+    pub(super) failed_standbys: u32,
+    /// Actions performed in this step.
+    pub(super) performed: u32,
+    /// So many closes hang that no slot may be left.
+    pub(super) requests_may_wait: bool,
+    /// The probe that ends in this very event.
+    pub(super) answering: Option<Answer>,
+    /// Since when, ms, nothing is being made in a pool that closes.
+    pub(super) closing_since: u64,
     pub(super) tally: Tally,
     pub(super) violation: Option<Violation>,
     pub(super) notices: Vec<Notice>,
@@ -220,7 +242,14 @@ impl World {
             in_callback: None,
             depth: 0,
             pages_now: expected.initial,
-            warning: None,
+            warnings: 0,
+            began: 0,
+            book: Book::default(),
+            failed_standbys: 0,
+            performed: 0,
+            requests_may_wait: false,
+            answering: None,
+            closing_since: 0,
             tally: Tally::default(),
             violation: None,
             notices: Vec::new(),
@@ -314,6 +343,11 @@ impl World {
     pub fn apply(&mut self, operation: Operation) -> Result<(), Violation> {
         self.note(|| format!("{operation:?}"));
         self.step += 1;
+        self.began = self.step;
+        self.performed = 0;
+        let waiting = self.requests.values().filter(|request| request.lease.is_none());
+        let highest = waiting.map(|request| request.priority.get()).reduce(f64::max);
+        self.book.turn_page(highest);
         self.act(operation);
         if self.depth == 0 {
             self.check_at_rest();
@@ -360,11 +394,7 @@ impl World {
             }
             Operation::Dispose { affinity, options } => self.dispose(affinity, options),
             Operation::EvictIdle { max_idle_ms } => {
-                let ticket = self.ticket(Ticket::Evict);
-                self.handle(Event::EvictIdle {
-                    ticket,
-                    max_idle_ms: f64::from(max_idle_ms),
-                });
+                self.evict_idle(f64::from(max_idle_ms));
             }
             Operation::Warm => {
                 self.last_call = self.step;
@@ -375,11 +405,14 @@ impl World {
                 self.tally.closes += 1;
                 self.closing.get_or_insert((self.now.monotonic_ms, self.step));
                 let ticket = self.ticket(Ticket::Close);
+                self.note_close_all();
                 self.handle(Event::CloseAll { ticket });
+                self.check_all_rejected();
             }
             Operation::Crash { position } => self.crash(position),
             Operation::Disconnect => {
                 self.tally.disconnects += 1;
+                self.note_death();
                 self.chrome.die();
                 self.handle(Event::BrowserDisconnected);
             }
@@ -402,6 +435,7 @@ impl World {
             }
             Operation::ClockJumps { ms } => {
                 self.now.wall_ms += f64::from(ms);
+                self.book.busy_until = self.book.busy_until.min(self.now.wall_ms);
                 self.distrust_clock();
             }
             Operation::ClockStops { stopped } => {

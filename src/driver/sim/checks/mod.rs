@@ -1,7 +1,11 @@
 //! What must hold, in the world's own view.
 
 mod browser;
+mod ledger;
+mod order;
 mod requests;
 mod rest;
+mod size;
+mod snapshots;
 mod teardown;
 mod tenants;

@@ -21,16 +21,6 @@ impl World {
             .flatten()
     }
 
-    fn least_recently_used(&self, affinity: &AffinityKey) -> Option<TabId> {
-        if self.chrome.pages_of(affinity).any(|(_, page)| page.suspect) {
-            return None;
-        }
-        let mut idle = self.chrome.pages_of(affinity).filter(|(_, page)| page.is_live());
-        let first = idle.next()?;
-        // With several of them the order of use is checked by a model, where it is plain.
-        idle.next().is_none().then_some(first.0)
-    }
-
     /// It was probed or given at once, or waits for nothing but the render semaphore.
     pub(in crate::driver::sim) fn check_warm_hit(&mut self, id: RequestId, tab: TabId) {
         let probed = self.pending[Work::Probe.index()]
@@ -39,7 +29,7 @@ impl World {
         let given = self
             .requests
             .get(&id)
-            .is_none_or(|request| request.lease.is_some());
+            .is_none_or(|request| request.lease == Some(tab));
         let waits = self
             .semaphore
             .as_ref()
@@ -95,9 +85,11 @@ impl World {
             + waits.tab_startup_ms
             + waits.tab_probe_ms;
         #[expect(clippy::cast_precision_loss, reason = "virtual milliseconds are small")]
-        let launch_ms = grant.launch_ms as f64;
+        let (launch_ms, semaphore_ms) = (grant.launch_ms as f64, waits.semaphore_ms as f64);
         let elapsed_ms = self.now.wall_ms - request.called_at.wall_ms;
         let elapsed = self.now.monotonic_ms - request.called_at.monotonic_ms;
+        let permit_ms = self.book.permit_waits.get(&id).copied().unwrap_or(0.0);
+        let is_clock_true = request.clock_was_true && !self.clock_stopped;
         if page.state != PageState::Open {
             Some("the page is not open")
         } else if page.crashed {
@@ -122,6 +114,10 @@ impl World {
             Some("the page served before and was not probed")
         } else if sum > grant.launch_ms {
             Some("the waits are more than the whole")
+        } else if is_clock_true && semaphore_ms.to_bits() != permit_ms.to_bits() {
+            Some("the time for the render semaphore is wrong")
+        } else if is_clock_true && sum != grant.launch_ms {
+            Some("some time is accounted to nothing")
         } else if request.clock_was_true && !self.clock_stopped && launch_ms.to_bits() != elapsed_ms.to_bits()
         {
             Some("the whole time is wrong")
@@ -143,7 +139,8 @@ impl World {
             && !self.expected.is_dynamic()
             && !migrates
             && page.doomed.is_none();
-        let tab = page.released.filter(|_| only_tab);
+        let crowded = self.book.crowded.get(&request.affinity).copied().unwrap_or(0);
+        let tab = page.released.filter(|_| only_tab && request.called > crowded);
         let file = self
             .file_released
             .get(&request.affinity)
@@ -157,7 +154,7 @@ impl World {
                 let since = if is_file {
                     file
                 } else {
-                    tab.filter(|_| page.bound < other.called)
+                    tab.filter(|_| page.bound < other.called && crowded < other.called)
                 };
                 since.is_some_and(|since| other.called < since && request.called < since)
                     && other.goes_before(request)

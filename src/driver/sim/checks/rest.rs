@@ -2,7 +2,7 @@
 
 use crate::driver::sim::chrome::PageState;
 use crate::driver::sim::settings::SemaphoreKind;
-use crate::driver::sim::world::World;
+use crate::driver::sim::world::{Ticket, World};
 use crate::pool::TabId;
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    fn can_resize_semaphore(&self) -> bool {
+    pub(in crate::driver::sim) fn can_resize_semaphore(&self) -> bool {
         matches!(
             self.settings.semaphore,
             SemaphoreKind::Late | SemaphoreKind::Prompt
@@ -51,30 +51,20 @@ impl World {
         if self.has_failed() {
             return;
         }
-        self.check_pages_now();
+        self.check_capacity();
+        self.check_slots();
         self.check_permits();
+        self.check_ledger();
+        self.note_crowds();
+        self.check_closing_ends();
         if self.step.is_multiple_of(8) {
             self.check_snapshots();
+            self.check_tenants_told();
         }
     }
 
-    fn check_pages_now(&mut self) {
+    fn check_capacity(&mut self) {
         let pages = self.pool.current_max_pages();
-        if pages != self.pages_now {
-            let (expected, before) = (self.expected, self.pages_now);
-            if pages < expected.min || pages > expected.high_priority_max {
-                self.fail("envelope", || format!("{pages} pages are outside of it"));
-            }
-            if pages > before && !self.can_resize_semaphore() {
-                self.fail("envelope", || {
-                    "the pool grew without a semaphore to go with it".to_owned()
-                });
-            }
-            if pages < before && self.requests.values().any(|request| request.called < self.step) {
-                self.fail("envelope", || "the pool shrank while it was in use".to_owned());
-            }
-            self.pages_now = pages;
-        }
         if let Some(semaphore) = self.semaphore.as_ref().filter(|_| self.can_resize_semaphore())
             && semaphore.capacity() != pages
         {
@@ -107,7 +97,7 @@ impl World {
         }
     }
 
-    pub(super) fn is_page_open(&self, tab: TabId) -> bool {
+    pub(in crate::driver::sim) fn is_page_open(&self, tab: TabId) -> bool {
         self.chrome
             .pages
             .get(&tab)
@@ -171,6 +161,12 @@ impl World {
         if orphans > shared.cap as usize + usize::from(!self.requests.is_empty()) {
             self.fail("snapshot", || format!("{orphans} orphans are kept"));
         }
+    }
+
+    pub(in crate::driver::sim) fn is_any_teardown_waiting(&self) -> bool {
+        self.tickets
+            .values()
+            .any(|ticket| !matches!(ticket, Ticket::Warm))
     }
 
     pub(in crate::driver::sim) fn is_any_request_waiting(&self) -> bool {

@@ -27,17 +27,38 @@ impl World {
                 retain,
                 tabs,
                 contexts,
+                callbacks,
             } => {
+                self.check_called_back(affinity, *callbacks);
                 self.check_disposed(affinity, *retain, tabs, contexts);
             }
-            Ticket::Dispose { .. } | Ticket::Warm => {}
-            Ticket::Evict => self.check_evicted(evicted),
+            Ticket::Dispose {
+                affinity, callbacks, ..
+            } => self.check_called_back(affinity, *callbacks),
+            Ticket::Warm => self.check_warm(),
+            Ticket::Evict { due, spared } => self.check_evicted(evicted, due, spared),
             Ticket::Close => self.check_closed(),
         }
     }
 
+    /// `onAffinityDisposed` was called before the disposal resolved.
+    fn check_called_back(&mut self, affinity: &AffinityKey, before: Option<u64>) {
+        let now = self.book.announced.get(affinity).copied().unwrap_or(0);
+        if before.is_some_and(|before| now <= before) {
+            self.fail("callback", || {
+                format!("{affinity} is disposed of, and nobody was called")
+            });
+        }
+    }
+
     /// Nobody who held a lease of it before may find it evicted.
-    fn check_evicted(&mut self, evicted: &[AffinityKey]) {
+    fn check_evicted(&mut self, evicted: &[AffinityKey], due: &[AffinityKey], spared: &[AffinityKey]) {
+        if let Some(key) = due.iter().find(|key| !evicted.contains(key)) {
+            self.fail("evict", || format!("{key} was idle for too long, and stays"));
+        }
+        if let Some(key) = evicted.iter().find(|key| spared.contains(key)) {
+            self.fail("evict", || format!("{key} was evicted before its time"));
+        }
         let held = evicted.iter().find(|key| {
             self.requests.values().any(|request| {
                 request.affinity == **key

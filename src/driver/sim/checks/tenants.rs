@@ -33,7 +33,10 @@ impl World {
                 }
             }
             Some(_) => {}
-            None => self.check_standby_order(tab, affinity),
+            None => {
+                self.check_adoption(tab, affinity);
+                self.check_standby_order(tab, affinity);
+            }
         }
         self.check_standby_cap(tab, affinity);
     }
