@@ -335,6 +335,12 @@ impl Pool {
         let RequestState::Semaphore { tab } = request.state else {
             return;
         };
+        // A permit for an earlier wait, whose end has not been performed yet, goes back with that.
+        let is_stale =
+            |action: &Action| matches!(action, Action::AbandonSemaphore { request } if *request == id);
+        if self.actions.iter().any(is_stale) {
+            return;
+        }
         if !waited {
             request.clock.forget_phase();
         }

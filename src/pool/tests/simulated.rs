@@ -1,7 +1,7 @@
 //! What the simulator found, each in the few steps that it took.
 
 use super::super::testing::{Kind, World, broken};
-use crate::pool::{Event, QueueKind, RequestId};
+use crate::pool::{Action, DisposeOptions, Event, PoolOptions, QueueKind, RequestId, TicketId};
 
 #[test]
 fn a_disposal_that_ends_after_close_all_does_not_refill() {
@@ -111,4 +111,44 @@ fn an_affinity_with_a_tab_opens_its_orphan_and_a_standby_gives_way() {
     assert!(world.is_granted(third));
     assert_ne!(world.tab(third), world.tab(second));
     assert_eq!(world.ledger(), ["a 1", "b 1"]);
+}
+
+#[test]
+fn a_permit_for_a_wait_that_has_been_given_up_grants_nothing() {
+    let options = PoolOptions {
+        has_semaphore: true,
+        ..PoolOptions::new(4)
+    };
+    let mut world = World::with(&options, &[]);
+    if let Some(semaphore) = &mut world.semaphore {
+        semaphore.capacity = 1;
+    }
+    world.lease("a");
+    let waiting = world.get("b");
+    // A callback disposes of it, so that it waits anew with another tab; the permit that it waited for comes before
+    // the pool's wish to abandon the first wait has been performed.
+    let inputs = world.inputs();
+    let dispose = Event::Dispose {
+        ticket: TicketId(99),
+        affinity: "b".into(),
+        options: DisposeOptions {
+            await_idle: false,
+            ..DisposeOptions::default()
+        },
+    };
+    world.pool.handle(dispose, &inputs);
+    let acquired = Event::SemaphoreAcquired {
+        request: waiting,
+        waited: true,
+    };
+    world.pool.handle(acquired, &inputs);
+    let actions: Vec<Action> = std::iter::from_fn(|| world.pool.poll_action()).collect();
+    let asks =
+        |action: &Action| matches!(action, Action::AcquireSemaphore { request, .. } if *request == waiting);
+    assert!(actions.iter().any(asks), "it does not wait anew: {actions:#?}");
+    let granted = |action: &Action| matches!(action, Action::Grant { .. });
+    assert!(
+        !actions.iter().any(granted),
+        "a lease without a permit: {actions:#?}"
+    );
 }
