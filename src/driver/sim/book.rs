@@ -67,6 +67,12 @@ impl Book {
         }
     }
 
+    /// `Date.now()` jumped: nothing that was noted before says when the pool may contract.
+    pub(super) fn distrust_clock(&mut self) {
+        self.busy_until = f64::NEG_INFINITY;
+        self.dropping = Some(f64::NEG_INFINITY);
+    }
+
     pub(super) fn forget_request(&mut self, request: RequestId, now: f64) {
         self.permit_asked.remove(&request);
         self.permit_waits.remove(&request);

@@ -435,9 +435,7 @@ impl World {
             }
             Operation::ClockJumps { ms } => {
                 self.now.wall_ms += f64::from(ms);
-                let now = self.now.wall_ms;
-                self.book.busy_until = self.book.busy_until.min(now);
-                self.book.dropping = self.book.dropping.map(|at| at.min(now));
+                self.book.distrust_clock();
                 self.distrust_clock();
             }
             Operation::ClockStops { stopped } => {
