@@ -104,7 +104,11 @@ impl World {
     fn is_wholly_idle(&self, affinity: &AffinityKey) -> bool {
         let pages = || self.chrome.pages_of(affinity).map(|at| at.1);
         pages().any(Page::is_live)
-            && !pages().any(Page::is_being_opened)
+            && !self
+                .chrome
+                .pages
+                .values()
+                .any(|page| page.affinity.as_ref() == Some(affinity) && page.is_being_opened())
             && !self
                 .requests
                 .values()

@@ -112,12 +112,12 @@ impl World {
         }
     }
 
-    /// After the call of `closeAll` nobody waits any more.
+    /// After the call of `closeAll` nobody waits who did before.
     pub(in crate::driver::sim) fn check_all_rejected(&mut self) {
         let waits = self
             .requests
             .iter()
-            .find(|(_, request)| request.lease.is_none())
+            .find(|(_, request)| request.lease.is_none() && request.called < self.began)
             .map(|at| *at.0);
         if let Some(request) = waits {
             self.fail("closed", || {
