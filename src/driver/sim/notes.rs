@@ -128,10 +128,17 @@ impl World {
             if self.book.unsure.contains(affinity) || !live {
                 continue;
             }
-            let waits = self
-                .requests
-                .values()
-                .any(|request| request.affinity == *affinity);
+            let requests = || {
+                self.requests
+                    .values()
+                    .filter(|request| request.affinity == *affinity)
+            };
+            // A lease whose page went does not count any more, if the pool has given up on it.
+            let waits = requests().any(|request| request.lease.is_none_or(|tab| self.is_page_open(tab)));
+            if !waits && requests().next().is_some() {
+                self.book.unsure.insert(affinity.clone());
+                continue;
+            }
             if waits || self.now.wall_ms - used <= max_idle_ms || max_idle_ms <= 0.0 {
                 spared.push(affinity.clone());
             } else if pages().all(Page::is_live) {
