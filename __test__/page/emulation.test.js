@@ -253,6 +253,11 @@ differential('emulation', [
     const other = await (await newContext()).newPage();
     return (await other.goto(server.url('/cookies'))).json();
   }, { ownContext: true }),
+  scenario('metrics of many pages at once', async ({ newPage }) => {
+    const pages = await Promise.all(Array.from({ length: 10 }, () => newPage()));
+    const all = await Promise.all(pages.flatMap((page) => [page.metrics(), page.metrics()]));
+    return all.map((metrics) => Object.keys(metrics).length);
+  }),
   scenario('metrics', async ({ page }) => {
     const metrics = await page.metrics();
     return [Object.keys(metrics).sort(), Object.values(metrics).every((value) => typeof value === 'number')];

@@ -186,7 +186,7 @@ impl Browser {
     }
 
     /// Takes pages out whose sessions have ended.
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let gone: Vec<Page> = {
             let mut state = self.lock();
             let gone: Vec<Page> = state

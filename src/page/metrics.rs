@@ -69,22 +69,19 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn metrics(&self) -> Result<Metrics, CallError> {
+        // Chrome answers the question on a thread of its own: sent together, it could overtake what begins the count.
+        self.enable_metrics().await?;
         let method = "Performance.getMetrics";
-        let enabled = self.enable_metrics();
-        let answer = send(self.session(), method, json!({}));
-        if let Some(enabled) = enabled {
-            enabled.await?;
-        }
-        Ok(decode::<Counted>(method, &answer.await?)?.shown())
+        let answer = send(self.session(), method, json!({})).await?;
+        Ok(decode::<Counted>(method, &answer)?.shown())
     }
 
-    /// Begins to count, once: whoever never asks pays nothing.
-    pub(super) fn enable_metrics(&self) -> Option<Call<Box<RawValue>>> {
-        if self.0.metrics_enabled.swap(true, Ordering::AcqRel) {
-            return None;
+    /// Begins to count, or goes on: whoever never asks pays nothing.
+    pub(super) fn enable_metrics(&self) -> Call<Box<RawValue>> {
+        if !self.0.metrics_enabled.swap(true, Ordering::AcqRel) {
+            self.listen_to(self.session(), &[("Performance.metrics", Self::on_metrics)]);
         }
-        self.listen_to(self.session(), &[("Performance.metrics", Self::on_metrics)]);
-        Some(send(self.session(), "Performance.enable", json!({})))
+        send(self.session(), "Performance.enable", json!({}))
     }
 
     fn on_metrics(&self, _: &Session, params: &RawValue) {

@@ -341,7 +341,7 @@ impl Browser {
             self.session()
                 .call("Browser.close", CloseParams::default(), None, |_| {});
         }
-        self.connection.close();
+        self.disconnect();
         let Some(process) = &self.process else { return };
         if tokio::time::timeout(CLOSE_PATIENCE, process.ended())
             .await
@@ -356,14 +356,22 @@ impl Browser {
     pub async fn kill(&self) {
         match &self.process {
             Some(process) => self.end(process).await,
-            None => self.connection.close(),
+            None => self.disconnect(),
         }
     }
 
     async fn end(&self, process: &Process) {
         process.kill();
         process.gone().await;
+        self.disconnect();
+    }
+
+    /// Ends the connection. Its pages know that they are closed when this returns.
+    fn disconnect(&self) {
         self.connection.close();
+        if let Some(pages) = self.pages.get() {
+            pages.sweep();
+        }
     }
 }
 
