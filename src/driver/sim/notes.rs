@@ -188,13 +188,19 @@ impl World {
         self.book.swaps.clear();
     }
 
-    /// Chrome dies: only what is being made in an orphan keeps its row until that is reported.
+    /// Chrome dies: only what is being made in an orphan keeps its row until that is reported, unless the affinity has
+    /// a page to lose.
     pub(super) fn note_death(&mut self) {
         self.book.closes_asked = true;
         let chrome = &self.chrome;
+        let unsure = &mut self.book.unsure;
         self.book.rows.retain(|affinity, context| {
-            chrome.pages_in(*context).any(|(_, page)| page.is_being_opened())
-                && !chrome.pages_of(affinity).any(|(_, page)| page.is_live())
+            let is_opening = chrome.pages_in(*context).any(|(_, page)| page.is_being_opened());
+            // Whether one of which a callback may have disposed is such a page is not known.
+            if is_opening && chrome.pages_of(affinity).any(|(_, page)| page.suspect) {
+                unsure.insert(affinity.clone());
+            }
+            is_opening && !chrome.pages_of(affinity).any(|(_, page)| page.is_live())
         });
         self.book.torn.extend(
             self.chrome
