@@ -144,7 +144,7 @@ fn watch_for_interrupt(interrupted: &Arc<AtomicBool>) -> std::io::Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rates for people")]
-fn progress(report: &SoakReport, elapsed: Duration, live: bool) {
+fn progress(report: &SoakReport, elapsed: Duration, on_terminal: bool) {
     let rate = report.tally.events as f64 / elapsed.as_secs_f64();
     let line = format!(
         "{:>6.0} s  {} seeds  {} events  {rate:.0} events/s  {:.0} simulated hours  {} violations",
@@ -154,7 +154,7 @@ fn progress(report: &SoakReport, elapsed: Duration, live: bool) {
         report.tally.simulated_ms as f64 / 3_600_000.0,
         report.violations.len(),
     );
-    if live {
+    if on_terminal {
         eprint!("\r{line}\x1b[K");
         // What cannot be shown does not matter.
         let _ = std::io::stderr().flush();

@@ -227,6 +227,17 @@ impl BrowserContext {
     }
 }
 
+/// Forgets what was prepared for a page that has not come.
+struct Unprepared<'a>(&'a BrowserContext);
+
+impl Drop for Unprepared<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = &self.0.id {
+            self.0.browser.forget_preparation(id);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,16 +257,5 @@ mod tests {
             ..ContextOptions::default()
         };
         assert_eq!(options.params(), json!({ "proxyBypassList": "a,b" }));
-    }
-}
-
-/// Forgets what was prepared for a page that has not come.
-struct Unprepared<'a>(&'a BrowserContext);
-
-impl Drop for Unprepared<'_> {
-    fn drop(&mut self) {
-        if let Some(id) = &self.0.id {
-            self.0.browser.forget_preparation(id);
-        }
     }
 }
