@@ -111,7 +111,8 @@ impl Pool {
             | ContextState::Supplementary { affinity, .. }
             | ContextState::Condemned { affinity, .. } => Some(affinity),
         };
-        let slot = context.takes_slot();
+        // An orphan takes one only until the page that still closes in it has closed.
+        let slot = context.takes_slot() && !matches!(context.state, ContextState::Orphan { .. });
         let tabs = context.tabs.clone();
         context.slow = false;
         context.overdue = false;

@@ -18,7 +18,8 @@ pub(super) enum ContextState {
     Supplementary { affinity: AffinityId, tab: TabId },
     /// A primary that a disposal marked closing; it closes when its page has.
     Condemned { affinity: AffinityId, tab: TabId },
-    /// Its close has begun. `affinity`: who may wait for its end, if still there. `slot`: it had a page.
+    /// Its close has begun. `affinity`: who may wait for its end, if still there. `slot`: it had a page
+    /// that ends with it.
     Closing {
         affinity: Option<AffinityId>,
         slot: bool,

@@ -144,7 +144,6 @@ impl Chrome {
         if let Some(page) = self.pages.remove(&tab)
             && !self.pages.values().any(|other| other.context == page.context)
             && let Some(context) = self.contexts.get_mut(&page.context)
-            && context.state != ContextState::Closing
             && !page.context_follows
         {
             context.emptied = step;

@@ -54,6 +54,26 @@ fn a_hung_page_is_followed_by_its_context_when_both_are_to_go() {
 }
 
 #[test]
+fn a_context_whose_page_has_closed_takes_no_slot_however_long_its_own_close_hangs() {
+    let mut world = World::new(1);
+    let a = world.lease("a");
+    world.lease("b");
+    world.hold(&[Kind::ClosePage, Kind::CloseContext]);
+    let waiter = world.get("c");
+    world.release(a);
+    assert_eq!(world.count(Kind::ClosePage), 1, "a gives way: {:?}", world.trace);
+    world.dispose_with("a", BACKGROUND);
+    assert_eq!(world.count(Kind::CloseContext), 1, "before its page has closed");
+    assert!(!world.is_granted(waiter), "the page is still there");
+    world.finish(Kind::ClosePage);
+    assert!(
+        world.is_granted(waiter),
+        "an empty context is no page: {:?}",
+        world.trace
+    );
+}
+
+#[test]
 fn an_orphan_whose_page_hangs_is_not_offered_and_goes_on_counting() {
     let mut world = World::new(1);
     world.visit("a");
