@@ -139,9 +139,15 @@ impl World {
                 self.book.unsure.insert(affinity.clone());
                 continue;
             }
+            // A page that is being opened for nobody any more may be lost without the pool knowing.
+            let is_opening = self
+                .chrome
+                .pages
+                .values()
+                .any(|page| page.affinity.as_ref() == Some(affinity) && page.is_being_opened());
             if waits || self.now.wall_ms - used <= max_idle_ms || max_idle_ms <= 0.0 {
                 spared.push(affinity.clone());
-            } else if pages().all(Page::is_live) {
+            } else if pages().all(Page::is_live) && !is_opening {
                 due.push(affinity.clone());
             } else {
                 self.book.unsure.insert(affinity.clone());
