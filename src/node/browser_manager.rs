@@ -124,7 +124,11 @@ impl BrowserManager {
                 Ok(_) => Ok(scope.undefined()),
                 Err(error) => {
                     let class = super::js::ErrorClass::Error;
-                    Err(Thrown::new(scope.error(class, &error.to_string(), None)))
+                    Err(Thrown::new(scope.error(
+                        class,
+                        &error.to_string(),
+                        Some("BROWSER_LAUNCH_FAILED"),
+                    )))
                 }
             });
         });

@@ -72,7 +72,7 @@ pub(crate) fn require_new(scope: Scope<'_>, this: This<'_>, class: &str) -> Resu
         return Ok(());
     }
     let message = format!("Class constructor {class} cannot be invoked without 'new'");
-    Err(Thrown::type_error(scope, &message))
+    Err(Thrown::invalid_argument(scope, &message))
 }
 
 /// Whether `method` is `AsyncSemaphore.prototype.acquire` as it was made, neither patched nor overridden.

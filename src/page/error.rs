@@ -27,6 +27,9 @@ pub enum EvaluateError {
     /// The selector asks for what there is not.
     #[error("{0}")]
     Selector(String),
+    /// No element fits the selector.
+    #[error("Error: failed to find element matching selector \"{0}\"")]
+    NoElement(String),
     /// The command failed.
     #[error(transparent)]
     Call(#[from] CallError),

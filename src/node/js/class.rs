@@ -183,7 +183,7 @@ unsafe extern "C" fn construct(env: sys::napi_env, info: sys::napi_callback_info
     // SAFETY: called by N-API with its own arguments.
     let (call, _) = unsafe { function::read_call(scope, info) };
     let Some(data) = PENDING.with(RefCell::take) else {
-        let thrown = Thrown::type_error(scope, "Illegal constructor");
+        let thrown = Thrown::invalid_argument(scope, "Illegal constructor");
         return function::finish(scope, Err(thrown));
     };
     let data: *mut Rc<dyn Any> = Box::into_raw(Box::new(data));
@@ -225,7 +225,7 @@ unsafe extern "C" fn invoke<T: 'static>(
     };
     let outcome = function::guarded(scope, || match data_of::<T>(call.this) {
         Some(data) => (method.body)(scope, &data, &call),
-        None => Err(Thrown::type_error(scope, "Illegal invocation")),
+        None => Err(Thrown::invalid_argument(scope, "Illegal invocation")),
     });
     match outcome {
         Err(thrown) if method.kind == Kind::Async => {

@@ -25,8 +25,9 @@ unsafe impl Send for Deferred {}
 impl Deferred {
     /// A new promise, and its settling side. The process stays alive until it is settled.
     pub(crate) fn new(scope: Scope<'_>) -> Result<(Self, Value<'_>), Thrown> {
-        let thread = JsThread::of(scope.napi_env())
-            .map_err(|error| Thrown::new(scope.error(ErrorClass::Error, &error.reason, None)))?;
+        let thread = JsThread::of(scope.napi_env()).map_err(|error| {
+            Thrown::new(scope.error(ErrorClass::Error, &error.reason, Some("PROTOCOL_ERROR")))
+        })?;
         let mut raw = ptr::null_mut();
         let mut promise = ptr::null_mut();
         #[expect(unsafe_code, reason = "N-API's promises")]
@@ -95,7 +96,11 @@ impl Drop for Deferred {
         }
         let raw = std::mem::replace(&mut self.raw, ptr::null_mut()) as usize;
         let abandon = move |scope: Scope<'_>| {
-            let reason = scope.error(ErrorClass::Error, "the operation was given up", None);
+            let reason = scope.error(
+                ErrorClass::Error,
+                "the operation was given up",
+                Some("PROTOCOL_ERROR"),
+            );
             conclude(scope, raw as sys::napi_deferred, Err(reason));
         };
         if self.thread.is_current() {

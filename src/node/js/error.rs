@@ -23,13 +23,14 @@ impl Thrown {
         Self(JsRef::new(value))
     }
 
-    pub(crate) fn type_error(scope: Scope<'_>, message: &str) -> Self {
-        Self::new(scope.error(ErrorClass::TypeError, message, None))
-    }
-
     /// A rejected argument or option: a `TypeError` with `ERR_INVALID_ARG_VALUE`.
     pub(crate) fn invalid_argument(scope: Scope<'_>, message: &str) -> Self {
         Self::new(scope.error(ErrorClass::TypeError, message, Some("ERR_INVALID_ARG_VALUE")))
+    }
+
+    /// The same as a plain `Error`, which is what puppeteer throws for it.
+    pub(crate) fn refused(scope: Scope<'_>, message: &str) -> Self {
+        Self::new(scope.error(ErrorClass::Error, message, Some("ERR_INVALID_ARG_VALUE")))
     }
 
     pub(crate) fn value<'s>(&self, scope: Scope<'s>) -> Value<'s> {

@@ -140,7 +140,11 @@ pub(super) fn guarded<'s>(
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         error::log_panic(panic.as_ref());
         let message = format!("pagepool panicked: {}", error::panic_text(panic.as_ref()));
-        Err(Thrown::new(scope.error(ErrorClass::Error, &message, None)))
+        Err(Thrown::new(scope.error(
+            ErrorClass::Error,
+            &message,
+            Some("PROTOCOL_ERROR"),
+        )))
     })
 }
 

@@ -284,7 +284,7 @@ impl<'s> Value<'s> {
     pub(crate) fn call(self, this: Value<'_>, arguments: &[Value<'_>]) -> Result<Value<'s>, Thrown> {
         if !self.is_function() {
             let what = self.coerce_to_string().unwrap_or_default();
-            return Err(Thrown::type_error(
+            return Err(Thrown::invalid_argument(
                 self.scope,
                 &format!("{what} is not a function"),
             ));
@@ -310,7 +310,7 @@ impl<'s> Value<'s> {
     pub(crate) fn call_method(self, name: &str, arguments: &[Value<'_>]) -> Result<Value<'s>, Thrown> {
         let method = self.get(name)?;
         if !method.is_function() {
-            return Err(Thrown::type_error(
+            return Err(Thrown::invalid_argument(
                 self.scope,
                 &format!("{name} is not a function"),
             ));

@@ -46,7 +46,7 @@ impl Abort {
         match reason {
             Some(Ok(reason)) => Thrown::new(reason),
             Some(Err(thrown)) => thrown,
-            None => Thrown::new(scope.error(ErrorClass::Error, "aborted", None)),
+            None => Thrown::new(scope.error(ErrorClass::Error, "aborted", Some("PRERENDER_CANCELLED"))),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::node::js::class::data_of;
-use crate::node::js::{ErrorClass, Kind, Scope, Thrown, Value};
+use crate::node::js::{Kind, Scope, Thrown, Value};
 use crate::page::{Argument, Code, Frame};
 
 use super::handle::Handle;
@@ -46,7 +46,7 @@ pub(super) fn argument(scope: Scope<'_>, frame: &Frame, value: Value<'_>) -> Res
         Kind::Object => match data_of::<Handle>(value) {
             Some(handle) => handle
                 .as_argument(frame)
-                .map_err(|message| Thrown::new(scope.error(ErrorClass::Error, message, None)))?,
+                .map_err(|message| Thrown::refused(scope, message))?,
             None => json(scope, value)?,
         },
     })
@@ -75,14 +75,15 @@ fn json(scope: Scope<'_>, value: Value<'_>) -> Result<Argument, Thrown> {
     };
     RawValue::from_string(text)
         .map(Argument::Json)
-        .map_err(|error| Thrown::type_error(scope, &error.to_string()))
+        .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))
 }
 
 fn explain_circle(scope: Scope<'_>, thrown: Thrown) -> Thrown {
     let message = thrown.message(scope);
     if message.starts_with("Converting circular structure to JSON") {
         let message = format!("{message} Recursive objects are not allowed.");
-        thrown.value(scope).set("message", scope.string(&message));
+        let error = thrown.value(scope).set("message", scope.string(&message));
+        error.set("code", scope.string("ERR_INVALID_ARG_VALUE"));
     }
     thrown
 }
@@ -128,7 +129,7 @@ fn compiles(scope: Scope<'_>, source: &str) -> Result<(), Thrown> {
 }
 
 fn unserializable(scope: Scope<'_>) -> Thrown {
-    Thrown::new(scope.error(ErrorClass::Error, "Passed function cannot be serialized!", None))
+    Thrown::refused(scope, "Passed function cannot be serialized!")
 }
 
 fn not_a_function(scope: Scope<'_>, value: Value<'_>) -> Thrown {

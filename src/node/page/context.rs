@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::node::js::class::{self, Class, Method, data_of};
-use crate::node::js::{Call, ErrorClass, Scope, Thrown, Value};
+use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{BrowserContext, ContextOptions};
 
 use super::browser;
@@ -112,7 +112,7 @@ pub(super) fn set_permission<'s>(
 fn close(scope: Scope<'_>, context: BrowserContext) -> Result<Value<'_>, Thrown> {
     if context.id().is_none() {
         let message = "Default BrowserContext cannot be closed!";
-        return Err(Thrown::new(scope.error(ErrorClass::Error, message, None)));
+        return Err(Thrown::refused(scope, message));
     }
     let key = key(&context);
     promise::start(scope, async move { context.close().await }, move |scope, ()| {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{ErrorClass, Scope, Thrown, Value};
+use crate::node::js::{Scope, Thrown, Value};
 use crate::page::Dialog;
 
 use super::promise;
@@ -42,5 +42,5 @@ fn answer<'s>(
     }
     let what = if accept { "accept" } else { "dismiss" };
     let message = format!("Cannot {what} dialog which is already handled!");
-    Err(Thrown::new(scope.error(ErrorClass::Error, &message, None)))
+    Err(Thrown::refused(scope, &message))
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 
 use crate::node::js::class::Method;
-use crate::node::js::{Call, ErrorClass, Kind, Scope, Thrown, Value};
+use crate::node::js::{Call, Kind, Scope, Thrown, Value};
 use crate::page::{Credentials, Metrics, NetworkConditions, UserAgent, Viewport};
 
 use super::page::PageData;
@@ -118,7 +118,7 @@ pub(super) const METHODS: &[Method<PageData>] = &[
                 let kind = kind_name(value);
                 let message =
                     format!("Expected value of header \"{name}\" to be String, but \"{kind}\" is found.");
-                return Err(Thrown::new(scope.error(ErrorClass::Error, &message, None)));
+                return Err(Thrown::refused(scope, &message));
             };
             headers.push((name, text));
         }

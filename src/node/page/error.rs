@@ -48,8 +48,8 @@ impl Rejection for EvaluateError {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PAGE_CLOSED"))
             }
             Self::Lost(_) => scope.error(ErrorClass::Error, &self.to_string(), Some("BROWSER_DISCONNECTED")),
-            Self::Selector(message) => scope.error(ErrorClass::Error, message, None),
-            Self::ContextDestroyed => {
+            Self::Selector(message) => scope.error(ErrorClass::Error, message, Some("ERR_INVALID_ARG_VALUE")),
+            Self::ContextDestroyed | Self::NoElement(_) => {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
             }
         }
@@ -67,9 +67,10 @@ impl Rejection for NavigationError {
                 scope.error(ErrorClass::Error, &message, Some("PAGE_CLOSED"))
             }
             Self::Lost(_) => scope.error(ErrorClass::Error, &message, Some("BROWSER_DISCONNECTED")),
-            Self::Failed { .. } | Self::NoHistoryEntry | Self::Aborted => {
-                scope.error(ErrorClass::Error, &message, None)
+            Self::Failed { .. } | Self::NoHistoryEntry => {
+                scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR"))
             }
+            Self::Aborted => scope.error(ErrorClass::Error, &message, Some("PRERENDER_CANCELLED")),
         }
     }
 }
@@ -88,25 +89,21 @@ impl Rejection for WaitError {
                     error.to_value(scope),
                 )
             }
-            Self::Evaluate(error) => {
-                let cause = error.to_value(scope);
-                let failure = scope.error_with_cause(ErrorClass::Error, &message, None, cause);
-                copy_code(failure, cause)
-            }
-            Self::Aborted => scope.error(ErrorClass::Error, &message, None),
+            Self::Evaluate(error) => follows_from(scope, &message, "PROTOCOL_ERROR", error.to_value(scope)),
+            Self::Aborted => scope.error(ErrorClass::Error, &message, Some("PRERENDER_CANCELLED")),
         }
     }
 }
 
 impl Rejection for SelectorError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
-        let (class, code) = match &self.source {
-            WaitError::TimedOut(_) => (ErrorClass::TimeoutError, Some("TIMEOUT")),
-            _ => (ErrorClass::Error, None),
-        };
-        let cause = self.source.to_value(scope);
-        let error = scope.error_with_cause(class, &self.to_string(), code, cause);
-        copy_code(error, cause)
+        let (message, cause) = (self.to_string(), self.source.to_value(scope));
+        match &self.source {
+            WaitError::TimedOut(_) => {
+                scope.error_with_cause(ErrorClass::TimeoutError, &message, Some("TIMEOUT"), cause)
+            }
+            _ => follows_from(scope, &message, "PROTOCOL_ERROR", cause),
+        }
     }
 }
 
@@ -119,7 +116,9 @@ impl Rejection for BodyError {
                 &self.to_string(),
                 Some("PROTOCOL_ERROR"),
             ),
-            Self::Redirected | Self::Encoding => scope.error(ErrorClass::Error, &self.to_string(), None),
+            Self::Redirected | Self::Encoding => {
+                scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
+            }
         }
     }
 }
@@ -133,7 +132,7 @@ impl Rejection for ScreenshotError {
             Self::Encoding | Self::NoSize => {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
             }
-            Self::Write(error) => scope.error(ErrorClass::Error, &format!("{self}: {error}"), None),
+            Self::Write(error) => not_written(scope, &format!("{self}: {error}"), error),
         }
     }
 }
@@ -142,17 +141,43 @@ impl Rejection for RemoveScriptError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
         match self {
             Self::Call(error) => error.to_value(scope),
-            Self::Unknown(_) => scope.error(ErrorClass::Error, &self.to_string(), None),
+            Self::Unknown(_) => scope.error(
+                ErrorClass::Error,
+                &self.to_string(),
+                Some("ERR_INVALID_ARG_VALUE"),
+            ),
         }
     }
 }
 
-/// An error that follows from another is of the same kind for callers.
-fn copy_code<'s>(error: Value<'s>, cause: Value<'_>) -> Value<'s> {
-    let is_object = cause.is_object();
-    match cause.get("code") {
-        Ok(code) if is_object && !code.is_undefined() => error.set("code", code),
-        _ => error,
+/// An error that follows from another is of the same kind for callers: its `code` is the cause's where that has
+/// one of text, as ours do, and else `code`.
+pub(super) fn follows_from<'s>(scope: Scope<'s>, message: &str, code: &str, cause: Value<'_>) -> Value<'s> {
+    let of_cause = cause
+        .is_object()
+        .then(|| cause.get("code").ok().and_then(Value::as_string))
+        .flatten();
+    let code = of_cause.as_deref().unwrap_or(code);
+    scope.error_with_cause(ErrorClass::Error, message, Some(code), cause)
+}
+
+/// The `path` among the options names a file that cannot be written.
+pub(super) fn not_written<'s>(scope: Scope<'s>, message: &str, source: &std::io::Error) -> Value<'s> {
+    let code = Some("ERR_INVALID_ARG_VALUE");
+    let cause = scope.error(ErrorClass::Error, &source.to_string(), code);
+    scope.error_with_cause(ErrorClass::Error, message, code, cause)
+}
+
+/// The failure of a script that is ours, not the page's: such as of an element that cannot have the focus.
+pub(super) struct OfOurScript(pub EvaluateError);
+
+impl Rejection for OfOurScript {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        let value = self.0.to_value(scope);
+        if matches!(self.0, EvaluateError::Exception(_)) && value.is_error() {
+            value.set("code", scope.string("PROTOCOL_ERROR"));
+        }
+        value
     }
 }
 
@@ -161,7 +186,7 @@ pub(super) struct Message(pub String);
 
 impl Rejection for Message {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
-        scope.error(ErrorClass::Error, &self.0, None)
+        scope.error(ErrorClass::Error, &self.0, Some("PROTOCOL_ERROR"))
     }
 }
 

@@ -32,7 +32,7 @@ fn expose<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<
         return Err(Thrown::invalid_argument(scope, &message));
     }
     let (Some(function), Some(thread)) = (JsRef::new(function), JsThread::current()) else {
-        return Err(Thrown::type_error(scope, "the function cannot be kept"));
+        return Err(Thrown::invalid_argument(scope, "the function cannot be kept"));
     };
     let page = page.core.clone();
     promise::start_void(scope, async move {

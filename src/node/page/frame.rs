@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{self, Argument, Code, Frame, RemoteValue};
+use crate::page::{Argument, Code, EvaluateError, Frame, RemoteValue, Rethrown};
 
+use super::error::OfOurScript;
 use super::handle;
 use super::identity::{self, Key};
 use super::{arguments, navigation, options, page as page_class, promise, value, wait};
@@ -98,6 +99,20 @@ pub(super) fn evaluate_code<'s>(scope: Scope<'s>, frame: &Frame, code: Code) -> 
     })
 }
 
+/// The same for a script of ours, whose exceptions are errors of ours.
+pub(super) fn evaluate_our_code<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    code: Code,
+) -> Result<Value<'s>, Thrown> {
+    promise::pending(scope, |deferred| {
+        frame.evaluate_with(code, move |outcome| {
+            promise::settle(deferred, outcome.map_err(OfOurScript), value::to_js);
+        });
+        Ok(())
+    })
+}
+
 pub(super) fn evaluate_handle_code<'s>(
     scope: Scope<'s>,
     frame: &Frame,
@@ -159,7 +174,7 @@ pub(super) fn query_all<'s>(
         };
         let found = in_frame.properties(id).await;
         in_frame.release(&array);
-        Ok::<_, page::EvaluateError>(found?)
+        Ok::<_, EvaluateError>(found?)
     };
     let frame = frame.clone();
     promise::start(scope, finding, move |scope, found| {
@@ -207,7 +222,7 @@ fn eval<'s>(
             } else {
                 Some(frame.find_all(root, &selector).await?)
             };
-            let target = found.ok_or_else(|| missing(selector.text()))?;
+            let target = found.ok_or_else(|| EvaluateError::NoElement(selector.text().to_owned()))?;
             let arguments = std::iter::once(target.to_argument()).chain(rest);
             let code = Code::call(function, arguments.collect::<Vec<_>>());
             let value = frame.evaluate(code).await;
@@ -216,7 +231,8 @@ fn eval<'s>(
         };
         return promise::start(scope, evaluating, value::to_js);
     }
-    let not_found = serde_json::Value::from(missing(selector.text()).to_string());
+    let missing = EvaluateError::NoElement(selector.text().to_owned());
+    let not_found = serde_json::Value::from(missing.to_string());
     let declaration = selector.with_query(&format!(
         "(root, selector, isOne, ...args) => {{
             const found = query(root ?? document, selector, !isOne);
@@ -230,13 +246,21 @@ fn eval<'s>(
         Argument::Bool(is_one),
     ];
     let arguments: Vec<Argument> = fixed.into_iter().chain(rest).collect();
-    evaluate_code(scope, frame, Code::call(declaration, arguments))
+    promise::pending(scope, |deferred| {
+        frame.evaluate_with(Code::call(declaration, arguments), move |outcome| {
+            let outcome = outcome.map_err(|error| if is_same(&error, &missing) { missing } else { error });
+            promise::settle(deferred, outcome, value::to_js);
+        });
+        Ok(())
+    })
 }
 
-fn missing(selector: &str) -> page::EvaluateError {
-    page::EvaluateError::Selector(format!(
-        "Error: failed to find element matching selector \"{selector}\""
-    ))
+/// Whether our script threw this.
+fn is_same(thrown: &EvaluateError, ours: &EvaluateError) -> bool {
+    let EvaluateError::Exception(exception) = thrown else {
+        return false;
+    };
+    matches!(exception.rethrown(), Rethrown::Error { message, .. } if message == ours.to_string())
 }
 
 pub(super) fn content<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {

@@ -38,11 +38,7 @@ impl Handle {
     /// The handle as an argument, unless it was disposed of.
     pub fn live_argument(&self, scope: Scope<'_>) -> Result<Argument, Thrown> {
         if self.disposed.get() {
-            return Err(Thrown::new(scope.error(
-                ErrorClass::Error,
-                "JSHandle is disposed!",
-                None,
-            )));
+            return Err(Thrown::refused(scope, "JSHandle is disposed!"));
         }
         Ok(self.argument())
     }
@@ -127,7 +123,11 @@ impl Class for JsHandle {
             promise::start(scope, copying, |scope, copy| {
                 if copy == RemoteValue::Undefined {
                     let message = "Could not serialize referenced object";
-                    return Err(Thrown::new(scope.error(ErrorClass::Error, message, None)));
+                    return Err(Thrown::new(scope.error(
+                        ErrorClass::Error,
+                        message,
+                        Some("PROTOCOL_ERROR"),
+                    )));
                 }
                 value::to_js(scope, copy)
             })

@@ -12,6 +12,7 @@ use crate::page::{
     Argument, ClickOptions, Code, Frame, InputError, MouseButton, Page, RemoteObject, Selector,
 };
 
+use super::error::OfOurScript;
 use super::handle::Handle;
 use super::page::PageData;
 use super::rejections::ActionError;
@@ -220,7 +221,7 @@ pub(super) const ELEMENT_METHODS: &[Method<Handle>] = &[
         let values = values(scope, call.arguments())?;
         let mut arguments = vec![handle.live_argument(scope)?];
         arguments.push(values);
-        frame_class::evaluate_code(scope, &handle.frame, Code::call(SELECT, arguments))
+        frame_class::evaluate_our_code(scope, &handle.frame, Code::call(SELECT, arguments))
     }),
     Method::promise("scrollIntoView", |scope, handle, _| {
         let (frame, object) = parts(scope, handle)?;
@@ -262,7 +263,7 @@ pub(super) const ELEMENT_METHODS: &[Method<Handle>] = &[
     Method::promise("isIntersectingViewport", |scope, handle, call| {
         let threshold = options::number(call.argument(0), "threshold")?.unwrap_or_default();
         let arguments = [handle.live_argument(scope)?, Argument::Number(threshold)];
-        frame_class::evaluate_code(scope, &handle.frame, Code::call(IS_INTERSECTING, arguments))
+        frame_class::evaluate_our_code(scope, &handle.frame, Code::call(IS_INTERSECTING, arguments))
     }),
     Method::promise("uploadFile", |scope, handle, call| {
         let (frame, object) = parts(scope, handle)?;
@@ -381,7 +382,7 @@ fn ask<'s>(scope: Scope<'s>, handle: &Handle, question: &str) -> Result<Value<'s
         format!("node => {{ {VISIBILITY} return {question}; }}"),
         [handle.live_argument(scope)?],
     );
-    frame_class::evaluate_code(scope, &handle.frame, code)
+    frame_class::evaluate_our_code(scope, &handle.frame, code)
 }
 
 fn parts(scope: Scope<'_>, handle: &Handle) -> Result<(Frame, RemoteObject), Thrown> {
@@ -616,17 +617,13 @@ fn values(scope: Scope<'_>, given: &[Value<'_>]) -> Result<Argument, Thrown> {
                 "object"
             };
             let message = format!("Values must be strings. Found value \"{what}\" of type \"{kind}\"");
-            return Err(Thrown::new(scope.error(
-                crate::node::js::ErrorClass::Error,
-                &message,
-                None,
-            )));
+            return Err(Thrown::refused(scope, &message));
         };
         texts.push(text);
     }
     serde_json::value::to_raw_value(&texts)
         .map(Argument::Json)
-        .map_err(|error| Thrown::type_error(scope, &error.to_string()))
+        .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))
 }
 
 fn select_in<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
@@ -690,11 +687,7 @@ fn add_tag<'s>(
     let mut content = options::string(given, "content")?;
     if [&url, &path, &content].into_iter().flatten().count() != 1 {
         let message = "Exactly one of `url`, `path`, or `content` must be specified.";
-        return Err(Thrown::new(scope.error(
-            crate::node::js::ErrorClass::Error,
-            message,
-            None,
-        )));
+        return Err(Thrown::refused(scope, message));
     }
     if let Some(path) = path {
         content = Some(read_file(scope, &path)?);
@@ -712,14 +705,19 @@ fn add_tag<'s>(
     }
     let argument = serde_json::value::to_raw_value(&given_to_page)
         .map(Argument::Json)
-        .map_err(|error| Thrown::type_error(scope, &error.to_string()))?;
+        .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))?;
     let code = if is_script { ADD_SCRIPT } else { ADD_STYLE };
-    frame_class::evaluate_handle_code(scope, frame, Code::call(code, [argument]))
+    let (frame, of_handle) = (frame.clone(), frame.clone());
+    let code = Code::call(code, [argument]);
+    let adding = async move { frame.evaluate_handle(code).await.map_err(OfOurScript) };
+    promise::start(scope, adding, move |scope, object| {
+        super::handle::wrap(scope, &of_handle, object)
+    })
 }
 
 fn read_file(scope: Scope<'_>, path: &str) -> Result<String, Thrown> {
     std::fs::read_to_string(path).map_err(|error| {
         let message = format!("{path} cannot be read: {error}");
-        Thrown::new(scope.error(crate::node::js::ErrorClass::Error, &message, None))
+        Thrown::refused(scope, &message)
     })
 }

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::node::js::class::{Method, data_of};
-use crate::node::js::{ErrorClass, JsRef, Scope, Thrown, Value, settled, spawn_local, with_scope};
+use crate::node::js::{JsRef, Scope, Thrown, Value, settled, spawn_local, with_scope};
 use crate::page::{Overrides, Reply, Request};
 
 use super::http::RequestData;
@@ -172,7 +172,7 @@ fn resolved(scope: Scope<'_>) -> Result<Value<'_>, Thrown> {
 }
 
 fn failure(scope: Scope<'_>, message: &str) -> Thrown {
-    Thrown::new(scope.error(ErrorClass::Error, message, None))
+    Thrown::refused(scope, message)
 }
 
 /// Whether a verdict would do anything; throws where none can be given.

@@ -1,6 +1,6 @@
 //! `goto` and its like.
 
-use crate::node::js::{Call, ErrorClass, Scope, Thrown, Value};
+use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{Frame, Milestone, NavigationError, NavigationOptions, Page, Response};
 
 use super::abort::{Abort, aborted};
@@ -106,7 +106,7 @@ fn milestone(scope: Scope<'_>, name: Value<'_>) -> Result<Milestone, Thrown> {
     let name = name.coerce_to_string()?;
     Milestone::from_option(&name).ok_or_else(|| {
         let message = format!("Unknown value for options.waitUntil: {name}");
-        Thrown::new(scope.error(ErrorClass::Error, &message, None))
+        Thrown::refused(scope, &message)
     })
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cdp::io;
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{Call, ErrorClass, JsRef, Scope, Thrown, Value};
+use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
 use crate::page::{Page, Target};
 
 use super::emitter::{Emits, Emitter};
@@ -244,7 +244,7 @@ fn tracing_of<'s>(scope: Scope<'s>, page: &Rc<PageData>, _: &Call<'s>) -> Result
 }
 
 fn query_objects<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let refuse = |message: &str| Thrown::new(scope.error(ErrorClass::Error, message, None));
+    let refuse = |message: &str| Thrown::refused(scope, message);
     let prototype = class::data_of::<Handle>(call.argument(0))
         .ok_or_else(|| Thrown::invalid_argument(scope, "expected a handle on a prototype"))?;
     if prototype.is_disposed() {

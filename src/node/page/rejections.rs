@@ -6,38 +6,56 @@ use crate::page::{
     PermissionError, StreamError, TracingError,
 };
 
-use super::error::Rejection;
+use super::error::{OfOurScript, Rejection, not_written};
 
+/// The failed command as it is, and all else with this code.
 macro_rules! rejection {
-    ($error:ty $(, $inner:ident)*) => {
+    ($error:ty, $code:literal $(, $inner:ident)*) => {
         impl Rejection for $error {
             fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
                 match self {
                     $(Self::$inner(error) => error.to_value(scope),)*
-                    error => scope.error(ErrorClass::Error, &error.to_string(), None),
+                    error => scope.error(ErrorClass::Error, &error.to_string(), Some($code)),
                 }
             }
         }
     };
 }
 
-rejection!(InputError, Call);
-rejection!(ElementError, Call, Evaluate);
-rejection!(EmulationError, Call);
-rejection!(CookieError, Call);
-rejection!(PermissionError, Call);
-rejection!(StreamError, Call);
-rejection!(TracingError, Call, Read);
-rejection!(InterceptError, Call);
-rejection!(ExposeError, Call);
+rejection!(InputError, "ERR_INVALID_ARG_VALUE", Call);
+rejection!(ElementError, "PROTOCOL_ERROR", Call, Evaluate);
+rejection!(EmulationError, "ERR_INVALID_ARG_VALUE", Call);
+rejection!(CookieError, "ERR_INVALID_ARG_VALUE", Call);
+rejection!(PermissionError, "ERR_INVALID_ARG_VALUE", Call);
+rejection!(StreamError, "PROTOCOL_ERROR", Call);
+rejection!(InterceptError, "ERR_INVALID_ARG_VALUE", Call);
+rejection!(ExposeError, "ERR_INVALID_ARG_VALUE", Call);
+
+impl Rejection for TracingError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        let message = self.to_string();
+        match self {
+            Self::Call(error) => error.to_value(scope),
+            Self::Read(error) => error.to_value(scope),
+            Self::Write(error) => not_written(scope, &message, error),
+            Self::Running => scope.error(ErrorClass::Error, &message, Some("ERR_INVALID_ARG_VALUE")),
+            Self::Nothing => scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR")),
+        }
+    }
+}
 
 impl Rejection for PdfError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        let message = self.to_string();
         match self {
             Self::Call(error) => error.to_value(scope),
             Self::Evaluate(error) => error.to_value(scope),
-            Self::TimedOut(_) => scope.error(ErrorClass::TimeoutError, &self.to_string(), Some("TIMEOUT")),
-            error => scope.error(ErrorClass::Error, &error.to_string(), None),
+            Self::TimedOut(_) => scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")),
+            Self::Write(error) => not_written(scope, &message, error),
+            Self::Format(_) | Self::Length(_) => {
+                scope.error(ErrorClass::Error, &message, Some("ERR_INVALID_ARG_VALUE"))
+            }
+            Self::Encoding => scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR")),
         }
     }
 }
@@ -46,13 +64,17 @@ impl Rejection for PdfError {
 pub(super) enum ActionError {
     Element(ElementError),
     Input(InputError),
+    Script(OfOurScript),
     /// No element fits the selector.
     Missing(String),
 }
 
 impl From<ElementError> for ActionError {
     fn from(error: ElementError) -> Self {
-        Self::Element(error)
+        match error {
+            ElementError::Evaluate(error) => error.into(),
+            error => Self::Element(error),
+        }
     }
 }
 
@@ -64,7 +86,7 @@ impl From<InputError> for ActionError {
 
 impl From<crate::page::EvaluateError> for ActionError {
     fn from(error: crate::page::EvaluateError) -> Self {
-        Self::Element(error.into())
+        Self::Script(OfOurScript(error))
     }
 }
 
@@ -77,11 +99,12 @@ impl From<crate::cdp::CallError> for ActionError {
 impl Rejection for ActionError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
         match self {
+            Self::Script(error) => error.to_value(scope),
             Self::Element(error) => error.to_value(scope),
             Self::Input(error) => error.to_value(scope),
             Self::Missing(selector) => {
                 let message = format!("No element found for selector: {selector}");
-                scope.error(ErrorClass::Error, &message, None)
+                scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR"))
             }
         }
     }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::node::js::{Call, ErrorClass, Scope, Thrown, Value};
+use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{Clip, Page, ScreenshotError, ScreenshotOptions};
 
 use super::handle::Handle;
@@ -121,7 +121,7 @@ pub(super) fn of_element<'s>(
 
 /// puppeteer's rules, in its words.
 fn check(scope: Scope<'_>, given: Value<'_>) -> Result<(), Thrown> {
-    let refuse = |message: &str| Err(Thrown::new(scope.error(ErrorClass::Error, message, None)));
+    let refuse = |message: &str| Err(Thrown::refused(scope, message));
     if let Some(quality) = options::number(given, "quality")? {
         if !(0.0..=100.0).contains(&quality) {
             return refuse(&format!(

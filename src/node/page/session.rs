@@ -132,7 +132,7 @@ fn send<'s>(scope: Scope<'s>, session: &Rc<SessionData>, call: &Call<'s>) -> Res
             .as_string(),
     };
     let params = RawValue::from_string(params.unwrap_or_else(|| "{}".to_owned()))
-        .map_err(|error| Thrown::type_error(scope, &error.to_string()))?;
+        .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))?;
     let deadline = options::timeout(call.argument(2))?
         .filter(|millis| *millis > 0)
         .map(std::time::Duration::from_millis);

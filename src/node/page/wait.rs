@@ -1,10 +1,10 @@
 //! `waitForFunction` and `waitForSelector`.
 
-use crate::node::js::{Call, ErrorClass, Kind, Scope, Thrown, Value};
+use crate::node::js::{Call, Kind, Scope, Thrown, Value};
 use crate::page::{Argument, Frame, Polling, WaitError, WaitOptions, Wanted};
 
 use super::abort::Abort;
-use super::error::Rejection as _;
+use super::error::{Rejection as _, follows_from};
 use super::{arguments, handle, options, promise};
 
 pub(super) fn for_function<'s>(
@@ -62,8 +62,12 @@ pub(super) fn for_selector<'s>(
                 return Err(reason);
             }
             let (message, cause) = (error.to_string(), reason.value(scope));
-            let error = scope.error_with_cause(ErrorClass::Error, &message, None, cause);
-            Err(Thrown::new(error))
+            Err(Thrown::new(follows_from(
+                scope,
+                &message,
+                "PRERENDER_CANCELLED",
+                cause,
+            )))
         }
         Err(error) => Err(Thrown::new(error.to_value(scope))),
     })
@@ -84,7 +88,7 @@ fn polling(scope: Scope<'_>, given: Value<'_>) -> Result<Option<Polling>, Thrown
         let millis = polling.as_f64().unwrap_or_default();
         if millis < 0.0 {
             let message = "Cannot poll with non-positive interval";
-            return Err(Thrown::new(scope.error(ErrorClass::Error, message, None)));
+            return Err(Thrown::refused(scope, message));
         }
         return Ok(Some(Polling::Interval(millis)));
     }

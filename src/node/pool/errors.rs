@@ -88,7 +88,7 @@ pub(crate) fn browser_error<'s>(scope: Scope<'s>, error: &LaunchError) -> Value<
     let message = error.to_string();
     match std::error::Error::source(error) {
         Some(source) => {
-            let cause = scope.error(ErrorClass::Error, &source.to_string(), None);
+            let cause = scope.error(ErrorClass::Error, &source.to_string(), Some(code));
             scope.error_with_cause(ErrorClass::Error, &message, Some(code), cause)
         }
         None => scope.error(ErrorClass::Error, &message, Some(code)),

@@ -24,7 +24,7 @@ impl Vault {
             .global()
             .get("Object")?
             .call_method("defineProperty", &[owner, key, descriptor])?;
-        let gone = || Thrown::type_error(scope, "the environment is being torn down");
+        let gone = || Thrown::invalid_argument(scope, "the environment is being torn down");
         Ok(Rc::new(Self {
             objects: JsWeak::new(objects).ok_or_else(gone)?,
             held: RefCell::new(None),
