@@ -38,6 +38,7 @@ mod rejections;
 mod screenshot;
 mod session;
 mod stream;
+mod tag;
 mod target;
 mod tracing;
 mod value;

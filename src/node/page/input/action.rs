@@ -1,0 +1,138 @@
+//! What is done to an element, given as a handle or by a selector.
+
+use std::time::Duration;
+
+use crate::node::js::{Call, Scope, Thrown, Value};
+use crate::page::{Argument, ClickOptions, Code, Frame, InputError, RemoteObject, Selector};
+
+use super::super::handle::Handle;
+use super::super::rejections::ActionError;
+use super::super::{options, promise};
+use super::keyboard::{Press, delay};
+use super::mouse::{click, offset_of};
+
+/// What is done to an element, read from the arguments from `first` on.
+pub(super) type Action = fn(&Call<'_>, usize) -> Result<Deed, Thrown>;
+
+pub(super) enum Deed {
+    Click(Result<ClickOptions, InputError>, Option<(f64, f64)>),
+    Hover,
+    Focus,
+    Tap,
+    Type(String, Option<Duration>),
+    Press(Press),
+}
+
+pub(super) fn do_click(call: &Call<'_>, first: usize) -> Result<Deed, Thrown> {
+    let given = call.argument(first);
+    let offset = options::get(given, "offset")?.map_or(Ok(None), offset_of)?;
+    Ok(Deed::Click(click(given)?, offset))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is an action")]
+pub(super) fn do_hover(_: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
+    Ok(Deed::Hover)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is an action")]
+pub(super) fn do_focus(_: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
+    Ok(Deed::Focus)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is an action")]
+pub(super) fn do_tap(_: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
+    Ok(Deed::Tap)
+}
+
+pub(super) fn do_type(call: &Call<'_>, first: usize) -> Result<Deed, Thrown> {
+    let text = call.argument(first).coerce_to_string()?;
+    Ok(Deed::Type(text, delay(call.argument(first + 1))?))
+}
+
+pub(super) fn do_press(call: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
+    Ok(Deed::Press(Press::read(call)?))
+}
+
+impl Deed {
+    async fn on(self, frame: &Frame, element: &RemoteObject) -> Result<(), ActionError> {
+        const FOCUS: &str = "element => {
+            if (!(element instanceof HTMLElement)) throw new Error('Cannot focus non-HTMLElement');
+            element.focus();
+        }";
+        let page = frame.page();
+        let focus = || async {
+            let argument = element
+                .object_id
+                .clone()
+                .map_or(Argument::Undefined, Argument::Object);
+            frame.evaluate(Code::call(FOCUS, [argument])).await.map(drop)
+        };
+        match self {
+            Self::Click(options, offset) => {
+                frame.scroll_into_view(element).await?;
+                let (x, y) = frame.clickable_point(element, offset).await?;
+                page.mouse_click(x, y, options?).await?;
+            }
+            Self::Hover => {
+                frame.scroll_into_view(element).await?;
+                let (x, y) = frame.clickable_point(element, None).await?;
+                page.mouse_move(x, y, 1).await?;
+            }
+            Self::Tap => {
+                frame.scroll_into_view(element).await?;
+                let (x, y) = frame.clickable_point(element, None).await?;
+                page.tap(x, y).await?;
+            }
+            Self::Focus => focus().await?,
+            Self::Type(text, delay) => {
+                focus().await?;
+                page.type_text(&text, delay).await?;
+            }
+            Self::Press(press) => {
+                focus().await?;
+                press.on(page).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn with_element<'s>(
+    scope: Scope<'s>,
+    handle: &Handle,
+    call: &Call<'s>,
+    first: usize,
+    action: Action,
+) -> Result<Value<'s>, Thrown> {
+    let (frame, object) = parts(scope, handle)?;
+    let deed = action(call, first)?;
+    promise::start_void(scope, async move { deed.on(&frame, &object).await })
+}
+
+pub(super) async fn find(frame: &Frame, selector: &Selector) -> Result<RemoteObject, ActionError> {
+    let found = frame.find(None, selector).await?;
+    found.ok_or_else(|| ActionError::Missing(selector.text().to_owned()))
+}
+
+pub(super) fn by_selector<'s>(
+    scope: Scope<'s>,
+    frame: &Frame,
+    call: &Call<'s>,
+    action: Action,
+) -> Result<Value<'s>, Thrown> {
+    let selector = options::selector(scope, call.argument(0))?;
+    let deed = action(call, 1)?;
+    let frame = frame.clone();
+    promise::start_void(scope, async move {
+        let element = find(&frame, &selector).await?;
+        let done = deed.on(&frame, &element).await;
+        frame.release(&element);
+        done
+    })
+}
+
+/// The frame and the object of a handle, unless that was disposed of.
+pub(super) fn parts(scope: Scope<'_>, handle: &Handle) -> Result<(Frame, RemoteObject), Thrown> {
+    handle.live_argument(scope)?;
+    Ok((handle.frame.clone(), handle.object.clone()))
+}

@@ -1,0 +1,174 @@
+//! `ElementHandle`: its place on the page, what it shows, its files and its frame.
+
+use serde_json::json;
+
+use crate::cdp::{CallError, DEFAULT_DEADLINE};
+use crate::node::js::class::Method;
+use crate::node::js::{Scope, Thrown, Value};
+use crate::page::{Argument, Code};
+
+use super::super::handle::Handle;
+use super::super::{frame as frame_class, options, promise};
+use super::action::{do_click, do_focus, do_hover, do_press, do_tap, do_type, parts, with_element};
+use super::mouse::offset_of;
+use super::select;
+
+pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
+    Method::promise("click", |scope, handle, call| {
+        with_element(scope, handle, call, 0, do_click)
+    }),
+    Method::promise("hover", |scope, handle, call| {
+        with_element(scope, handle, call, 0, do_hover)
+    }),
+    Method::promise("focus", |scope, handle, call| {
+        with_element(scope, handle, call, 0, do_focus)
+    }),
+    Method::promise("tap", |scope, handle, call| {
+        with_element(scope, handle, call, 0, do_tap)
+    }),
+    Method::promise("type", |scope, handle, call| {
+        with_element(scope, handle, call, 0, do_type)
+    }),
+    Method::promise("press", |scope, handle, call| {
+        with_element(scope, handle, call, 0, do_press)
+    }),
+    Method::promise("select", |scope, handle, call| {
+        select::in_element(scope, handle, call)
+    }),
+    Method::promise("scrollIntoView", |scope, handle, _| {
+        let (frame, object) = parts(scope, handle)?;
+        promise::start_void(scope, async move { frame.scroll_into_view(&object).await })
+    }),
+    Method::promise("clickablePoint", |scope, handle, call| {
+        let (frame, object) = parts(scope, handle)?;
+        let offset = offset_of(call.argument(0))?;
+        promise::start(
+            scope,
+            async move { frame.clickable_point(&object, offset).await },
+            |scope, (x, y)| Ok(scope.object().set("x", scope.number(x)).set("y", scope.number(y))),
+        )
+    }),
+    Method::promise("boundingBox", |scope, handle, _| {
+        let (frame, object) = parts(scope, handle)?;
+        promise::start(
+            scope,
+            async move { frame.bounding_box(&object).await },
+            |scope, rect| {
+                let Some(rect) = rect else { return Ok(scope.null()) };
+                let sides = [
+                    ("x", rect.x),
+                    ("y", rect.y),
+                    ("width", rect.width),
+                    ("height", rect.height),
+                ];
+                let object = scope.object();
+                for (name, side) in sides {
+                    object.set(name, scope.number(side));
+                }
+                Ok(object)
+            },
+        )
+    }),
+    Method::promise("boxModel", |scope, handle, _| ask(scope, handle, BOX_MODEL)),
+    Method::promise("isVisible", |scope, handle, _| ask(scope, handle, IS_VISIBLE)),
+    Method::promise("isHidden", |scope, handle, _| ask(scope, handle, IS_HIDDEN)),
+    Method::promise("isIntersectingViewport", |scope, handle, call| {
+        let threshold = options::number(call.argument(0), "threshold")?.unwrap_or_default();
+        let arguments = [handle.live_argument(scope)?, Argument::Number(threshold)];
+        frame_class::evaluate_our_code(scope, &handle.frame, Code::call(IS_INTERSECTING, arguments))
+    }),
+    Method::promise("uploadFile", |scope, handle, call| {
+        let (frame, object) = parts(scope, handle)?;
+        let mut files = Vec::new();
+        for file in call.arguments() {
+            let file = std::path::absolute(file.coerce_to_string()?)
+                .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))?;
+            files.push(file.to_string_lossy().into_owned());
+        }
+        promise::start_void(scope, async move {
+            let params = json!({ "files": files, "objectId": object.object_id.as_deref() });
+            let session = frame.session();
+            session
+                .send_raw("DOM.setFileInputFiles", params, Some(DEFAULT_DEADLINE))
+                .await
+        })
+    }),
+    Method::promise("contentFrame", |scope, handle, _| {
+        let (frame, object) = parts(scope, handle)?;
+        let looking = async move {
+            let params = json!({ "objectId": object.object_id.as_deref() });
+            let answer = frame
+                .session()
+                .send_raw("DOM.describeNode", params, Some(DEFAULT_DEADLINE))
+                .await?;
+            let node: Described = serde_json::from_str(answer.get()).unwrap_or_default();
+            let page = frame.page().clone();
+            Ok::<_, CallError>(node.node.frame_id.and_then(|id| page.frame(&id)))
+        };
+        promise::start(scope, looking, |scope, frame| match frame {
+            Some(frame) => frame_class::wrap(scope, &frame),
+            None => Ok(scope.null()),
+        })
+    }),
+];
+
+#[derive(serde::Deserialize, Default)]
+struct Described {
+    node: DescribedNode,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct DescribedNode {
+    frame_id: Option<String>,
+}
+
+const VISIBILITY: &str = "const seen = node => {
+    if (!node) return false;
+    const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const style = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    return style && !['hidden', 'collapse'].includes(style.visibility) && box.width !== 0 && box.height !== 0;
+};";
+const IS_VISIBLE: &str = "seen(node)";
+const IS_HIDDEN: &str = "!seen(node)";
+
+const IS_INTERSECTING: &str = "async (element, threshold) => {
+    const ratio = await new Promise(resolve => {
+        const observer = new IntersectionObserver(entries => {
+            resolve(entries[0].intersectionRatio);
+            observer.disconnect();
+        });
+        observer.observe(element);
+    });
+    return threshold === 1 ? ratio === 1 : ratio > threshold;
+}";
+
+const BOX_MODEL: &str = "(() => {
+    if (!(node instanceof Element) || node.getClientRects().length === 0) return null;
+    const rect = node.getBoundingClientRect();
+    const style = getComputedStyle(node);
+    const side = (part, end = '') => ({
+        left: parseInt(style[`${part}Left${end}`], 10), top: parseInt(style[`${part}Top${end}`], 10),
+        right: parseInt(style[`${part}Right${end}`], 10), bottom: parseInt(style[`${part}Bottom${end}`], 10),
+    });
+    const quad = box => [{ x: box.left, y: box.top }, { x: box.right, y: box.top },
+        { x: box.right, y: box.bottom }, { x: box.left, y: box.bottom }];
+    const shrink = (box, by) => ({ left: box.left + by.left, top: box.top + by.top,
+        right: box.right - by.right, bottom: box.bottom - by.bottom });
+    const margins = side('margin');
+    const border = { left: rect.left, top: rect.top, right: rect.right, bottom: rect.bottom };
+    const padding = shrink(border, side('border', 'Width'));
+    const content = shrink(padding, side('padding'));
+    const margin = shrink(border, { left: -margins.left, top: -margins.top, right: -margins.right, bottom: -margins.bottom });
+    return { content: quad(content), padding: quad(padding), border: quad(border), margin: quad(margin),
+        width: node.offsetWidth, height: node.offsetHeight };
+})()";
+
+fn ask<'s>(scope: Scope<'s>, handle: &Handle, question: &str) -> Result<Value<'s>, Thrown> {
+    let code = Code::call(
+        format!("node => {{ {VISIBILITY} return {question}; }}"),
+        [handle.live_argument(scope)?],
+    );
+    frame_class::evaluate_our_code(scope, &handle.frame, code)
+}
