@@ -5,10 +5,13 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     reason = "a model that cannot go on is a failure of the test"
 )]
 
 mod config;
+mod fixed_pool;
+mod pool;
 mod semaphore;
 
 use proptest::test_runner::Config as Settings;

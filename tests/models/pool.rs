@@ -1,0 +1,452 @@
+//! A pool of a fixed size in a browser that does at once what it is told.
+//!
+//! Left out, because the contract leaves the order open or other tests are about it: work in the browser that
+//! takes time or fails, the render semaphore, dynamic pools, migration, disposals that keep something.
+
+use pagepool::pool::QueueKind;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest_state_machine::ReferenceStateMachine;
+
+/// Orphans that are kept: few, so that the oldest are closed.
+pub const ORPHANS: usize = 2;
+pub const AFFINITIES: usize = 4;
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub id: u64,
+    pub affinity: usize,
+    pub queue: QueueKind,
+    pub priority: i32,
+    /// Of admission.
+    pub permit: bool,
+}
+
+impl Call {
+    /// The smallest is served first.
+    fn place(&self) -> (i32, u64) {
+        (-self.priority, self.id)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Tab {
+    /// Counts the tabs in the order in which they were bound.
+    pub name: u64,
+    /// Counts the pages in the order in which they were made.
+    born: u64,
+    pub affinity: usize,
+    pub used: u64,
+    pub holder: Option<Call>,
+    pub queue: Vec<Call>,
+    /// Disposed of: it closes with its lease.
+    pub leaving: bool,
+    primary: bool,
+}
+
+impl Tab {
+    pub fn pending(&self) -> usize {
+        self.queue.len() + usize::from(self.holder.is_some())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub pages: usize,
+    pub tab_max: usize,
+    /// Concurrent `file` leases of an affinity.
+    pub file_cap: Option<usize>,
+    /// Steps so far, which is also the time.
+    pub clock: u64,
+    pub tabs: Vec<Tab>,
+    /// When each was made.
+    standbys: Vec<u64>,
+    /// Of which affinity, and its last use.
+    orphans: Vec<(usize, u64)>,
+    used: [u64; AFFINITIES],
+    pub admission: Vec<Call>,
+    /// The pool's own queue.
+    pub waiting: Vec<Call>,
+    pub calls: u64,
+    born: u64,
+    bound: u64,
+    /// A refill was asked for in this step.
+    kicked: bool,
+    /// Of the last step: the call, the tab, whether it was reused.
+    pub grants: Vec<(u64, u64, bool)>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Get(usize, QueueKind, i32),
+    Cancel(u64),
+    Release(u64),
+    Dispose(usize),
+}
+
+/// Takes out whoever is served first of those that `whether` is true of.
+fn take_first(calls: &mut Vec<Call>, whether: impl Fn(&Call) -> bool) -> Option<Call> {
+    let first = calls.iter().filter(|call| whether(call)).map(Call::place).min()?;
+    let index = calls.iter().position(|call| call.place() == first)?;
+    Some(calls.remove(index))
+}
+
+impl Model {
+    fn live(&self, affinity: usize) -> Vec<usize> {
+        let is_live = |&index: &usize| self.tabs[index].affinity == affinity && !self.tabs[index].leaving;
+        (0..self.tabs.len()).filter(is_live).collect()
+    }
+
+    fn free_slots(&self) -> usize {
+        self.pages + 1 - self.tabs.len() - self.standbys.len()
+    }
+
+    pub fn admitted(&self, affinity: usize) -> usize {
+        let on_tabs = self
+            .tabs
+            .iter()
+            .flat_map(|tab| tab.holder.iter().chain(&tab.queue));
+        let all = on_tabs.chain(&self.waiting);
+        all.filter(|call| call.permit && call.affinity == affinity)
+            .count()
+    }
+
+    fn get(&mut self, call: Call) {
+        let queued = self.admission.iter().any(|other| other.affinity == call.affinity);
+        match self.file_cap {
+            Some(cap) if call.queue == QueueKind::File => {
+                if queued || self.admitted(call.affinity) >= cap {
+                    self.admission.push(call);
+                } else {
+                    self.enter(Call { permit: true, ..call });
+                }
+            }
+            _ => self.enter(call),
+        }
+    }
+
+    fn enter(&mut self, call: Call) {
+        self.kicked = true;
+        self.choose(call);
+    }
+
+    fn choose(&mut self, call: Call) {
+        let live = self.live(call.affinity);
+        let key = |&index: &usize| {
+            let tab = &self.tabs[index];
+            (tab.pending(), tab.used, tab.born)
+        };
+        let Some(best) = live.iter().copied().min_by_key(key) else {
+            self.waiting.push(call);
+            return;
+        };
+        if self.tabs[best].pending() == 0 {
+            self.grant(best, call, true);
+        } else if live.len() < self.tab_max && (call.queue != QueueKind::File || self.has_one_ready(&call)) {
+            self.waiting.push(call);
+        } else {
+            self.tabs[best].queue.push(call);
+        }
+    }
+
+    /// Whether a `file` caller with a tab that is busy gets another one at once.
+    fn has_one_ready(&self, call: &Call) -> bool {
+        let first = self.waiting.iter().all(|other| call.place() < other.place());
+        let orphan = self.orphans.iter().any(|orphan| orphan.0 == call.affinity);
+        first && (!self.standbys.is_empty() || orphan && self.free_slots() > 0)
+    }
+
+    fn grant(&mut self, index: usize, call: Call, reused: bool) {
+        let tab = &mut self.tabs[index];
+        tab.used = self.clock;
+        self.used[tab.affinity] = self.clock;
+        self.grants.push((call.id, tab.name, reused));
+        tab.holder = Some(call);
+    }
+
+    fn bind(&mut self, call: Call, born: u64) {
+        let affinity = call.affinity;
+        let primary = !self.live(affinity).iter().any(|&index| self.tabs[index].primary);
+        self.tabs.push(Tab {
+            name: self.bound,
+            born,
+            affinity,
+            used: self.clock,
+            holder: None,
+            queue: Vec::new(),
+            leaving: false,
+            primary,
+        });
+        self.bound += 1;
+        self.grant(self.tabs.len() - 1, call, false);
+        if self.live(affinity).len() >= self.tab_max {
+            while let Some(other) = take_first(&mut self.waiting, |other| other.affinity == affinity) {
+                self.kicked = true;
+                self.choose(other);
+            }
+        }
+    }
+
+    fn make_standby(&mut self) {
+        self.standbys.push(self.born);
+        self.born += 1;
+    }
+
+    /// The pool's own queue gets what there is, and the standbys that are wanted are made.
+    fn settle(&mut self) {
+        while let Some(call) = take_first(&mut self.waiting, |_| true) {
+            let orphan = self.orphans.iter().position(|orphan| orphan.0 == call.affinity);
+            if self.free_slots() == 0 && self.standbys.is_empty() {
+                self.waiting.push(call);
+                if !self.evict() {
+                    break;
+                }
+            } else if let Some(orphan) = orphan {
+                if self.free_slots() == 0 {
+                    self.standbys.pop();
+                }
+                self.orphans.remove(orphan);
+                let born = self.born;
+                self.born += 1;
+                self.bind(call, born);
+            } else {
+                if self.standbys.is_empty() {
+                    self.make_standby();
+                }
+                let standby = self.standbys.remove(0);
+                self.kicked = true;
+                self.bind(call, standby);
+            }
+        }
+        while self.kicked && self.standbys.len() < self.pages.saturating_sub(self.tabs.len()).max(1) {
+            if self.free_slots() > 0 {
+                self.make_standby();
+            } else if !(self.standbys.is_empty() && self.waiting.is_empty() && self.evict()) {
+                break;
+            }
+        }
+        self.kicked = false;
+    }
+
+    /// Closes the tabs of the affinity least recently used of all that are idle, else the idle tab least recently
+    /// used; a primary stays as an orphan.
+    fn evict(&mut self) -> bool {
+        let idle = |affinity: &usize| {
+            let live = self.live(*affinity);
+            !live.is_empty() && live.iter().all(|&index| self.tabs[index].pending() == 0)
+        };
+        let affinity = (0..AFFINITIES)
+            .filter(idle)
+            .min_by_key(|&affinity| self.used[affinity]);
+        let tabs = self.tabs.iter().filter(|tab| tab.pending() == 0);
+        let lone = tabs.min_by_key(|tab| tab.used).map(|tab| tab.name);
+        let goes = |tab: &Tab| match affinity {
+            Some(affinity) => tab.affinity == affinity && !tab.leaving,
+            None => Some(tab.name) == lone,
+        };
+        let gone: Vec<Tab> = self.tabs.iter().filter(|tab| goes(tab)).cloned().collect();
+        self.tabs
+            .retain(|tab| gone.iter().all(|other| other.name != tab.name));
+        for tab in gone.iter().filter(|tab| tab.primary) {
+            self.orphans.push((tab.affinity, tab.used));
+            if self.orphans.len() > ORPHANS {
+                self.orphans.sort_by_key(|orphan| orphan.1);
+                self.orphans.remove(0);
+            }
+        }
+        if let Some(affinity) = affinity {
+            self.torn_down(affinity);
+        }
+        !gone.is_empty()
+    }
+
+    /// The end of a teardown, once the last lease on what is leaving has ended, is a reason to refill.
+    fn torn_down(&mut self, affinity: usize) {
+        self.kicked |= !self
+            .tabs
+            .iter()
+            .any(|tab| tab.affinity == affinity && tab.leaving);
+    }
+
+    fn admit_next(&mut self, ended: &Call) {
+        if ended.permit
+            && let Some(next) = take_first(&mut self.admission, |other| other.affinity == ended.affinity)
+        {
+            self.enter(Call { permit: true, ..next });
+        }
+    }
+
+    fn release(&mut self, id: u64) {
+        let holds = |tab: &Tab| tab.holder.as_ref().is_some_and(|call| call.id == id);
+        let index = self.tabs.iter().position(holds).expect("a lease");
+        let ended = self.tabs[index].holder.take().expect("a lease");
+        let affinity = self.tabs[index].affinity;
+        self.tabs[index].used = self.clock;
+        self.used[affinity] = self.clock;
+        if self.tabs[index].leaving {
+            self.tabs.remove(index);
+            self.torn_down(affinity);
+        } else if let Some(next) = self.next_for(index) {
+            self.grant(index, next, true);
+        }
+        self.admit_next(&ended);
+    }
+
+    /// Who waits for the tab or for any tab of the affinity, by place; else who waits for another tab of it.
+    fn next_for(&mut self, index: usize) -> Option<Call> {
+        let affinity = self.tabs[index].affinity;
+        let own = self.tabs[index].queue.iter().map(Call::place).min();
+        let of_affinity = |call: &&Call| call.affinity == affinity;
+        let pool = self.waiting.iter().filter(of_affinity).map(Call::place).min();
+        if own.is_none() && pool.is_none() {
+            let live = self.live(affinity).into_iter();
+            let first = |&index: &usize| self.tabs[index].queue.iter().map(Call::place).min();
+            let busy = live.filter(|index| first(index).is_some()).min_by_key(first)?;
+            return take_first(&mut self.tabs[busy].queue, |_| true);
+        }
+        if own.is_some_and(|own| pool.is_none_or(|pool| own < pool)) {
+            take_first(&mut self.tabs[index].queue, |_| true)
+        } else {
+            take_first(&mut self.waiting, |call| call.affinity == affinity)
+        }
+    }
+
+    fn cancel(&mut self, id: u64) {
+        let queues = self.tabs.iter_mut().map(|tab| &mut tab.queue);
+        let queues = queues.chain([&mut self.admission, &mut self.waiting]);
+        let ended: Vec<Call> = queues
+            .filter_map(|queue| take_first(queue, |call| call.id == id))
+            .collect();
+        self.admit_next(&ended[0]);
+    }
+
+    fn dispose(&mut self, affinity: usize) {
+        let orphans = self.orphans.len();
+        self.orphans.retain(|orphan| orphan.0 != affinity);
+        let mut displaced = Vec::new();
+        let mut known = orphans > self.orphans.len();
+        for tab in self.tabs.iter_mut().filter(|tab| tab.affinity == affinity) {
+            known = true;
+            tab.leaving = true;
+            displaced.append(&mut tab.queue);
+        }
+        self.tabs
+            .retain(|tab| tab.affinity != affinity || tab.holder.is_some());
+        if known {
+            self.torn_down(affinity);
+        }
+        while let Some(call) = take_first(&mut displaced, |_| true) {
+            self.enter(call);
+        }
+    }
+
+    /// Who has a lease.
+    fn holders(&self) -> Vec<u64> {
+        self.tabs
+            .iter()
+            .filter_map(|tab| Some(tab.holder.as_ref()?.id))
+            .collect()
+    }
+
+    /// Who waits, wherever it is.
+    fn queued(&self) -> Vec<u64> {
+        let on_tabs = self.tabs.iter().flat_map(|tab| &tab.queue);
+        on_tabs
+            .chain(&self.admission)
+            .chain(&self.waiting)
+            .map(|call| call.id)
+            .collect()
+    }
+}
+
+pub struct Reference;
+
+impl ReferenceStateMachine for Reference {
+    type State = Model;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Model> {
+        let model = |(pages, tab_max, admission): (usize, usize, bool)| {
+            let tab_max = tab_max.min(pages);
+            Model {
+                pages,
+                tab_max,
+                file_cap: admission.then_some((tab_max - 1).max(1)),
+                clock: 0,
+                tabs: Vec::new(),
+                standbys: Vec::new(),
+                orphans: Vec::new(),
+                used: [0; AFFINITIES],
+                admission: Vec::new(),
+                waiting: Vec::new(),
+                calls: 0,
+                born: 0,
+                bound: 0,
+                kicked: false,
+                grants: Vec::new(),
+            }
+        };
+        (1..5_usize, 1..5_usize, any::<bool>()).prop_map(model).boxed()
+    }
+
+    fn transitions(model: &Model) -> BoxedStrategy<Step> {
+        let queues = [
+            QueueKind::File,
+            QueueKind::File,
+            QueueKind::Module,
+            QueueKind::Command,
+        ];
+        let get = (
+            0..AFFINITIES,
+            select(queues.to_vec()),
+            select(vec![0, 0, 0, 1, -1, 7]),
+        );
+        let mut steps = vec![
+            (
+                8,
+                get.prop_map(|(affinity, queue, priority)| Step::Get(affinity, queue, priority))
+                    .boxed(),
+            ),
+            (1, (0..AFFINITIES).prop_map(Step::Dispose).boxed()),
+        ];
+        if !model.holders().is_empty() {
+            steps.push((7, select(model.holders()).prop_map(Step::Release).boxed()));
+        }
+        if !model.queued().is_empty() {
+            steps.push((2, select(model.queued()).prop_map(Step::Cancel).boxed()));
+        }
+        proptest::strategy::Union::new_weighted(steps).boxed()
+    }
+
+    fn preconditions(model: &Model, step: &Step) -> bool {
+        match step {
+            Step::Release(id) => model.holders().contains(id),
+            Step::Cancel(id) => model.queued().contains(id),
+            Step::Get(..) | Step::Dispose(_) => true,
+        }
+    }
+
+    fn apply(mut model: Model, step: &Step) -> Model {
+        model.clock += 1;
+        model.grants.clear();
+        match *step {
+            Step::Get(affinity, queue, priority) => {
+                let id = model.calls;
+                model.calls += 1;
+                model.get(Call {
+                    id,
+                    affinity,
+                    queue,
+                    priority,
+                    permit: false,
+                });
+            }
+            Step::Release(id) => model.release(id),
+            Step::Cancel(id) => model.cancel(id),
+            Step::Dispose(affinity) => model.dispose(affinity),
+        }
+        model.settle();
+        model.grants.sort_unstable();
+        model
+    }
+}
