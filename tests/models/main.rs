@@ -9,6 +9,7 @@
     reason = "a model that cannot go on is a failure of the test"
 )]
 
+mod capacity;
 mod config;
 mod fixed_pool;
 mod pool;
