@@ -15,7 +15,7 @@ fn acquire_and_release(criterion: &mut Criterion) {
         .measurement_time(Duration::from_secs(2));
     for affinities in [10, 1_000, 100_000] {
         for waiters in [0, 100, 10_000] {
-            let mut machine = MachineUnderTest::new(affinities, waiters);
+            let mut machine = MachineUnderTest::new(affinities, 1, waiters);
             let name = BenchmarkId::new(format!("{affinities} affinities"), format!("{waiters} waiters"));
             group.bench_function(name, |bencher| bencher.iter(|| machine.acquire_and_release()));
         }

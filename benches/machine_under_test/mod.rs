@@ -15,14 +15,15 @@ pub struct MachineUnderTest {
 }
 
 impl MachineUnderTest {
-    /// A pool in which each affinity has one idle tab, and so many calls wait for the one tab of another.
-    pub fn new(affinities: u32, waiters: u32) -> Self {
+    /// A pool in which each affinity has so many idle tabs, and so many calls wait for the tabs of another.
+    pub fn new(affinities: u32, tabs_each: u32, waiters: u32) -> Self {
+        let pages = affinities * tabs_each + 1;
         let options = PoolOptions {
             tab_health_probe_ms: Some(0.0),
             standby_concurrency: 64,
-            ..PoolOptions::new(affinities + 1)
+            ..PoolOptions::new(pages)
         };
-        let environment = |name: &str| (name == "PRERENDER_AFFINITY_TAB_MAX").then(|| "1".to_owned());
+        let environment = |name: &str| (name == "PRERENDER_AFFINITY_TAB_MAX").then(|| tabs_each.to_string());
         let mut machine = Self {
             pool: Pool::new(Config::resolve(&options, &environment).0, Now::default()),
             affinities: (0..affinities)
@@ -34,18 +35,18 @@ impl MachineUnderTest {
         };
         machine.drain();
         for index in 0..machine.affinities.len() {
-            let request = machine.get_page(machine.affinities[index].clone());
-            machine.handle(Event::Release { request });
+            let leases: Vec<RequestId> = (0..tabs_each)
+                .map(|_| machine.get_page(machine.affinities[index].clone()))
+                .collect();
+            for request in leases {
+                machine.handle(Event::Release { request });
+            }
         }
         let busy = AffinityKey::from("realm:busy");
         for _ in 0..=waiters {
             machine.get_page(busy.clone());
         }
-        assert_eq!(
-            machine.granted,
-            u64::from(affinities) + 1,
-            "a warm tab is missing"
-        );
+        assert_eq!(machine.granted, u64::from(pages), "a warm tab is missing");
         machine
     }
 
