@@ -1,0 +1,86 @@
+//! Console messages, exceptions and dialogs.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::cdp::{Session, io};
+
+use super::super::console::ConsoleMessage;
+use super::super::dialog::Dialog;
+use super::super::events::{Event, EventKind};
+use super::super::exception::Exception;
+use super::super::page::Page;
+use super::parse_raw;
+
+/// Nobody hears the console: how many messages before their objects are let go.
+const UNHEARD_BATCH: u32 = 256;
+
+impl Page {
+    pub(super) fn on_console(&self, session: &Session, params: &RawValue) {
+        if !self.0.hub.is_heard(EventKind::Console) {
+            let unheard = self.0.unheard_messages.fetch_add(1, Ordering::Relaxed) + 1;
+            if unheard >= UNHEARD_BATCH {
+                self.0.unheard_messages.store(0, Ordering::Relaxed);
+                // V8 keeps the arguments of all console calls in this group.
+                let group = json!({ "objectGroup": "console" });
+                let session = session.clone();
+                // After whoever else hears this message has asked for its objects.
+                io::spawn(async move { session.call("Runtime.releaseObjectGroup", group, None, |_| {}) });
+            }
+        }
+        if !self.wants(EventKind::Console) {
+            return;
+        }
+        let Some(mut message) = ConsoleMessage::from_call(params) else {
+            return;
+        };
+        let state = self.lock();
+        message.frame = state
+            .tree
+            .frame_of_context(session, message.context)
+            .map(|frame| Arc::clone(&frame.id));
+        drop(state);
+        self.emit(&Event::Console(Arc::new(message)));
+    }
+
+    pub(super) fn on_log_entry(&self, _: &Session, params: &RawValue) {
+        if self.wants(EventKind::Console)
+            && let Some(message) = ConsoleMessage::from_log(params)
+        {
+            self.emit(&Event::Console(Arc::new(message)));
+        }
+    }
+
+    pub(super) fn on_exception(&self, _: &Session, params: &RawValue) {
+        if self.wants(EventKind::PageError)
+            && let Some(event) = parse_raw::<ExceptionThrown<'_>>(params)
+        {
+            self.emit(&Event::PageError(Arc::new(Exception::parse(
+                event.exception_details,
+            ))));
+        }
+    }
+
+    /// A dialog that nobody could answer would hold up the page for ever.
+    pub(super) fn on_dialog(&self, session: &Session, params: &RawValue) {
+        let Some(dialog) = Dialog::parse(session, params) else {
+            return;
+        };
+        if self.wants(EventKind::Dialog) {
+            self.emit(&Event::Dialog(Arc::new(dialog)));
+        } else {
+            dialog.answer_for_nobody();
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExceptionThrown<'a> {
+    #[serde(borrow)]
+    exception_details: &'a RawValue,
+}

@@ -1,0 +1,63 @@
+//! How far the documents of frames have come.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::cdp::Session;
+
+use super::super::lifecycle::{Lifecycle, Milestone};
+use super::super::page::Page;
+use super::parse;
+
+impl Page {
+    pub(super) fn on_started_loading(&self, _: &Session, params: &RawValue) {
+        let Some(event) = parse::<OfFrame>(params) else {
+            return;
+        };
+        if let Some(frame) = self.lock().tree.get_mut(&event.frame_id) {
+            frame.started_loading = true;
+        }
+    }
+
+    pub(super) fn on_stopped_loading(&self, _: &Session, params: &RawValue) {
+        let Some(event) = parse::<OfFrame>(params) else {
+            return;
+        };
+        let mut state = self.lock();
+        if let Some(frame) = state.tree.get_mut(&event.frame_id) {
+            frame.lifecycle.passed(Milestone::DomContentLoaded);
+            frame.lifecycle.passed(Milestone::Load);
+        }
+        state.check_watchers();
+    }
+
+    pub(super) fn on_lifecycle(&self, _: &Session, params: &RawValue) {
+        let Some(event) = parse::<LifecycleEvent>(params) else {
+            return;
+        };
+        let mut state = self.lock();
+        let Some(frame) = state.tree.get_mut(&event.frame_id) else {
+            return;
+        };
+        if event.name == "init" {
+            frame.loader = event.loader_id;
+            frame.lifecycle = Lifecycle::default();
+        }
+        frame.lifecycle.passed_event(&event.name);
+        state.check_watchers();
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfFrame {
+    frame_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LifecycleEvent {
+    frame_id: String,
+    loader_id: String,
+    name: String,
+}

@@ -1,0 +1,114 @@
+//! Targets: those of frames in other processes, and the end of the page's own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::cdp::{CallError, CloseReason, Session};
+
+use super::super::browser::Attached;
+use super::super::events::Event;
+use super::super::frame_tree::{FrameId, FrameState, RealmWaiter};
+use super::super::page::Page;
+use super::parse;
+
+impl Page {
+    pub(super) fn on_crashed(&self, session: &Session) {
+        if session.id() != self.session().id() {
+            return;
+        }
+        self.0.crashed.send_replace(true);
+        let mut state = self.lock();
+        let mut waiters: Vec<RealmWaiter> = Vec::new();
+        for frame in state.tree.all_mut() {
+            frame.context = None;
+            waiters.append(&mut frame.waiters);
+        }
+        drop(state);
+        for waiter in waiters {
+            let method = "Runtime.evaluate".into();
+            waiter(Err(CallError::TargetCrashed { method }.into()));
+        }
+        self.emit(&Event::Crash);
+    }
+
+    /// A frame that lives in another process.
+    pub(super) fn on_attached(&self, _: &Session, params: &RawValue) {
+        let Some(event) = parse::<Attached>(params) else {
+            return;
+        };
+        let Some(child) = self.0.browser.connection().session(&event.session_id) else {
+            return;
+        };
+        let id: FrameId = event.target_info.target_id.as_str().into();
+        let mut state = self.lock();
+        let Some(frame) = state.tree.get_mut(&id) else {
+            drop(state);
+            child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
+            return;
+        };
+        frame.session = child.clone();
+        frame.context = None;
+        drop(state);
+        self.observe(&child);
+        for call in self.set_up(&child) {
+            drop(call);
+        }
+        self.observe_bindings(&child);
+        if self.0.network_enabled.load(Ordering::Acquire) {
+            self.observe_network(&child);
+        }
+        self.add_scripts_to(&child);
+        child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
+    }
+
+    pub(super) fn on_child_detached(&self, _: &Session, params: &RawValue) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Detached {
+            session_id: String,
+        }
+        let Some(event) = parse::<Detached>(params) else {
+            return;
+        };
+        let mut state = self.lock();
+        let gone: Vec<FrameId> = state
+            .tree
+            .all()
+            .filter(|frame| frame.session.id() == Some(event.session_id.as_str()))
+            .map(|frame| Arc::clone(&frame.id))
+            .collect();
+        let removed: Vec<FrameState> = gone.iter().flat_map(|id| state.tree.remove(id)).collect();
+        state.check_watchers();
+        drop(state);
+        self.frames_removed(removed);
+    }
+
+    /// The target is gone, or the browser is.
+    pub(in crate::page) fn on_closed(&self) {
+        if self.0.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut state = self.lock();
+        let removed = state.tree.clear();
+        state.remember(&removed);
+        state.check_watchers();
+        state.tracker.clear();
+        drop(state);
+        for frame in removed {
+            for waiter in frame.waiters {
+                let method = "Runtime.evaluate".into();
+                waiter(Err(match self.session().close_reason() {
+                    Some(CloseReason::Disconnected) => CallError::Disconnected { method },
+                    _ => CallError::TargetClosed { method },
+                }
+                .into()));
+            }
+        }
+        self.emit(&Event::Close);
+        drop(std::mem::take(&mut *self.lock_listeners()));
+    }
+}
