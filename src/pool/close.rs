@@ -111,8 +111,7 @@ impl Pool {
             | ContextState::Supplementary { affinity, .. }
             | ContextState::Condemned { affinity, .. } => Some(affinity),
         };
-        // An orphan takes one only until the page that still closes in it has closed.
-        let slot = context.takes_slot() && !matches!(context.state, ContextState::Orphan { .. });
+        let slot = context.takes_slot();
         let tabs = context.tabs.clone();
         context.slow = false;
         context.overdue = false;

@@ -18,8 +18,7 @@ pub(super) enum ContextState {
     Supplementary { affinity: AffinityId, tab: TabId },
     /// A primary that a disposal marked closing; it closes when its page has.
     Condemned { affinity: AffinityId, tab: TabId },
-    /// Its close has begun. `affinity`: who may wait for its end, if still there. `slot`: it had a page
-    /// that ends with it.
+    /// Its close has begun. `affinity`: who may wait for its end, if still there. `slot`: it had a page.
     Closing {
         affinity: Option<AffinityId>,
         slot: bool,

@@ -12,6 +12,8 @@ pub(super) struct Context {
     pub(super) takes_slot: bool,
     /// When, in steps, its last page went.
     pub(super) emptied: u64,
+    /// When, in steps, its own close began.
+    pub(super) closing_since: Option<u64>,
     /// Whom its storage belongs to.
     pub(super) tenant: Option<AffinityKey>,
 }
@@ -144,6 +146,7 @@ impl Chrome {
         if let Some(page) = self.pages.remove(&tab)
             && !self.pages.values().any(|other| other.context == page.context)
             && let Some(context) = self.contexts.get_mut(&page.context)
+            && context.state != ContextState::Closing
             && !page.context_follows
         {
             context.emptied = step;

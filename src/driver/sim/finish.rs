@@ -42,7 +42,7 @@ impl World {
             .collect();
         let mut slots = 0;
         for pending in &hung {
-            slots += usize::from(self.takes_slot(pending.subject));
+            slots += usize::from(self.may_take_slot(pending.subject));
         }
         if hung.is_empty() {
             return Ok(());

@@ -117,6 +117,7 @@ impl World {
                         state: ContextState::Making,
                         takes_slot: true,
                         emptied: 0,
+                        closing_since: None,
                         tenant: None,
                     },
                 );
@@ -184,6 +185,7 @@ impl World {
                 self.book.strike(context);
                 if let Some(context) = self.chrome.contexts.get_mut(&context) {
                     context.state = ContextState::Closing;
+                    context.closing_since = Some(self.step);
                 }
                 for page in self
                     .chrome

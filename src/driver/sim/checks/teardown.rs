@@ -117,7 +117,9 @@ impl World {
             })
     }
 
-    pub(in crate::driver::sim) fn takes_slot(&self, subject: Subject) -> bool {
+    /// Whether the context of what is closing counts, or may count: the last page in it went in the step in which its
+    /// own close began, so that this may have been decided before.
+    pub(in crate::driver::sim) fn may_take_slot(&self, subject: Subject) -> bool {
         let context = match subject {
             Subject::Context(context) => Some(context),
             Subject::Tab(tab) => self.chrome.pages.get(&tab).map(|page| page.context),
@@ -125,7 +127,7 @@ impl World {
         };
         context
             .and_then(|context| self.chrome.contexts.get(&context))
-            .is_some_and(|context| context.takes_slot)
+            .is_some_and(|context| context.takes_slot || context.closing_since == Some(context.emptied))
     }
 
     fn check_disposed(
