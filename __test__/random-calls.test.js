@@ -33,7 +33,9 @@ class World {
     this.semaphore = new lib.AsyncSemaphore(1);
     const made = kit.make({
       renderSemaphore: this.semaphore, standbyTimeoutMs: 60, closeTimeoutMs: 20, tabHealthProbeMs: 250, ...shape,
-      fakeOptions: { cappedOrphans: Boolean(shape.env?.PRERENDER_SHARED_CONTEXT_CAP) },
+      // A disposal, or the cap, may close an orphan in the very turn in which it became one, which the fake cannot tell
+      // from a disposal of its page. The simulator can.
+      fakeOptions: { cappedOrphans: true },
     });
     Object.assign(this, made);
     this.held = new Map();
