@@ -195,6 +195,14 @@ impl expect::Source for BrowserData {
 /// How long a target is waited for where nothing is said, in milliseconds.
 pub(super) const TARGET_TIMEOUT: u64 = 30_000;
 
+fn close<'s>(scope: Scope<'s>, browser: &BrowserData) -> Result<Value<'s>, Thrown> {
+    let process = Arc::clone(&browser.process);
+    promise::start_void(scope, async move {
+        process.close().await;
+        Ok::<_, Message>(())
+    })
+}
+
 pub(super) struct BrowserClass;
 
 impl Class for BrowserClass {
@@ -257,19 +265,7 @@ impl Class for BrowserClass {
         Method::getter("connected", |scope, browser, _| {
             Ok(scope.boolean(browser.process.is_connected()))
         }),
-        Method::promise("close", |scope, browser, _| {
-            let process = Arc::clone(&browser.process);
-            promise::start_void(scope, async move {
-                process.close().await;
-                Ok::<_, Message>(())
-            })
-        }),
-        Method::promise("@@asyncDispose", |scope, browser, _| {
-            let process = Arc::clone(&browser.process);
-            promise::start_void(scope, async move {
-                process.close().await;
-                Ok::<_, Message>(())
-            })
-        }),
+        Method::promise("close", |scope, browser, _| close(scope, browser)),
+        Method::promise("@@asyncDispose", |scope, browser, _| close(scope, browser)),
     ];
 }
