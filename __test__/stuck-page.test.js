@@ -3,7 +3,7 @@
 // Pages that never answer again, on a real Chrome: whatever is done about one, its slot comes back, and nobody else
 // notices.
 
-const { chromeModule, renderersOf } = require('./helpers/real-chrome.js');
+const { chromeModule, rendererOf } = require('./helpers/real-chrome.js');
 const { until, watch, within } = require('./helpers/wait.js');
 
 /** Ends when the page is stuck, as far as that shows; the call that sticks is left alone. */
@@ -50,16 +50,7 @@ const ways = {
     request.send();
   })),
   'a renderer that was stopped': async (page) => {
-    // Pages of different contexts never share a renderer; which is this page's is found by stopping one after another.
-    for (const { pid } of renderersOf(page.browser().process().pid)) {
-      process.kill(pid, 'SIGSTOP');
-      const stuck = await Promise.race([page.evaluate(() => 1).then(() => false), new Promise((resolve) => setTimeout(resolve, 300, true))]);
-      if (stuck) {
-        return;
-      }
-      process.kill(pid, 'SIGCONT');
-    }
-    throw new Error('the page has no renderer');
+    process.kill(await rendererOf(page), 'SIGSTOP');
   },
 };
 
@@ -132,9 +123,10 @@ chromeModule('a page that never answers again', (kit, test) => {
     const { pool, manager } = kit().pool({ maxPages: 3 });
     const chrome = (await manager.getBrowser()).process().pid;
     const stuck = await kit().take(pool, 'incident');
+    const renderer = await rendererOf(stuck.page);
     await ways['an endless loop'](stuck.page);
     // Its loop cannot even be interrupted.
-    await ways['a renderer that was stopped'](stuck.page);
+    process.kill(renderer, 'SIGSTOP');
 
     const served = [];
     const callers = Array.from({ length: 30 }, async (_, index) => {

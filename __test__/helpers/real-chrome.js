@@ -39,6 +39,36 @@ const processesNaming = (directory) => processes().filter(({ command }) => comma
 /** The renderers of a browser: they are in its process group, which has the id of the process that we started. */
 const renderersOf = (pid) => processes().filter(({ group, command }) => group === pid && command.includes('--type=renderer'));
 
+const BALLAST_BYTES = 192 * 1024 * 1024;
+
+/** What a process has in memory that is not a file's, bytes. */
+function residentBytes(pid) {
+  const [, kibibytes] = /^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [0, 0];
+  return kibibytes * 1024;
+}
+
+/**
+ * The id of the process that renders the page. Pages of different contexts never share one; which is this page's shows
+ * by its memory, however slow the machine is.
+ */
+async function rendererOf(page) {
+  const { pid } = page.browser().process();
+  const sizes = () => new Map(renderersOf(pid).map((renderer) => [renderer.pid, residentBytes(renderer.pid)]));
+  const before = sizes();
+  await page.evaluate((bytes) => {
+    globalThis.ballast = new Uint8Array(bytes).fill(1);
+  }, BALLAST_BYTES);
+  const after = sizes();
+  await page.evaluate(() => {
+    delete globalThis.ballast;
+  });
+  const grown = [...after.keys()].filter((renderer) => after.get(renderer) - (before.get(renderer) ?? Infinity) > BALLAST_BYTES * 0.9);
+  if (grown.length !== 1) {
+    throw new Error(`${grown.length} renderers have grown with the page: ${JSON.stringify({ before: [...before], after: [...after] })}`);
+  }
+  return grown[0];
+}
+
 class ChromeKit {
   constructor() {
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pagepool-test-'));
@@ -142,4 +172,4 @@ function chromeModule(name, define) {
   });
 }
 
-module.exports = { chromeModule, processes, renderersOf };
+module.exports = { chromeModule, processes, rendererOf };
