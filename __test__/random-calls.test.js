@@ -33,9 +33,7 @@ class World {
     this.semaphore = new lib.AsyncSemaphore(1);
     const made = kit.make({
       renderSemaphore: this.semaphore, standbyTimeoutMs: 60, closeTimeoutMs: 20, tabHealthProbeMs: 250, ...shape,
-      // A disposal, or the cap, may close an orphan in the very turn in which it became one, which the fake cannot tell
-      // from a disposal of its page. The simulator can.
-      fakeOptions: { cappedOrphans: true },
+      fakeOptions: { cappedOrphans: Boolean(shape.env?.PRERENDER_SHARED_CONTEXT_CAP) },
     });
     Object.assign(this, made);
     this.held = new Map();
@@ -44,6 +42,7 @@ class World {
     this.granted = 0;
     this.migrates = Boolean(shape.disableStandbyRefill || shape.allowTabMigration);
     this.contextTenants = new Map();
+    this.lastTenants = new Map();
     for (const step of ['createBrowserContext', 'newPage', 'goto', 'waitForFunction', 'evaluate', 'pageClose', 'contextClose']) {
       this.fake.rule(step, (info, normal) => this.fault(step, normal));
     }
@@ -95,6 +94,7 @@ class World {
     if (!(sum <= lease.launchMs)) {
       this.problem(`waits ${JSON.stringify(lease.waits)} exceed ${lease.launchMs}`);
     }
+    this.lastTenants.set(lease.page.context, key);
     lease.page.leasedBy = key;
     this.held.set(lease, { key, queue, lease });
   }
@@ -129,6 +129,21 @@ class World {
     }
   }
 
+  /**
+   * Called before a disposal of these tenants: it may close an orphan in the very turn in which it became one, which the
+   * fake browser would take for a disposal of the page as well. The pool's own rows tell the two apart.
+   */
+  tellOrphans(tenants) {
+    const rows = this.pool.getSharedContextSnapshot().entries.filter((entry) => entry.pageCount === 0 && !entry.closing);
+    const orphaned = new Set(rows.map((entry) => entry.affinityKey).filter((key) => tenants.includes(key)));
+    for (const context of this.fake.alive) {
+      const tenant = this.lastTenants.get(context);
+      if (tenant === undefined ? orphaned.size : orphaned.has(tenant)) {
+        context.becameOrphan ||= !context.closing && context.isOrphan;
+      }
+    }
+  }
+
   async step() {
     const { rnd, pool } = this;
     const dice = rnd.next();
@@ -140,9 +155,12 @@ class World {
       const entry = rnd.pick([...this.pending]);
       entry?.controller.abort('random');
     } else if (dice < 0.92) {
-      pool.disposeAffinity(rnd.pick(TENANTS), { awaitIdle: rnd.chance(0.5), retainSharedContext: rnd.chance(0.4), retainConsoleErrors: rnd.chance(0.2) })
+      const key = rnd.pick(TENANTS);
+      this.tellOrphans([key]);
+      pool.disposeAffinity(key, { awaitIdle: rnd.chance(0.5), retainSharedContext: rnd.chance(0.4), retainConsoleErrors: rnd.chance(0.2) })
         .catch((error) => this.problem(`disposeAffinity rejected: ${error.stack}`));
     } else if (dice < 0.94) {
+      this.tellOrphans(TENANTS);
       pool.evictIdleAffinities(rnd.below(5)).catch((error) => this.problem(`evictIdleAffinities rejected: ${error.stack}`));
     } else if (dice < 0.96) {
       pool.warmStandbys().catch((error) => this.problem(`warmStandbys rejected: ${error.stack}`));
