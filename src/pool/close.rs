@@ -292,22 +292,23 @@ impl Pool {
         let Some(context) = self.contexts.get_mut(&context_id) else {
             return;
         };
-        match context.state {
-            ContextState::Condemned { .. } => {
-                self.warn_of_stuck("a page", owner);
-                self.close_context(context_id);
-            }
-            ContextState::Orphan { .. } if self.config.escalate_page_close => {
-                self.warn_of_stuck("a page", owner);
+        let state = context.state;
+        if !matches!(
+            state,
+            ContextState::Condemned { .. } | ContextState::Orphan { .. }
+        ) {
+            return;
+        }
+        context.overdue = true;
+        self.recount(context_id);
+        self.warn_of_stuck("a page", owner);
+        match state {
+            ContextState::Condemned { .. } => self.close_context(context_id),
+            _ if self.config.escalate_page_close => {
                 self.give_up_tab(tab);
                 self.close_orphan(context_id, true);
             }
-            ContextState::Orphan { .. } => {
-                context.overdue = true;
-                self.recount(context_id);
-                self.warn_of_stuck("a page", owner);
-            }
-            _ => return,
+            _ => {}
         }
         self.give_up_tab(tab);
     }

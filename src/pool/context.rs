@@ -62,7 +62,7 @@ pub(super) struct Counts {
     pub(super) closing: usize,
     /// They have not been given up on.
     pub(super) unsettled: usize,
-    /// They have, and are still there.
+    /// Of these alive, the ones that have been given up on.
     pub(super) stuck: usize,
 }
 
@@ -108,13 +108,13 @@ impl Context {
             _ => false,
         };
         let alive = self.takes_slot();
-        let stuck = closing && self.overdue;
+        let given_up = closing && self.overdue;
         Counts {
             alive: usize::from(alive),
             freeing: usize::from(alive && closing && !self.slow && !self.overdue),
             closing: usize::from(alive && closing && !self.overdue),
-            unsettled: usize::from(!stuck),
-            stuck: usize::from(stuck),
+            unsettled: usize::from(!given_up),
+            stuck: usize::from(alive && given_up),
         }
     }
 }

@@ -221,3 +221,47 @@ fn the_slot_of_a_close_that_ends_late_is_filled_again() {
     world.unhold(&[Kind::CloseContext]);
     assert_eq!(world.attempts, before + 1, "its slot was not used again");
 }
+
+#[test]
+fn the_warning_counts_what_takes_a_slot_and_does_not_close() {
+    let mut world = World::new(1);
+    world.hold(&[Kind::ClosePage]);
+    world.visit("a");
+    world.dispose_with("a", BACKGROUND);
+    world.advance(6_000);
+    assert!(
+        world.logged(
+            LogLevel::Warn,
+            "a page of a has not closed after 5000 ms; contexts that do not close and still count as alive: 1"
+        ),
+        "the one that it is about counts: {:?}",
+        world.log
+    );
+}
+
+#[test]
+fn the_warning_does_not_count_orphans_which_take_no_slot() {
+    let mut world = World::with(&PoolOptions::new(1), &[("PRERENDER_SHARED_CONTEXT_CAP", "1")]);
+    world.hold(&[Kind::CloseContext]);
+    for key in ["a", "b", "c"] {
+        world.visit(key);
+        world.dispose_with(
+            key,
+            DisposeOptions {
+                await_idle: true,
+                retain_console_errors: false,
+                retain_shared_context: true,
+            },
+        );
+    }
+    world.advance(6_000);
+    assert_eq!(world.count(Kind::CloseContext), 2, "two orphans beyond the cap");
+    assert!(
+        world.logged(
+            LogLevel::Warn,
+            "contexts that do not close and still count as alive: 0"
+        ),
+        "{:?}",
+        world.log
+    );
+}
