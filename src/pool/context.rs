@@ -220,13 +220,24 @@ impl Pool {
             .saturating_sub(self.counts.alive)
     }
 
-    /// Closes orphans beyond the cap, oldest first.
+    /// Closes orphans beyond the cap, oldest first: those that a caller waits to open after the others.
     pub(super) fn enforce_orphan_cap(&mut self) {
         while self.orphans.len() > self.config.shared_context_cap as usize && !planted(Defect::OrphansKept) {
-            let Some(&(_, id)) = self.orphans.first() else {
+            let unawaited = self.orphans.iter().find(|at| !self.is_orphan_awaited(at.1));
+            let Some(&(_, id)) = unawaited.or_else(|| self.orphans.first()) else {
                 return;
             };
             self.close_orphan(id, true);
         }
+    }
+
+    fn is_orphan_awaited(&self, id: ContextId) -> bool {
+        let Some(ContextState::Orphan { affinity }) = self.contexts.get(&id).map(|context| context.state)
+        else {
+            return false;
+        };
+        self.affinities
+            .get(&affinity)
+            .is_some_and(|affinity| !affinity.waiting.is_empty())
     }
 }

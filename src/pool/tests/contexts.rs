@@ -166,6 +166,31 @@ fn orphans_beyond_the_cap_are_closed_oldest_first() {
 }
 
 #[test]
+fn the_orphan_that_a_caller_waits_to_open_is_not_the_one_that_gives_way_to_a_newer() {
+    let mut world = World::with(&PoolOptions::new(1), &[("PRERENDER_SHARED_CONTEXT_CAP", "1")]);
+    world.visit("c");
+    world.dispose_with("c", RETAIN);
+    for lease in [world.lease("a"), world.lease("b")] {
+        world.release(lease);
+    }
+    assert_eq!(world.ledger(), ["c 0", "a 1", "b 1"]);
+    world.hold(&[Kind::Open]);
+    world.get("c");
+    assert_eq!(
+        world.count(Kind::Open),
+        1,
+        "room for it is made by closing a's tab, and its own context is still there: {:?}",
+        world.ledger()
+    );
+    world.finish(Kind::Open);
+    assert_eq!(
+        world.ledger(),
+        ["c 1", "b 0"],
+        "a's went instead, and b's tab made room for a standby"
+    );
+}
+
+#[test]
 fn a_migrating_tab_takes_its_context_and_row_along() {
     let options = PoolOptions {
         disable_standby_refill: true,
