@@ -3,6 +3,7 @@
 use super::defects::{Defect, planted};
 use std::collections::BTreeSet;
 
+use super::context::ContextState;
 use super::dispose::Teardown;
 use super::tab::LastUsed;
 use super::waiters::Waiters;
@@ -152,6 +153,15 @@ impl Pool {
             }
             self.act(Action::NotifyManager { operation, affinity });
         }
+    }
+
+    /// The orphan that is all that there is of the affinity.
+    pub(super) fn orphan_alone(&self, id: AffinityId) -> Option<ContextId> {
+        let affinity = self.affinities.get(&id)?;
+        let context = affinity.primary?;
+        let alone = !affinity.has_tabs() && affinity.teardown.is_none();
+        let is_orphan = matches!(self.contexts.get(&context)?.state, ContextState::Orphan { .. });
+        (alone && is_orphan).then_some(context)
     }
 
     /// Forgets an affinity of which nothing is left.

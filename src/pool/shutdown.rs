@@ -56,7 +56,11 @@ impl Pool {
             .map(|(&id, _)| id)
             .collect();
         for id in known {
-            self.tear_down_unattended(id, manner);
+            match self.orphan_alone(id) {
+                // It lost its last tab long ago, and the manager was told then.
+                Some(orphan) => self.close_orphan(orphan, true),
+                None => self.tear_down_unattended(id, manner),
+            }
         }
         // Also what was being torn down before: it may end after the pool is closed.
         for affinity in self.affinities.values_mut() {

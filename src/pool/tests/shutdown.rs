@@ -152,3 +152,19 @@ fn a_browser_that_is_stopped_after_it_is_not_started_again() {
     );
     world.visit("a");
 }
+
+#[test]
+fn the_manager_is_not_told_again_of_an_affinity_that_lost_its_last_tab_before() {
+    let mut world = World::new(1);
+    world.visit("a");
+    let leases = [world.lease("b"), world.lease("c")];
+    assert_eq!(world.notified, ["a"], "it made room");
+    assert_eq!(world.ledger(), ["a 0", "b 1", "c 1"]);
+    for lease in leases {
+        world.release(lease);
+    }
+    let ticket = world.close_all();
+    assert!(world.is_done(ticket));
+    assert_eq!(world.notified, ["a", "b", "c"], "each once");
+    assert!(world.pool.is_empty(), "the orphan is gone too");
+}
