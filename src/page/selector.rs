@@ -253,18 +253,22 @@ fn after_group(text: &str, at: usize) -> Option<usize> {
         }
         _ => {
             let close = if first == '(' { ')' } else { ']' };
+            let mut depth = 1;
             let mut inside = at + 1;
-            loop {
+            while depth > 0 {
                 let next = text[inside..].chars().next()?;
-                if next == close {
-                    return Some(inside + 1);
+                if matches!(next, '"' | '\'' | '\\') {
+                    inside = after_group(text, inside)?;
+                    continue;
                 }
-                inside = match next {
-                    '"' | '\'' | '\\' => after_group(text, inside)?,
-                    _ if next == first => after_group(text, inside)?,
-                    _ => inside + next.len_utf8(),
-                };
+                if next == first {
+                    depth += 1;
+                } else if next == close {
+                    depth -= 1;
+                }
+                inside += next.len_utf8();
             }
+            Some(inside)
         }
     }
 }
@@ -382,6 +386,16 @@ mod tests {
             ])
         );
         assert_eq!(steps(">>> p"), Some(vec![vec![Step::Descendant, css("p")]]));
+    }
+
+    #[test]
+    fn a_million_open_parentheses_are_no_deeper_than_one() {
+        for open in ["(", "[", "(["] {
+            let text = format!("::-p-text{}", open.repeat(1_000_000));
+            assert_eq!(steps(&text), None, "nothing closes them");
+        }
+        let nested = format!("::-p-text({}x{})", "(".repeat(100_000), ")".repeat(100_000));
+        assert!(steps(&nested).is_some(), "each is closed");
     }
 
     #[test]
