@@ -338,6 +338,13 @@ poolModule('uncaught exceptions', (kit) => {
     assert.strictEqual(entry.location.url, 'http://host.test/app.js', 'place');
   });
 
+  QUnit.test('are captured though their text ends in half a character', async (assert) => {
+    const { session, take } = await withSession();
+    session.emit('Runtime.exceptionThrown', thrown({ exception: { description: 'Error: cut \ud83d\n    at f (x.js:1:2)' } }));
+    await turns();
+    assert.deepEqual(take().map((entry) => entry.text), ['Error: cut \ufffd'], 'it stands for the half');
+  });
+
   QUnit.test('one by one by their id, though text and place are the same', async (assert) => {
     const { session, take } = await withSession();
     session.emit('Runtime.exceptionThrown', thrown({}, 1));

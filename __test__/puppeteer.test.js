@@ -72,12 +72,13 @@ const scenarios = {
       }
       console.error('plain');
       console.error('nothing', undefined);
+      console.error('half a smile \ud83d', { half: '\ud83d' });
       console.warn('a warning');
       console.log('a line');
       console.assert(1 === 2, 'one is two');
     });
     // A message with an object is complete only when the page has told its value: it may come after later ones.
-    const said = { 'the same {': 3, plain: 1, nothing: 1, 'one is two': 1 };
+    const said = { 'the same {': 3, plain: 1, nothing: 1, 'half a smile': 1, 'one is two': 1 };
     const arrived = ([text, times]) => logs.lines.filter((l) => l.text.includes(text)).length >= times;
     await until(() => Object.entries(said).every(arrived), 'every message arrived');
     const entries = pool.takeConsoleErrors(lease.pageId);
@@ -101,6 +102,9 @@ const scenarios = {
         throw 'a string';
       }, 5);
       setTimeout(() => {
+        throw new Error('half a smile \ud83d');
+      }, 5);
+      setTimeout(() => {
         const rejected = Promise.reject(new TypeError('handled later'));
         setTimeout(() => {
           rejected.catch(() => {});
@@ -111,8 +115,8 @@ const scenarios = {
     const entries = [];
     await until(() => {
       entries.push(...pool.takeConsoleErrors(lease.pageId));
-      return entries.length >= 3;
-    }, 'three exceptions');
+      return entries.length >= 4;
+    }, 'four exceptions');
     lease.release();
     return entries.map(({ type, text, source, revoked, stackFrames }) => ({ type, text: text.replace(/^Uncaught (\(in promise\) )?/, ''), source, revoked: revoked ?? false, frames: Boolean(stackFrames?.length) }));
   },
@@ -270,7 +274,7 @@ const expected = {
     seen: [null, null, 'of a', 'of a', null], sameContext: true, newPage: true,
   },
   'console errors': {
-    entries: [['error', 'nothing JSHandle:undefined', 'console'], ['assert', 'one is two', 'console'], ['error', 'plain', 'console'], ['error', 'the same {"a":[1,null]} 5 true', 'console']],
+    entries: [['error', 'half a smile \ufffd {"half":"\\ud83d"}', 'console'], ['error', 'nothing JSHandle:undefined', 'console'], ['assert', 'one is two', 'console'], ['error', 'plain', 'console'], ['error', 'the same {"a":[1,null]} 5 true', 'console']],
     placed: true,
     empty: [],
     levels: ['warn', 'info', 'error'],
@@ -278,6 +282,7 @@ const expected = {
   'uncaught exceptions, and one that is revoked': [
     { type: 'error', text: 'Error: thrown late', source: 'exception', revoked: false, frames: true },
     { type: 'error', text: 'a string', source: 'exception', revoked: false, frames: true },
+    { type: 'error', text: 'Error: half a smile \ufffd', source: 'exception', revoked: false, frames: true },
     { type: 'error', text: 'TypeError: handled later', source: 'exception', revoked: true, frames: true },
   ],
   'disposal under a lease, and of an idle tab': { usable: 2, early: false, differs: true, closed: true, told: ['a', 'a'], rows: [] },

@@ -5,6 +5,7 @@
 pub mod capture;
 pub mod cdp;
 pub mod driver;
+mod lossy;
 pub mod page;
 pub mod pool;
 pub mod runtime;

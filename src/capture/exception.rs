@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{ConsoleErrorEntry, ConsoleErrorLocation, Source};
+use crate::lossy;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -73,7 +74,7 @@ impl From<Frame> for ConsoleErrorLocation {
 /// The entry of an event's `exceptionDetails`, given as JSON, and V8's id of the exception, where it has one.
 #[must_use]
 pub fn exception_entry(exception_details: &str) -> Option<(Option<i64>, ConsoleErrorEntry)> {
-    let details: Details = serde_json::from_str(exception_details).ok()?;
+    let details: Details = lossy::from_str(exception_details).ok()?;
     let frames = details.stack_trace.call_frames;
     let stack_frames: Vec<ConsoleErrorLocation> = frames.into_iter().map(Into::into).collect();
     let text = text(details.exception, details.text, !stack_frames.is_empty());

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::cdp::{CallError, Connection, Listener, Session, io};
 use crate::driver::chromium;
+use crate::lossy;
 
 use super::context::{BrowserContext, ContextOptions};
 use super::events::Event;
@@ -374,7 +375,7 @@ pub(super) fn decode<T: serde::de::DeserializeOwned>(
 }
 
 pub(super) fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
-    serde_json::from_str(params.get())
+    lossy::from_str(params.get())
         .inspect_err(|error| tracing::warn!(%error, "an event of a target was not understood"))
         .ok()
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::cdp::{Call, DEFAULT_DEADLINE, Session};
+use crate::lossy;
 
 /// A dialog that holds up its page until it is answered.
 pub struct Dialog {
@@ -32,7 +33,7 @@ struct Opening {
 
 impl Dialog {
     pub(super) fn parse(session: &Session, params: &RawValue) -> Option<Self> {
-        let opening: Opening = serde_json::from_str(params.get())
+        let opening: Opening = lossy::from_str(params.get())
             .inspect_err(|error| tracing::warn!(%error, "a dialog was not understood"))
             .ok()?;
         Some(Self {

@@ -1,10 +1,12 @@
 //! What Chrome says on behalf of a page, as entries and lines of the log.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::capture::{ConsoleErrorLocation, ConsoleLevel};
+use crate::lossy;
 
 /// One message of a page's console, or of Chrome about the page.
 #[derive(Clone, PartialEq, Debug)]
@@ -226,7 +228,7 @@ impl Part {
 
 /// A string as it is, anything else as JSON.
 pub(super) fn value_text(value: &RawValue) -> Option<String> {
-    match serde_json::from_str::<Value>(value.get()) {
+    match lossy::from_str::<Value>(value.get()) {
         Ok(Value::String(text)) => Some(text),
         // Chrome's own text keeps the order of keys; it escapes like JSON.stringify does, but for what is not
         // ASCII.
@@ -235,8 +237,8 @@ pub(super) fn value_text(value: &RawValue) -> Option<String> {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
-    serde_json::from_str(params.get())
+fn parse<T: DeserializeOwned>(params: &RawValue) -> Option<T> {
+    lossy::from_str(params.get())
         .inspect_err(|error| tracing::debug!(%error, "a console message was not understood"))
         .ok()
 }

@@ -14,7 +14,7 @@ use super::super::dialog::Dialog;
 use super::super::events::{Event, EventKind};
 use super::super::exception::Exception;
 use super::super::page::Page;
-use super::parse_raw;
+use super::parse;
 
 /// Nobody hears the console: how many messages before their objects are let go.
 const UNHEARD_BATCH: u32 = 256;
@@ -57,10 +57,10 @@ impl Page {
 
     pub(super) fn on_exception(&self, _: &Session, params: &RawValue) {
         if self.wants(EventKind::PageError)
-            && let Some(event) = parse_raw::<ExceptionThrown<'_>>(params)
+            && let Some(event) = parse::<ExceptionThrown>(params)
         {
             self.emit(&Event::PageError(Arc::new(Exception::parse(
-                event.exception_details,
+                &event.exception_details,
             ))));
         }
     }
@@ -80,7 +80,6 @@ impl Page {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ExceptionThrown<'a> {
-    #[serde(borrow)]
-    exception_details: &'a RawValue,
+struct ExceptionThrown {
+    exception_details: Box<RawValue>,
 }

@@ -9,10 +9,10 @@ mod target;
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::cdp::Session;
+use crate::lossy;
 
 use super::events::Event;
 use super::frame::Frame;
@@ -81,11 +81,7 @@ impl Page {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
-    parse_raw(params)
-}
-
-fn parse_raw<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
-    serde_json::from_str(params.get())
+    lossy::from_str(params.get())
         .inspect_err(|error| tracing::warn!(%error, "an event of a page was not understood"))
         .ok()
 }
