@@ -2,10 +2,14 @@
 
 // `BrowserManager` as its user meets it: options, environment, the endpoint for others, profiles that died owners left.
 
+const crypto = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
 const lib = require('..');
 const { chromeModule, processes } = require('./helpers/real-chrome.js');
+const { within } = require('./helpers/wait.js');
 
 QUnit.module('options of a browser manager', () => {
   for (const [name, options] of [
@@ -17,6 +21,32 @@ QUnit.module('options of a browser manager', () => {
       assert.throws(() => new lib.BrowserManager(options), (error) => error instanceof TypeError && error.code === 'ERR_INVALID_ARG_VALUE' && error.message.startsWith(`${name} `));
     });
   }
+});
+
+QUnit.module('an endpoint that takes the connection and does not answer', () => {
+  QUnit.test('is given up on, and its connection is closed', async (assert) => {
+    const server = http.createServer();
+    const connected = new Promise((resolve) => {
+      server.on('upgrade', (request, socket) => {
+        const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+        const accept = crypto.createHash('sha1').update(key).digest('base64');
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+        resolve(socket);
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const endpoint = `ws://127.0.0.1:${server.address().port}/devtools/browser/silent`;
+    const manager = new lib.BrowserManager({ browserWSEndpoint: endpoint, launchTimeoutMs: 200 });
+    const asked = manager.getBrowser();
+    const socket = await connected;
+    const ended = once(socket.resume(), 'end');
+    await assert.rejects(asked, (error) => error.code === 'BROWSER_LAUNCH_FAILED', 'a clear error');
+    await within(ended, 'the connection is closed').finally(() => {
+      socket.destroy();
+      server.close();
+    });
+    await manager.stop();
+  });
 });
 
 chromeModule('a browser manager', (kit, test) => {

@@ -100,6 +100,20 @@ pub enum Ended {
     Lost,
 }
 
+/// Closes a connection on which nobody answered, however the wait for that ended.
+struct Greeting<'a> {
+    connection: &'a Connection,
+    was_answered: bool,
+}
+
+impl Drop for Greeting<'_> {
+    fn drop(&mut self) {
+        if !self.was_answered {
+            self.connection.close();
+        }
+    }
+}
+
 /// A running Chrome.
 pub struct Browser {
     connection: Connection,
@@ -128,7 +142,13 @@ impl Browser {
 
     async fn connect(endpoint: &str, timeout: Duration) -> Result<Arc<Self>, LaunchError> {
         let connection = Connection::over_websocket(endpoint, timeout).await?;
+        let mut greeting = Greeting {
+            connection: &connection,
+            was_answered: false,
+        };
         let product = greet(&connection, timeout).await?;
+        greeting.was_answered = true;
+        drop(greeting);
         Ok(Self::running(
             connection,
             None,
