@@ -186,7 +186,7 @@ chromeModule('a host app that is no good, on real Chrome', (kit, test) => {
     [503, 'STANDBY_NOT_READY', /HTTP 503/, 'debug'],
     [500, 'STANDBY_TIMEOUT', /timed out after 1000ms/, 'error'],
     ['silent', 'STANDBY_TIMEOUT', /timed out after 1000ms/, 'error'],
-    ['closing', undefined, /net::ERR_/, 'error'],
+    ['closing', 'PROTOCOL_ERROR', /net::ERR_/, 'error'],
   ]) {
     test(`${mode}: the cause says so, and the pool serves once it is well`, async (assert) => {
       const { pool, logs } = kit().pool({ maxPages: 1, standbyTimeoutMs: 1000 });

@@ -53,7 +53,7 @@ pub(super) fn failure<'s>(scope: Scope<'s>, failure: &Failure) -> Value<'s> {
         FailureKind::Browser | FailureKind::BrowserStopped => {
             scope.error(ErrorClass::Error, message, Some("BROWSER_DISCONNECTED"))
         }
-        FailureKind::Other => scope.error(ErrorClass::Error, message, None),
+        FailureKind::Other => scope.error(ErrorClass::Error, message, Some("PROTOCOL_ERROR")),
     }
 }
 
@@ -75,7 +75,9 @@ fn chrome_error<'s>(scope: Scope<'s>, cause: &(dyn Any + Send + Sync)) -> Option
         ),
         LoadError::TimedOut { .. } => scope.error(ErrorClass::Error, &message, Some("STANDBY_TIMEOUT")),
         LoadError::Call(error) => call_error(scope, error),
-        LoadError::Navigation { .. } | LoadError::Threw(_) => scope.error(ErrorClass::Error, &message, None),
+        LoadError::Navigation { .. } | LoadError::Threw(_) => {
+            scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR"))
+        }
     })
 }
 
