@@ -63,7 +63,8 @@ impl LocalTask {
     }
 }
 
-/// Runs `future` on the current JavaScript thread, up to its first wait before this returns.
+/// Runs `future` on the current JavaScript thread: up to its first wait before this returns, unless another one is
+/// running there.
 pub(crate) fn spawn_local(future: impl Future<Output = ()> + 'static) {
     spawn_cancellable(future);
 }

@@ -10,7 +10,7 @@ use crate::page::{
 use super::value;
 
 /// What a promise can be rejected with.
-pub(super) trait Rejection {
+pub(in crate::node) trait Rejection {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s>;
 }
 

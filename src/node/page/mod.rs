@@ -45,4 +45,5 @@ mod value;
 mod wait;
 
 pub(crate) use browser::wrap as wrap_browser;
+pub(in crate::node) use error::Rejection;
 pub(crate) use page::wrap;

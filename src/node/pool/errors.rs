@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use super::super::js::{ErrorClass, Scope, Thrown, Value};
+use super::super::page::Rejection;
 use crate::cdp::CallError;
 use crate::driver::chromium::{LaunchError, LoadError};
 use crate::pool::{Failure, FailureKind, PoolError};
@@ -63,7 +64,7 @@ fn chrome_error<'s>(scope: Scope<'s>, cause: &(dyn Any + Send + Sync)) -> Option
         return Some(browser_error(scope, error));
     }
     if let Some(error) = cause.downcast_ref::<CallError>() {
-        return Some(call_error(scope, error));
+        return Some(error.to_value(scope));
     }
     let error = cause.downcast_ref::<LoadError>()?;
     let message = error.to_string();
@@ -74,7 +75,7 @@ fn chrome_error<'s>(scope: Scope<'s>, cause: &(dyn Any + Send + Sync)) -> Option
             Some("STANDBY_NOT_READY"),
         ),
         LoadError::TimedOut { .. } => scope.error(ErrorClass::Error, &message, Some("STANDBY_TIMEOUT")),
-        LoadError::Call(error) => call_error(scope, error),
+        LoadError::Call(error) => error.to_value(scope),
         LoadError::Navigation { .. } | LoadError::Threw(_) => {
             scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR"))
         }
@@ -95,19 +96,4 @@ pub(crate) fn browser_error<'s>(scope: Scope<'s>, error: &LaunchError) -> Value<
         }
         None => scope.error(ErrorClass::Error, &message, Some(code)),
     }
-}
-
-fn call_error<'s>(scope: Scope<'s>, error: &CallError) -> Value<'s> {
-    let (class, code) = match error {
-        CallError::TargetClosed { .. } | CallError::SessionClosed { .. } => {
-            (ErrorClass::TargetCloseError, "PAGE_CLOSED")
-        }
-        CallError::TargetCrashed { .. } => (ErrorClass::TargetCloseError, "PAGE_CRASHED"),
-        CallError::Disconnected { .. } => (ErrorClass::TargetCloseError, "BROWSER_DISCONNECTED"),
-        CallError::TimedOut { .. } => (ErrorClass::TimeoutError, "TIMEOUT"),
-        CallError::Protocol { .. } | CallError::Encode { .. } | CallError::Decode { .. } => {
-            (ErrorClass::ProtocolError, "PROTOCOL_ERROR")
-        }
-    };
-    scope.error(class, &error.to_string(), Some(code))
 }
