@@ -14,6 +14,11 @@ pub fn from_str<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
     })
 }
 
+/// The text of a JSON string literal; empty where it is none.
+pub fn string(literal: &str) -> String {
+    from_str(literal).unwrap_or_default()
+}
+
 /// The same JSON with U+FFFD in their place; `None` where there are none.
 fn without_lone_surrogates(json: &str) -> Option<String> {
     let mut mended = String::new();

@@ -30,7 +30,7 @@ differential('events', [
   logs('log of an element', () => console.log(document.body)),
   logs('log of a symbol', () => console.log(Symbol('s'))),
   logs('log of a BigInt', () => console.log(5n)),
-  logs('log of special numbers', () => console.log(NaN, -0, Infinity)),
+  logs('log of special numbers', () => console.log(NaN, -0, Infinity, 1e21, 1e-7, 0.1)),
   logs('log of a function', () => console.log(function named() {})),
   logs('log of a date', () => console.log(new Date(0).getTime(), new Map([[1, 2]]), new Set([1]))),
   logs('log with a format', () => console.log('%s is %d', 'x', 5)),

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::lossy;
+
 use super::exception::{StackFrame, StackTrace};
 use super::frame_tree::FrameId;
-use super::text::lossy_json_string;
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
 
 /// Something that the page said on its console, or Chrome about the page.
@@ -58,7 +59,7 @@ struct LogEntry<'a> {
 
 impl ConsoleMessage {
     /// Reads `Runtime.consoleAPICalled`.
-    pub(super) fn from_call(params: &RawValue) -> Option<Self> {
+    pub(crate) fn from_call(params: &RawValue) -> Option<Self> {
         let event: ApiCalled<'_> = parse(params)?;
         Some(Self {
             kind: event.kind.to_owned(),
@@ -72,7 +73,7 @@ impl ConsoleMessage {
     }
 
     /// Reads `Log.entryAdded`; messages of workers are left out.
-    pub(super) fn from_log(params: &RawValue) -> Option<Self> {
+    pub(crate) fn from_log(params: &RawValue) -> Option<Self> {
         let EntryAdded { entry } = parse(params)?;
         if entry.source == "worker" {
             return None;
@@ -80,7 +81,7 @@ impl ConsoleMessage {
         Some(Self {
             kind: entry.level.to_owned(),
             arguments: Vec::new(),
-            text: Some(lossy_json_string(entry.text.get())),
+            text: Some(lossy::string(entry.text.get())),
             stack: entry.stack_trace.unwrap_or_default().call_frames,
             place: Some((entry.url, entry.line_number)),
             frame: None,
@@ -114,7 +115,11 @@ impl ConsoleMessage {
 
 fn argument_text(argument: &RemoteObject) -> String {
     if argument.object_id.is_none() {
-        return value_text(&argument.value);
+        return match argument.value {
+            // As JavaScript's `[value].join()` has it.
+            RemoteValue::Undefined | RemoteValue::Null => String::new(),
+            _ => argument.primitive_text(),
+        };
     }
     let description = argument.description.as_deref().unwrap_or_default();
     if argument.subtype.as_deref() == Some("error") && !description.is_empty() {
@@ -123,27 +128,6 @@ fn argument_text(argument: &RemoteObject) -> String {
     let kind = argument.subtype.as_deref().unwrap_or(&argument.kind);
     let class = argument.class_name.as_deref().unwrap_or("undefined");
     format!("[{kind} {class}]")
-}
-
-/// As JavaScript's `[value].join()` writes it: nothing for `null` and `undefined`.
-fn value_text(value: &RemoteValue) -> String {
-    match value {
-        RemoteValue::Undefined | RemoteValue::Null => String::new(),
-        RemoteValue::Bool(value) => value.to_string(),
-        RemoteValue::Number(number) => number_text(*number),
-        RemoteValue::BigInt(digits) => digits.to_string(),
-        RemoteValue::String(text) | RemoteValue::Json(text) => text.to_string_lossy(),
-    }
-}
-
-fn number_text(number: f64) -> String {
-    if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    if number == 0.0 {
-        return "0".to_owned();
-    }
-    number.to_string()
 }
 
 fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
@@ -161,7 +145,8 @@ mod tests {
         let message = ConsoleMessage::from_call(
             &RawValue::from_string(
                 r#"{"type":"warning","executionContextId":3,"args":[
-                {"type":"string","value":"a"},{"type":"number","value":2},
+                {"type":"string","value":"a"},{"type":"number","value":2,"description":"2"},
+                {"type":"number","value":1e+21,"description":"1e+21"},{"type":"number","unserializableValue":"-0","description":"-0"},
                 {"type":"object","className":"Object","objectId":"7","description":"Object"},
                 {"type":"object","subtype":"error","className":"Error","objectId":"8","description":"Error: x\n    at y"}]}"#
                     .to_owned(),
@@ -170,6 +155,6 @@ mod tests {
         )
         .unwrap();
         assert_eq!(message.level(), "warn");
-        assert_eq!(message.text(), "a 2 [object Object] Error: x");
+        assert_eq!(message.text(), "a 2 1e+21 0 [object Object] Error: x");
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::text::lossy_json_string;
+use crate::lossy;
+
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
 
 /// An exception of the page.
@@ -81,7 +82,7 @@ impl Exception {
             Ok(details) => Self {
                 text: details
                     .text
-                    .map_or_else(String::new, |raw| lossy_json_string(raw.get())),
+                    .map_or_else(String::new, |raw| lossy::string(raw.get())),
                 thrown: details.exception.map(|raw| raw.to_object()),
                 frames: details.stack_trace.unwrap_or_default().call_frames,
             },

@@ -1,7 +1,5 @@
 //! Text that came from a page, ready to become a JavaScript string without another conversion.
 
-use std::borrow::Cow;
-
 /// A string of the page, in the form in which JavaScript engines keep it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Text {
@@ -39,15 +37,6 @@ impl Text {
             Self::Latin1(bytes) => bytes.iter().map(|byte| char::from(*byte)).collect(),
             Self::Utf16(units) => String::from_utf16_lossy(units),
         }
-    }
-}
-
-/// A string out of JSON that may hold lone surrogates, which `serde_json` refuses.
-#[must_use]
-pub fn lossy_json_string(literal: &str) -> String {
-    match serde_json::from_str::<Cow<'_, str>>(literal) {
-        Ok(text) => text.into_owned(),
-        Err(_) => Text::from_json_literal(literal).map_or_else(String::new, |text| text.to_string_lossy()),
     }
 }
 
@@ -152,7 +141,6 @@ mod tests {
             Text::from_json_literal(r#""x\ud800y""#),
             Some(Text::Utf16(vec![u16::from(b'x'), 0xd800, u16::from(b'y')]))
         );
-        assert_eq!(lossy_json_string(r#""x\ud800y""#), "x\u{fffd}y");
     }
 
     #[test]

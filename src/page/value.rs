@@ -6,7 +6,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::text::{Text, lossy_json_string};
+use crate::lossy;
+
+use super::text::Text;
 
 /// A value that was copied out of the page.
 #[derive(Clone, PartialEq, Debug)]
@@ -95,8 +97,8 @@ impl RawRemoteObject<'_> {
         RemoteObject {
             kind: self.kind.into(),
             subtype: self.subtype.map(Into::into),
-            class_name: self.class_name.map(|raw| lossy_json_string(raw.get()).into()),
-            description: self.description.map(|raw| lossy_json_string(raw.get()).into()),
+            class_name: self.class_name.map(|raw| lossy::string(raw.get()).into()),
+            description: self.description.map(|raw| lossy::string(raw.get()).into()),
             object_id: self.object_id.map(Into::into),
             value: if self.object_id.is_some() {
                 RemoteValue::Undefined
@@ -125,6 +127,23 @@ pub struct RemoteObject {
 }
 
 impl RemoteObject {
+    /// A primitive as JavaScript's `String()` writes it.
+    pub(crate) fn primitive_text(&self) -> String {
+        match &self.value {
+            RemoteValue::Undefined => "undefined".to_owned(),
+            RemoteValue::Null => "null".to_owned(),
+            RemoteValue::Bool(value) => value.to_string(),
+            RemoteValue::Number(0.0) => "0".to_owned(),
+            // V8 describes a number as JavaScript writes it.
+            RemoteValue::Number(number) => match &self.description {
+                Some(description) => description.to_string(),
+                None => number.to_string(),
+            },
+            RemoteValue::BigInt(digits) => digits.to_string(),
+            RemoteValue::String(text) | RemoteValue::Json(text) => text.to_string_lossy(),
+        }
+    }
+
     /// Takes over Chrome's description of an object.
     ///
     /// # Errors

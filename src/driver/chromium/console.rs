@@ -1,12 +1,13 @@
 //! What Chrome says on behalf of a page, as entries and lines of the log.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::capture::{ConsoleErrorLocation, ConsoleLevel};
 use crate::lossy;
+use crate::page::{ConsoleMessage, RemoteObject, RemoteValue, StackFrame};
 
 /// One message of a page's console, or of Chrome about the page.
 #[derive(Clone, PartialEq, Debug)]
@@ -36,126 +37,40 @@ enum Part {
     Known(String),
     /// An object: its JSON must be asked for; where it cannot be had, this stands for it.
     Object {
-        id: String,
+        id: Arc<str>,
         fallback: String,
     },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ApiCalled {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    args: Vec<RemoteObject>,
-    stack_trace: Option<StackTrace>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RemoteObject {
-    #[serde(rename = "type")]
-    kind: String,
-    subtype: Option<String>,
-    value: Option<Box<RawValue>>,
-    unserializable_value: Option<String>,
-    object_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StackTrace {
-    call_frames: Vec<CallFrame>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CallFrame {
-    url: String,
-    line_number: f64,
-    column_number: f64,
-}
-
-#[derive(Deserialize)]
-struct EntryAdded {
-    entry: LogEntry,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LogEntry {
-    source: String,
-    level: String,
-    text: String,
-    url: Option<String>,
-    line_number: Option<f64>,
-}
-
-impl StackTrace {
-    fn locations(self) -> Vec<ConsoleErrorLocation> {
-        let location = |frame: CallFrame| ConsoleErrorLocation {
-            url: Some(frame.url).filter(|url| !url.is_empty()),
-            line_number: Some(frame.line_number),
-            column_number: Some(frame.column_number),
-        };
-        self.call_frames.into_iter().map(location).collect()
-    }
-}
-
 impl Message {
-    /// Reads `Runtime.consoleAPICalled`.
-    pub fn from_call(params: &RawValue) -> Option<Self> {
-        let call: ApiCalled = parse(params)?;
-        let stack_frames = call.stack_trace.map(StackTrace::locations).unwrap_or_default();
-        let kind = if call.kind == "warning" {
-            "warn".to_owned()
-        } else {
-            call.kind
-        };
-        let line = ConsoleLine {
-            level: ConsoleLevel::of(&kind),
-            kind,
-            text: String::new(),
-            location: stack_frames.first().cloned(),
-            stack_frames,
-        };
-        Some(Self {
-            line,
-            parts: call.args.into_iter().map(Part::of).collect(),
-        })
-    }
-
-    /// Reads `Log.entryAdded`, which tells of failed requests and the like.
-    pub fn from_log(params: &RawValue) -> Option<Self> {
-        let EntryAdded { entry } = parse(params)?;
-        if entry.source == "worker" {
-            return None;
-        }
-        let location = ConsoleErrorLocation {
-            url: entry.url,
-            line_number: entry.line_number,
+    pub fn new(message: &ConsoleMessage) -> Self {
+        let mut stack_frames: Vec<_> = message.stack.iter().map(ConsoleErrorLocation::from).collect();
+        let place = message.place.as_ref().map(|(url, line)| ConsoleErrorLocation {
+            url: url.clone(),
+            line_number: line.and_then(number),
             column_number: None,
-        };
-        let location = Some(location).filter(|location| !location.is_empty());
-        let line = ConsoleLine {
-            level: ConsoleLevel::of(&entry.level),
-            kind: entry.level,
-            text: entry.text,
-            // The place is all that puppeteer gives as the stack of such a message.
-            stack_frames: location.iter().cloned().collect(),
-            location,
-        };
-        Some(Self {
-            line,
-            parts: Vec::new(),
-        })
+        });
+        if let Some(place) = place {
+            // The place is all that puppeteer gives as the stack of a message of Chrome's own.
+            stack_frames = Vec::from_iter((!place.is_empty()).then_some(place));
+        }
+        Self {
+            line: ConsoleLine {
+                level: ConsoleLevel::of(message.level()),
+                kind: message.level().to_owned(),
+                text: message.text.clone().unwrap_or_default(),
+                location: stack_frames.first().cloned(),
+                stack_frames,
+            },
+            parts: message.arguments.iter().map(Part::of).collect(),
+        }
     }
 
     /// The objects whose JSON is to be asked for, in order.
     pub fn objects(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Known(_) => None,
-            Part::Object { id, .. } => Some(id.as_str()),
+            Part::Object { id, .. } => Some(&**id),
         })
     }
 
@@ -197,33 +112,41 @@ impl Message {
 }
 
 impl Part {
-    fn of(object: RemoteObject) -> Self {
-        // An optional value swallows it.
-        if object.subtype.as_deref() == Some("null") {
-            return Self::Known("null".to_owned());
+    fn of(argument: &RemoteObject) -> Self {
+        if let Some(id) = &argument.object_id {
+            let fallback = format!(
+                "JSHandle@{}",
+                argument.subtype.as_deref().unwrap_or(&argument.kind)
+            );
+            return Self::Object {
+                id: Arc::clone(id),
+                fallback,
+            };
         }
-        if let Some(value) = &object.value
-            && let Some(text) = value_text(value)
-        {
-            return Self::Known(text);
-        }
-        match object.unserializable_value.as_deref() {
-            Some("-0") => return Self::Known("0".to_owned()),
-            Some(bigint) if object.kind == "bigint" => {
-                return Self::Known(format!("JSHandle:{}", bigint.trim_end_matches('n')));
-            }
+        Self::Known(match &argument.value {
+            RemoteValue::Undefined => format!("JSHandle:{}", argument.kind),
+            RemoteValue::BigInt(digits) => format!("JSHandle:{digits}"),
+            RemoteValue::Null => "null".to_owned(),
             // JSON has no NaN and no infinities.
-            Some(_) => return Self::Known("null".to_owned()),
-            None => {}
-        }
-        match object.object_id {
-            Some(id) => {
-                let fallback = format!("JSHandle@{}", object.subtype.as_deref().unwrap_or(&object.kind));
-                Self::Object { id, fallback }
-            }
-            None => Self::Known(format!("JSHandle:{}", object.kind)),
+            RemoteValue::Number(number) if !number.is_finite() => "null".to_owned(),
+            _ => argument.primitive_text(),
+        })
+    }
+}
+
+impl From<&StackFrame> for ConsoleErrorLocation {
+    fn from(frame: &StackFrame) -> Self {
+        Self {
+            url: Some(frame.url.clone()).filter(|url| !url.is_empty()),
+            line_number: number(frame.line_number),
+            column_number: number(frame.column_number),
         }
     }
+}
+
+/// Of a line or column, which are 32 bits wide in the protocol.
+fn number(position: i64) -> Option<f64> {
+    i32::try_from(position).ok().map(f64::from)
 }
 
 /// A string as it is, anything else as JSON.
@@ -237,12 +160,6 @@ pub(super) fn value_text(value: &RawValue) -> Option<String> {
     }
 }
 
-fn parse<T: DeserializeOwned>(params: &RawValue) -> Option<T> {
-    lossy::from_str(params.get())
-        .inspect_err(|error| tracing::debug!(%error, "a console message was not understood"))
-        .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,7 +171,7 @@ mod tests {
     fn call(kind: &str, args: &str) -> Message {
         let frame = r#"{"url":"http://x/a.js","lineNumber":4,"columnNumber":2,"functionName":"f"}"#;
         let event = format!(r#"{{"type":"{kind}","args":[{args}],"stackTrace":{{"callFrames":[{frame}]}}}}"#);
-        Message::from_call(&raw(&event)).expect("a message")
+        Message::new(&ConsoleMessage::from_call(&raw(&event)).expect("a message"))
     }
 
     #[test]
@@ -293,9 +210,7 @@ mod tests {
             let event = format!(
                 r#"{{"entry":{{"source":"network","level":"error","text":"{text}","url":"{url}"}}}}"#
             );
-            Message::from_log(&raw(&event))
-                .expect("a message")
-                .is_standby_not_ready()
+            Message::new(&ConsoleMessage::from_log(&raw(&event)).expect("a message")).is_standby_not_ready()
         };
         assert!(entry("http://host/_standby", 503), "503 of /_standby");
         assert!(!entry("http://host/_standby", 404), "404 of /_standby");

@@ -14,7 +14,7 @@ use crate::capture::{
     ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Place, Source, exception_entry,
 };
 use crate::cdp::{Connection, Listener, Session, io};
-use crate::page::Page;
+use crate::page::{ConsoleMessage, Page};
 use crate::pool::TabId;
 
 /// How long a page may take to give an object's JSON.
@@ -160,13 +160,13 @@ impl Recorder {
         let (calls, entries, thrown, revoked) = (self.clone(), self.clone(), self.clone(), self);
         vec![
             session.on("Runtime.consoleAPICalled", move |params| {
-                if let Some(message) = Message::from_call(params) {
-                    calls.said(message);
+                if let Some(message) = ConsoleMessage::from_call(params) {
+                    calls.said(&message);
                 }
             }),
             session.on("Log.entryAdded", move |params| {
-                if let Some(message) = Message::from_log(params) {
-                    entries.said(message);
+                if let Some(message) = ConsoleMessage::from_log(params) {
+                    entries.said(&message);
                 }
             }),
             session.on("Runtime.exceptionThrown", move |params| {
@@ -207,8 +207,8 @@ impl Recorder {
                     ..recorder.clone()
                 };
                 let listener = session.on("Runtime.consoleAPICalled", move |params| {
-                    if let Some(message) = Message::from_call(params) {
-                        recorder.said(message);
+                    if let Some(message) = ConsoleMessage::from_call(params) {
+                        recorder.said(&message);
                     }
                 });
                 session.call("Runtime.enable", json!({}), None, |_| {});
@@ -232,7 +232,8 @@ impl Recorder {
         work(&mut self.capture.errors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn said(&self, message: Message) {
+    fn said(&self, message: &ConsoleMessage) {
+        let message = Message::new(message);
         if self.standing_by.load(Ordering::Acquire) && message.is_standby_not_ready() {
             return;
         }
