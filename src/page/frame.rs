@@ -127,7 +127,7 @@ impl Frame {
         });
     }
 
-    /// Runs the code; `then` gets what comes of it, which stays in the page, and the context it is in.
+    /// Runs the code; `then` gets what comes of it, which stays in the page.
     pub fn evaluate_handle_with(
         &self,
         code: Code,

@@ -195,7 +195,7 @@ impl Page {
             params["clip"] = json!({ "x": clip.x, "y": clip.y, "width": clip.width, "height": clip.height,
                 "scale": clip.scale });
         }
-        // Sent together: the background is back before anybody sees it gone.
+        // Not waited for: Chrome has done it before it takes the picture.
         let transparent = options.omit_background && options.format != "jpeg";
         let background = |params: Value| send(session, "Emulation.setDefaultBackgroundColorOverride", params);
         let cleared = transparent.then(|| background(json!({ "color": { "r": 0, "g": 0, "b": 0, "a": 0 } })));
