@@ -2,7 +2,7 @@
 
 pub mod semaphore;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::cell::RefCell;
 
 use crate::pool::{Action, Event, Inputs, Pool};
 
@@ -21,10 +21,11 @@ pub trait Effects {
 
 /// A pool and the world it acts on.
 ///
-/// The lock is held while the pool decides, never while its decisions are performed: an action may call back
-/// into the runtime, which then performs what is still queued, so that every call is complete when it returns.
+/// It belongs to one thread. The pool is borrowed while it decides, never while its decisions are performed: an action
+/// may call back into the runtime, which then performs what is still queued, so that every call is complete when it
+/// returns.
 pub struct Runtime<E> {
-    pool: Mutex<Pool>,
+    pool: RefCell<Pool>,
     effects: E,
 }
 
@@ -32,7 +33,7 @@ impl<E: Effects> Runtime<E> {
     /// To be started with [`Self::start`].
     pub fn new(pool: Pool, effects: E) -> Self {
         Self {
-            pool: Mutex::new(pool),
+            pool: RefCell::new(pool),
             effects,
         }
     }
@@ -45,25 +46,25 @@ impl<E: Effects> Runtime<E> {
     /// Lets the pool decide, and performs what it decided.
     pub fn handle(&self, event: Event) {
         let inputs = self.effects.inputs(Some(&event));
-        self.lock().handle(event, &inputs);
+        self.pool.borrow_mut().handle(event, &inputs);
         self.perform_all();
     }
 
     /// To be called when the time of [`Effects::wake_at`] has come.
     pub fn handle_timeout(&self) {
         let inputs = self.effects.inputs(None);
-        self.lock().handle_timeout(&inputs);
+        self.pool.borrow_mut().handle_timeout(&inputs);
         self.perform_all();
     }
 
     /// Looks at the pool. `read` must not call the runtime.
     pub fn read<T>(&self, read: impl FnOnce(&Pool) -> T) -> T {
-        read(&self.lock())
+        read(&self.pool.borrow())
     }
 
     /// Changes the pool by other means than an event, and performs what it decided.
     pub fn with<T>(&self, inputs: &Inputs, change: impl FnOnce(&mut Pool, &Inputs) -> T) -> T {
-        let result = change(&mut self.lock(), inputs);
+        let result = change(&mut self.pool.borrow_mut(), inputs);
         self.perform_all();
         result
     }
@@ -75,17 +76,12 @@ impl<E: Effects> Runtime<E> {
 
     fn perform_all(&self) {
         loop {
-            // Bound first: a guard in the scrutinee would live as long as the loop's body.
-            let next = self.lock().poll_action();
+            // Bound first: a borrow in the scrutinee would live as long as the loop's body.
+            let next = self.pool.borrow_mut().poll_action();
             let Some(action) = next else { break };
             self.effects.perform(action);
         }
-        let deadline = self.lock().poll_timeout();
+        let deadline = self.pool.borrow_mut().poll_timeout();
         self.effects.wake_at(deadline);
-    }
-
-    /// A panic while the lock was held leaves the pool as it was decided so far: going on is the best there is.
-    fn lock(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
