@@ -87,11 +87,6 @@ impl Teardown {
         }
     }
 
-    /// Its end is no reason to make standbys any more.
-    pub(super) fn forgo_refill(&mut self) {
-        self.refill = false;
-    }
-
     /// Whether the key counts as warm while its tabs close.
     pub(super) fn is_listed(&self) -> bool {
         self.listed
@@ -311,7 +306,7 @@ impl Pool {
         displaced
     }
 
-    /// What is being torn down is no reason to refill any more.
+    /// What is being torn down, and may end after the pool is closed, is no reason to refill any more.
     pub(super) fn forgo_refills(&mut self) {
         for affinity in self.affinities.values_mut() {
             if let Some(teardown) = &mut affinity.teardown {

@@ -62,12 +62,6 @@ impl Pool {
                 None => self.tear_down_unattended(id, manner),
             }
         }
-        // Also what was being torn down before: it may end after the pool is closed.
-        for affinity in self.affinities.values_mut() {
-            if let Some(teardown) = &mut affinity.teardown {
-                teardown.forgo_refill();
-            }
-        }
         while let Some(&standby) = self.standbys.first() {
             self.close_standby(standby);
         }
