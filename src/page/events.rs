@@ -230,16 +230,18 @@ impl Hub {
         }
     }
 
-    pub fn emit(&self, event: &Event, activity: u64) {
+    /// Tells the event; says whether anybody has taken it.
+    pub fn emit(&self, event: &Event, activity: u64) -> bool {
         let kind = event.kind();
         if !self.is_heard(kind) {
-            if self.is_open(kind, activity) {
+            let is_open = self.is_open(kind, activity);
+            if is_open {
                 let bystanders = self.lock_bystanders().clone();
                 for bystander in bystanders {
                     bystander(event, activity);
                 }
             }
-            return;
+            return is_open;
         }
         let handlers: Vec<Handler> = self
             .lock()
@@ -247,9 +249,10 @@ impl Hub {
             .filter(|entry| entry.kind == kind)
             .map(|entry| Arc::clone(&entry.handler))
             .collect();
-        for handler in handlers {
+        for handler in &handlers {
             handler(event);
         }
+        !handlers.is_empty()
     }
 
     fn recount(&self, entries: &[Entry]) {
@@ -312,5 +315,19 @@ mod tests {
     fn without_bystanders_nothing_is_told() {
         let hub = Hub::default();
         assert!(!hub.wants(EventKind::Console, 1));
+    }
+
+    #[test]
+    fn an_event_says_whether_anybody_took_it() {
+        let hub = Arc::new(Hub::default());
+        assert!(!hub.emit(&Event::Load, 1), "nobody is there");
+        let listening = hub.listen(EventKind::Load, Arc::new(|_| {}));
+        assert!(hub.emit(&Event::Load, 1), "a listener");
+        drop(listening);
+        assert!(!hub.emit(&Event::Load, 1), "the listener has left");
+        hub.add_bystander(Arc::new(|_, _| {}));
+        assert!(hub.emit(&Event::Load, 1), "a bystander");
+        hub.set_quiet(EventKind::Load, 1);
+        assert!(!hub.emit(&Event::Load, 1), "it is quiet");
     }
 }

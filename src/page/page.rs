@@ -378,8 +378,9 @@ impl Page {
         self.0.hub.wants(kind, self.session().activity())
     }
 
-    pub(super) fn emit(&self, event: &Event) {
-        self.0.hub.emit(event, self.session().activity());
+    /// Tells the event; says whether anybody has taken it.
+    pub(super) fn emit(&self, event: &Event) -> bool {
+        self.0.hub.emit(event, self.session().activity())
     }
 
     /// How long a wait may take, in milliseconds; 0 means as long as it takes.

@@ -32,9 +32,7 @@ impl PageEvents {
                 let Some(page) = weak.upgrade() else { return };
                 if !deliver(scope, &page, &event) {
                     page.set_quiet(event.kind(), activity);
-                    if let Event::Dialog(dialog) = &event {
-                        dialog.answer_for_nobody();
-                    }
+                    unheard(&event);
                 }
             });
         });
@@ -61,8 +59,11 @@ impl PageEvents {
                 let subscription = page.listen(kind, move |event| {
                     let (event, weak) = (event.clone(), weak.clone());
                     thread.post(move |scope| {
-                        if let Some(page) = weak.upgrade() {
-                            let _ = deliver(scope, &page, &event);
+                        // Whoever listened when Chrome told it may have stopped since.
+                        if let Some(page) = weak.upgrade()
+                            && !deliver(scope, &page, &event)
+                        {
+                            unheard(&event);
                         }
                     });
                 });
@@ -71,6 +72,13 @@ impl PageEvents {
         }
         drop(subscriptions);
         drop(dropped);
+    }
+}
+
+/// Sees to it that an event without a listener holds nothing up.
+fn unheard(event: &Event) {
+    if let Event::Dialog(dialog) = event {
+        dialog.answer_for_nobody();
     }
 }
 

@@ -70,9 +70,8 @@ impl Page {
         let Some(dialog) = Dialog::parse(session, params) else {
             return;
         };
-        if self.wants(EventKind::Dialog) {
-            self.emit(&Event::Dialog(Arc::new(dialog)));
-        } else {
+        let dialog = Arc::new(dialog);
+        if !self.emit(&Event::Dialog(Arc::clone(&dialog))) {
             dialog.answer_for_nobody();
         }
     }

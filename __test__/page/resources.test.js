@@ -1,0 +1,108 @@
+'use strict';
+// What holds nothing up, and what nothing is kept of: pages of our own browser, beyond what puppeteer can be compared in.
+
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const QUnit = require('qunit');
+const { openSide } = require('./sides.js');
+const { once } = require('./harness.js');
+const { within } = require('../helpers/wait.js');
+
+v8.setFlagsFromString('--expose-gc');
+const gc = vm.runInNewContext('gc');
+
+const turn = () => new Promise(setImmediate);
+
+/** How many of the objects are still there after all that can be collected has been. */
+async function left(refs) {
+  let count = refs.length;
+  for (let round = 0; round < 50 && count > 0; round++) {
+    // In another turn than the look at them: a reference that was read keeps its object for the turn.
+    await turn();
+    gc();
+    await turn();
+    count = refs.filter((ref) => ref.deref() !== undefined).length;
+  }
+  return count;
+}
+
+/** Keeps JavaScript busy while Chrome goes on. */
+function busy(millis) {
+  const until = performance.now() + millis;
+  while (performance.now() < until);
+}
+
+const outcome = (promise) => promise.then((value) => ({ value }), ({ name, message, code }) => ({ name, message, code }));
+
+const attribute = (url) => url.replace(/&/g, '&amp;').replace(/"/g, '&quot;');
+
+QUnit.module('page/resources', (hooks) => {
+  let side;
+  let page;
+  hooks.before(async () => {
+    side = await openSide('ours');
+  });
+  hooks.beforeEach(async (assert) => {
+    assert.timeout(60_000);
+    page = await side.browser.newPage();
+  });
+  hooks.afterEach(async () => {
+    await page.close();
+    page = undefined;
+    side.server.reset();
+  });
+  hooks.after(async () => {
+    await side.close();
+    await side.server.close();
+  });
+
+  QUnit.test('a dialog after the one that was waited for holds nothing up', async (assert) => {
+    const heard = [];
+    page.once('dialog', (dialog) => {
+      heard.push(dialog.message());
+      void dialog.dismiss();
+      // The next dialog is told while the core still believes in a listener.
+      busy(50);
+    });
+    const value = await within(page.evaluate(() => [confirm('first'), confirm('second')]), 'the page goes on', 20_000);
+    assert.deepEqual(value, [false, false]);
+    assert.deepEqual(heard, ['first']);
+  });
+
+  QUnit.test('a dialog whose listener was taken off before it came holds nothing up', async (assert) => {
+    const listener = () => assert.true(false, 'the listener is off');
+    page.on('dialog', listener);
+    const asked = page.evaluate(() => confirm('sure?'));
+    busy(50);
+    page.off('dialog', listener);
+    assert.strictEqual(await within(asked, 'the page goes on', 20_000), false);
+  });
+});
+
+QUnit.module('page/resources: what a browser leaves behind', (hooks) => {
+  let side;
+  hooks.beforeEach(async (assert) => {
+    assert.timeout(60_000);
+    side = await openSide('ours');
+  });
+  hooks.afterEach(async () => {
+    await side.close();
+    await side.server.close();
+  });
+
+  const kill = async (browser) => {
+    const gone = once(browser, 'disconnected');
+    process.kill(browser.process().pid, 'SIGKILL');
+    await gone;
+  };
+});
+
+/** Whether an element that the document holds no more, known by a weak reference, is held by nothing else. */
+async function isCollected(page, name) {
+  const session = await page.createCDPSession();
+  for (let round = 0; round < 20; round++) {
+    await session.send('HeapProfiler.collectGarbage');
+    if (await page.evaluate((given) => globalThis[given].deref() === undefined, name)) return true;
+  }
+  return false;
+}
