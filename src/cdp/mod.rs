@@ -11,6 +11,8 @@ pub mod io;
 mod pipe;
 mod session;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod websocket;
 

@@ -1,72 +1,12 @@
 //! The connection against a Chrome that is the test.
 
-use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::testing::{Chrome, settle};
 use super::{CallError, CloseReason, Connection, Health, Session, io};
-
-/// The other end of the pipe.
-struct Chrome {
-    says: PipeWriter,
-    hears: BufReader<PipeReader>,
-}
-
-impl Chrome {
-    fn start() -> (Self, Connection) {
-        let (receiver, says) = pipe().expect("a pipe");
-        let (hears, sender) = pipe().expect("a pipe");
-        let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
-        (
-            Self {
-                says,
-                hears: BufReader::new(hears),
-            },
-            connection,
-        )
-    }
-
-    fn say(&mut self, message: &str) {
-        self.says.write_all(message.as_bytes()).expect("a reader");
-        self.says.write_all(&[0]).expect("a reader");
-    }
-
-    fn hear(&mut self) -> Value {
-        let mut message = Vec::new();
-        self.hears.read_until(0, &mut message).expect("a command");
-        assert_eq!(message.pop(), Some(0), "a command ends with its NUL");
-        serde_json::from_slice(&message).expect("a command is JSON")
-    }
-
-    fn attach(&mut self, session: &str, target: &str, through: Option<&str>) {
-        let mut event = json!({ "method": "Target.attachedToTarget", "params": {
-            "sessionId": session, "targetInfo": { "targetId": target, "type": "page" } } });
-        if let Some(through) = through {
-            event["sessionId"] = through.into();
-        }
-        self.say(&event.to_string());
-    }
-}
-
-/// Waits until the connection has read what Chrome said so far.
-fn settle(chrome: &mut Chrome, connection: &Connection) {
-    let (done, wait) = mpsc::channel();
-    connection
-        .browser()
-        .call("Test.settle", json!({}), None, move |_| {
-            done.send(()).expect("a waiter");
-        });
-    loop {
-        let command = chrome.hear();
-        if command["method"] == "Test.settle" {
-            chrome.say(&json!({ "id": command["id"], "result": {} }).to_string());
-            break;
-        }
-    }
-    wait.recv().expect("an answer");
-}
 
 fn session(chrome: &mut Chrome, connection: &Connection, id: &str) -> Session {
     settle(chrome, connection);

@@ -85,10 +85,13 @@ struct State {
 impl Browser {
     /// Takes hold of all pages of the browser, those that come later included.
     pub(crate) fn attach(process: &Arc<chromium::Browser>) -> Self {
-        let connection = process.connection().clone();
+        Self::over(process.connection().clone(), Arc::downgrade(process))
+    }
+
+    pub(super) fn over(connection: Connection, process: Weak<chromium::Browser>) -> Self {
         let browser = Self(Arc::new(Inner {
             connection: connection.clone(),
-            process: Arc::downgrade(process),
+            process,
             state: Mutex::default(),
             attached: Notify::new(),
             targets: Targets::default(),

@@ -1,6 +1,6 @@
 //! Functions of the caller that pages can call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::Deserialize;
@@ -77,7 +77,7 @@ struct Binding {
 #[derive(Default)]
 pub(super) struct Bindings {
     by_name: HashMap<String, Binding>,
-    sessions: Vec<String>,
+    sessions: HashSet<Box<str>>,
 }
 
 /// One call from a page, to be answered once.
@@ -222,10 +222,9 @@ impl Page {
     pub(super) fn observe_bindings(&self, session: &Session) {
         let Some(id) = session.id() else { return };
         let mut bindings = self.lock_bindings();
-        if bindings.by_name.is_empty() || bindings.sessions.iter().any(|known| known == id) {
+        if bindings.by_name.is_empty() || !bindings.sessions.insert(id.into()) {
             return;
         }
-        bindings.sessions.push(id.to_owned());
         let names: Vec<String> = bindings.by_name.keys().cloned().collect();
         drop(bindings);
         self.listen_to(session, &[("Runtime.bindingCalled", Self::on_binding_called)]);
@@ -243,6 +242,16 @@ impl Page {
                 Some(DEFAULT_DEADLINE),
                 |_| {},
             );
+    /// The session has ended.
+    pub(super) fn forget_bindings_of(&self, session: &str) {
+        self.lock_bindings().sessions.remove(session);
+    }
+
+    #[cfg(test)]
+    pub(super) fn sessions_with_bindings(&self) -> usize {
+        self.lock_bindings().sessions.len()
+    }
+
         }
     }
 

@@ -45,6 +45,8 @@ mod scripts;
 mod selector;
 mod stream;
 mod target;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tracing;
 mod value;

@@ -1,6 +1,6 @@
 //! One page: its set-up, its state, and what Chrome's events do to it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -49,8 +49,11 @@ pub(super) struct Inner {
     pub(super) interception: Interception,
     pub(super) bindings: Mutex<Bindings>,
     timeout: Timeouts,
-    listeners: Mutex<Vec<Listener>>,
+    listeners: Mutex<Listeners>,
 }
+
+/// What is heard of each session, for as long as that takes calls.
+pub(super) type Listeners = HashMap<Box<str>, (Session, Vec<Listener>)>;
 
 /// A page that it does not keep.
 #[derive(Clone)]
@@ -220,7 +223,7 @@ impl Page {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lock_listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
+    pub(super) fn lock_listeners(&self) -> MutexGuard<'_, Listeners> {
         self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

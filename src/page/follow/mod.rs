@@ -7,6 +7,7 @@ mod lifecycle;
 mod network;
 mod target;
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -70,7 +71,23 @@ impl Page {
                 }
             }));
         }
-        self.lock_listeners().extend(listeners);
+        let id = session.id().unwrap_or_default();
+        match self.lock_listeners().entry(id.into()) {
+            Entry::Occupied(known) => known.into_mut().1.extend(listeners),
+            Entry::Vacant(new) => drop(new.insert((session.clone(), listeners))),
+        }
+    }
+
+    /// Hears no more of the sessions that have ended, those of frames within a frame included. A listener keeps its
+    /// session.
+    pub(super) fn forget_closed_sessions(&self) {
+        let gone: Vec<_> = self
+            .lock_listeners()
+            .extract_if(|_, (session, _)| session.close_reason().is_some())
+            .collect();
+        for (id, _) in &gone {
+            self.forget_bindings_of(id);
+        }
     }
 
     fn on_main(&self, session: &Session, event: &Event) {

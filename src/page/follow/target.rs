@@ -89,6 +89,7 @@ impl Page {
 
     /// The target is gone, or the browser is.
     pub(in crate::page) fn on_closed(&self) {
+        self.forget_closed_sessions();
         if self.0.closed.swap(true, Ordering::AcqRel) {
             return;
         }

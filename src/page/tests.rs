@@ -1,0 +1,112 @@
+//! Pages of a Chrome that is the test, for what a real one does not do when it is wanted.
+
+use std::sync::{Weak, mpsc};
+
+use serde_json::{Value, json};
+
+use crate::cdp::testing::{Chrome, settle};
+use crate::cdp::{Connection, io};
+
+use super::page::Page;
+use super::{Browser, Frame};
+
+/// A page with the session `P`.
+struct Fixture {
+    chrome: Chrome,
+    connection: Connection,
+    page: Page,
+}
+
+impl Fixture {
+    fn start() -> Self {
+        let (mut chrome, connection) = Chrome::start();
+        let browser = Browser::over(connection.clone(), Weak::new());
+        chrome.attach("P", "main", None);
+        settle(&mut chrome, &connection);
+        let page = browser.pages().pop().expect("a page");
+        Self {
+            chrome,
+            connection,
+            page,
+        }
+    }
+
+    /// Chrome tells the page's session something, and the page has heard it.
+    fn tell(&mut self, session: &str, method: &str, params: &Value) {
+        let event = json!({ "sessionId": session, "method": method, "params": params });
+        self.chrome.say(&event.to_string());
+        settle(&mut self.chrome, &self.connection);
+    }
+
+    /// A frame in another process, with the session `F`.
+    fn add_far_frame(&mut self) -> Frame {
+        let attached = json!({ "frameId": "far", "parentFrameId": "main" });
+        self.tell("P", "Page.frameAttached", &attached);
+        let target = json!({ "targetId": "far", "type": "iframe" });
+        let attached = json!({ "sessionId": "F", "targetInfo": target });
+        self.tell("P", "Target.attachedToTarget", &attached);
+        self.page.frame("far").expect("the frame")
+    }
+
+    fn remove_far_frame(&mut self) {
+        self.tell("P", "Target.detachedFromTarget", &json!({ "sessionId": "F" }));
+    }
+
+    /// The next such command to the session; other commands stay without an answer.
+    fn hear(&mut self, session: &str, method: &str) -> Value {
+        loop {
+            let command = self.chrome.hear();
+            if command["sessionId"] == session && command["method"] == method {
+                return command;
+            }
+        }
+    }
+}
+
+/// Runs a call of a page; its outcome comes by the channel.
+fn begin<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> mpsc::Receiver<T> {
+    let (sender, receiver) = mpsc::channel();
+    io::spawn(async move { sender.send(call.await) });
+    receiver
+}
+
+#[test]
+fn nothing_is_kept_of_a_frame_in_another_process_that_has_left() {
+    let mut given = Fixture::start();
+    let exposed = given.page.clone();
+    let _exposing = begin(async move { exposed.expose_function("exposed", drop).await });
+    given.hear("P", "Runtime.addBinding");
+    let before = given.page.lock_listeners().len();
+    for _ in 0..3 {
+        given.add_far_frame();
+        assert_eq!(given.page.lock_listeners().len(), before + 1, "it is heard");
+        assert_eq!(given.page.sessions_with_bindings(), 2);
+        given.remove_far_frame();
+        assert_eq!(
+            given.page.lock_listeners().len(),
+            before,
+            "its listeners go with it"
+        );
+        assert_eq!(given.page.sessions_with_bindings(), 1);
+    }
+    given.connection.close();
+}
+
+#[test]
+fn nothing_is_kept_of_a_frame_within_a_frame_that_has_left() {
+    let mut given = Fixture::start();
+    let before = given.page.lock_listeners().len();
+    given.add_far_frame();
+    let attached = json!({ "frameId": "inner", "parentFrameId": "far" });
+    given.tell("F", "Page.frameAttached", &attached);
+    let target = json!({ "targetId": "inner", "type": "iframe" });
+    given.tell(
+        "F",
+        "Target.attachedToTarget",
+        &json!({ "sessionId": "I", "targetInfo": target }),
+    );
+    assert_eq!(given.page.lock_listeners().len(), before + 2);
+    given.remove_far_frame();
+    assert_eq!(given.page.lock_listeners().len(), before);
+    given.connection.close();
+}
