@@ -5,8 +5,10 @@ use std::sync::{Weak, mpsc};
 use serde_json::{Value, json};
 
 use crate::cdp::testing::{Chrome, settle};
-use crate::cdp::{Connection, io};
+use crate::cdp::{CallError, Connection, io};
 
+use super::error::EvaluateError;
+use super::evaluate::Code;
 use super::page::Page;
 use super::{Browser, Frame};
 
@@ -108,5 +110,35 @@ fn nothing_is_kept_of_a_frame_within_a_frame_that_has_left() {
     assert_eq!(given.page.lock_listeners().len(), before + 2);
     given.remove_far_frame();
     assert_eq!(given.page.lock_listeners().len(), before);
+    given.connection.close();
+}
+
+#[test]
+fn what_waits_for_the_document_of_a_frame_ends_when_its_renderer_dies() {
+    let mut given = Fixture::start();
+    let frame = given.add_far_frame();
+    let evaluate = |frame: &Frame| {
+        let (sender, receiver) = mpsc::channel();
+        // Nobody waits any more where the test is over.
+        frame.evaluate_with(Code::Expression("1".into()), move |outcome| {
+            drop(sender.send(outcome));
+        });
+        receiver
+    };
+    let (of_frame, of_page) = (evaluate(&frame), evaluate(&given.page.main_frame()));
+    given.tell("F", "Inspector.targetCrashed", &json!({}));
+    let outcome = of_frame.try_recv().expect("an outcome");
+    assert!(
+        matches!(
+            &outcome,
+            Err(EvaluateError::Call(CallError::TargetCrashed { .. }))
+        ),
+        "{outcome:?}"
+    );
+    assert!(
+        of_page.try_recv().is_err(),
+        "the page's own document is waited for still"
+    );
+    assert!(!given.page.is_crashed(), "the page lives");
     given.connection.close();
 }

@@ -16,23 +16,28 @@ use super::super::page::Page;
 use super::parse;
 
 impl Page {
+    /// The renderer of the page has died, or that of a frame in another process.
     pub(super) fn on_crashed(&self, session: &Session) {
-        if session.id() != self.session().id() {
-            return;
+        let is_own = session.id() == self.session().id();
+        if is_own {
+            self.0.crashed.send_replace(true);
         }
-        self.0.crashed.send_replace(true);
         let mut state = self.lock();
         let mut waiters: Vec<RealmWaiter> = Vec::new();
         for frame in state.tree.all_mut() {
-            frame.context = None;
-            waiters.append(&mut frame.waiters);
+            if is_own || frame.session.id() == session.id() {
+                frame.context = None;
+                waiters.append(&mut frame.waiters);
+            }
         }
         drop(state);
         for waiter in waiters {
             let method = "Runtime.evaluate".into();
             waiter(Err(CallError::TargetCrashed { method }.into()));
         }
-        self.emit(&Event::Crash);
+        if is_own {
+            self.emit(&Event::Crash);
+        }
     }
 
     /// A frame that lives in another process.
@@ -84,12 +89,12 @@ impl Page {
         let removed: Vec<FrameState> = gone.iter().flat_map(|id| state.tree.remove(id)).collect();
         state.check_watchers();
         drop(state);
+        self.forget_closed_sessions();
         self.frames_removed(removed);
     }
 
     /// The target is gone, or the browser is.
     pub(in crate::page) fn on_closed(&self) {
-        self.forget_closed_sessions();
         if self.0.closed.swap(true, Ordering::AcqRel) {
             return;
         }
