@@ -3,11 +3,11 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::cdp::{Call, CallError, Session};
+use crate::cdp::{CallError, Session};
 
+use super::commands::{Sent, all};
 use super::page::{Page, send};
 use super::viewport::Viewport;
 
@@ -74,15 +74,6 @@ impl Default for NetworkConditions {
     }
 }
 
-type Sent = Call<Box<RawValue>>;
-
-async fn all(calls: Vec<Sent>) -> Result<(), CallError> {
-    for call in calls {
-        call.await?;
-    }
-    Ok(())
-}
-
 impl Settings {
     pub fn new(viewport: Option<Viewport>) -> Self {
         Self {
@@ -128,22 +119,19 @@ impl Page {
         self.0.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change_network(&self, change: impl FnOnce(&mut Settings)) -> Vec<Sent> {
-        self.enable_network();
-        let sessions = self.sessions();
-        let mut settings = self.lock_settings();
-        change(&mut settings);
-        sessions
-            .iter()
-            .flat_map(|session| settings.apply_network(session))
-            .collect()
+    async fn change_network(&self, change: impl FnOnce(&mut Settings)) -> Result<(), CallError> {
+        let sent = {
+            self.enable_network();
+            let sessions = self.sessions();
+            let mut settings = self.lock_settings();
+            change(&mut settings);
+            self.broadcast(&sessions, |session| settings.apply_network(session))
+        };
+        sent.done().await
     }
 
-    fn emulate(&self, method: &'static str, params: &Value) -> Vec<Sent> {
-        self.sessions()
-            .iter()
-            .map(|session| send(session, method, params.clone()))
-            .collect()
+    async fn emulate(&self, method: &'static str, params: &Value) -> Result<(), CallError> {
+        self.send_to_all(method, params).done().await
     }
 
     /// The size that was set.
@@ -159,9 +147,11 @@ impl Page {
     pub async fn set_viewport(&self, viewport: Option<Viewport>) -> Result<bool, CallError> {
         let before = std::mem::replace(&mut self.lock_settings().viewport, viewport);
         let Some(viewport) = viewport else {
-            let mut calls = self.emulate("Emulation.clearDeviceMetricsOverride", &json!({}));
-            calls.extend(self.emulate("Emulation.setTouchEmulationEnabled", &json!({ "enabled": false })));
-            all(calls).await?;
+            let no_touch = json!({ "enabled": false });
+            self.send_to_all("Emulation.clearDeviceMetricsOverride", &json!({}))
+                .and(self.send_to_all("Emulation.setTouchEmulationEnabled", &no_touch))
+                .done()
+                .await?;
             return Ok(before.is_some_and(|before| before.is_mobile || before.has_touch));
         };
         let mut calls = viewport.apply(self.session());
@@ -188,7 +178,7 @@ impl Page {
             )));
         }
         let params = json!({ "media": media.unwrap_or_default() });
-        Ok(all(self.emulate("Emulation.setEmulatedMedia", &params)).await?)
+        Ok(self.emulate("Emulation.setEmulatedMedia", &params).await?)
     }
 
     /// Media features, as pairs of name and value.
@@ -207,7 +197,7 @@ impl Page {
             .map(|(name, value)| json!({ "name": name, "value": value }))
             .collect();
         let params = json!({ "features": features });
-        Ok(all(self.emulate("Emulation.setEmulatedMedia", &params)).await?)
+        Ok(self.emulate("Emulation.setEmulatedMedia", &params).await?)
     }
 
     /// A time zone by its name, or the computer's.
@@ -216,7 +206,7 @@ impl Page {
     /// For an unknown zone.
     pub async fn emulate_timezone(&self, zone: Option<&str>) -> Result<(), EmulationError> {
         let params = json!({ "timezoneId": zone.unwrap_or_default() });
-        all(self.emulate("Emulation.setTimezoneOverride", &params))
+        self.emulate("Emulation.setTimezoneOverride", &params)
             .await
             .map_err(|error| match error {
                 CallError::Protocol { message, .. } if message.contains("Invalid timezone") => {
@@ -237,7 +227,7 @@ impl Page {
             ));
         }
         let params = json!({ "rate": factor.unwrap_or(1.0) });
-        Ok(all(self.emulate("Emulation.setCPUThrottlingRate", &params)).await?)
+        Ok(self.emulate("Emulation.setCPUThrottlingRate", &params).await?)
     }
 
     /// A deficiency of sight, by the protocol's name.
@@ -261,7 +251,9 @@ impl Page {
             )));
         }
         let params = json!({ "type": kind });
-        Ok(all(self.emulate("Emulation.setEmulatedVisionDeficiency", &params)).await?)
+        Ok(self
+            .emulate("Emulation.setEmulatedVisionDeficiency", &params)
+            .await?)
     }
 
     /// Whether somebody sits before the screen: active, unlocked.
@@ -269,14 +261,11 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn emulate_idle_state(&self, state: Option<(bool, bool)>) -> Result<(), CallError> {
-        all(match state {
-            Some((active, unlocked)) => self.emulate(
-                "Emulation.setIdleOverride",
-                &json!({ "isUserActive": active, "isScreenUnlocked": unlocked }),
-            ),
-            None => self.emulate("Emulation.clearIdleOverride", &json!({})),
-        })
-        .await
+        let Some((active, unlocked)) = state else {
+            return self.emulate("Emulation.clearIdleOverride", &json!({})).await;
+        };
+        let params = json!({ "isUserActive": active, "isScreenUnlocked": unlocked });
+        self.emulate("Emulation.setIdleOverride", &params).await
     }
 
     /// A place on earth.
@@ -304,7 +293,7 @@ impl Page {
             return refuse("accuracy", accuracy, "0 <= ACCURACY");
         }
         let params = json!({ "longitude": longitude, "latitude": latitude, "accuracy": accuracy });
-        Ok(all(self.emulate("Emulation.setGeolocationOverride", &params)).await?)
+        Ok(self.emulate("Emulation.setGeolocationOverride", &params).await?)
     }
 
     /// Whether the page's own scripts run.
@@ -320,7 +309,8 @@ impl Page {
     pub async fn set_javascript_enabled(&self, enabled: bool) -> Result<(), CallError> {
         self.lock_settings().javascript_disabled = !enabled;
         let params = json!({ "value": !enabled });
-        all(self.emulate("Emulation.setScriptExecutionDisabled", &params)).await
+        self.emulate("Emulation.setScriptExecutionDisabled", &params)
+            .await
     }
 
     /// Ignores the content security policy of the next documents, or not.
@@ -328,12 +318,8 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn set_bypass_csp(&self, enabled: bool) -> Result<(), CallError> {
-        all(vec![send(
-            self.session(),
-            "Page.setBypassCSP",
-            json!({ "enabled": enabled }),
-        )])
-        .await
+        let params = json!({ "enabled": enabled });
+        send(self.session(), "Page.setBypassCSP", params).await.map(drop)
     }
 
     /// Whether requests go past service workers.
@@ -350,12 +336,9 @@ impl Page {
         self.enable_network();
         self.lock_settings().service_worker_bypassed = bypass;
         let params = json!({ "bypass": bypass });
-        all(vec![send(
-            self.session(),
-            "Network.setBypassServiceWorker",
-            params,
-        )])
-        .await
+        send(self.session(), "Network.setBypassServiceWorker", params)
+            .await
+            .map(drop)
     }
 
     /// Lets the page believe that it has the focus, or not any more.
@@ -364,7 +347,7 @@ impl Page {
     /// As any command.
     pub async fn emulate_focused_page(&self, enabled: bool) -> Result<(), CallError> {
         let params = json!({ "enabled": enabled });
-        all(self.emulate("Emulation.setFocusEmulationEnabled", &params)).await
+        self.emulate("Emulation.setFocusEmulationEnabled", &params).await
     }
 
     /// Uses the cache, or not.
@@ -372,7 +355,8 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn set_cache_enabled(&self, enabled: bool) -> Result<(), CallError> {
-        all(self.change_network(|settings| settings.cache_disabled = Some(!enabled))).await
+        self.change_network(|settings| settings.cache_disabled = Some(!enabled))
+            .await
     }
 
     /// Headers that every request carries, in lower case.
@@ -384,7 +368,8 @@ impl Page {
             .into_iter()
             .map(|(name, value)| (name.to_lowercase(), Value::from(value)))
             .collect();
-        all(self.change_network(|settings| settings.extra_headers = Some(headers))).await
+        self.change_network(|settings| settings.extra_headers = Some(headers))
+            .await
     }
 
     /// Names the browser otherwise; without a name, as it is.
@@ -392,7 +377,8 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn set_user_agent(&self, agent: UserAgent) -> Result<(), CallError> {
-        all(self.change_network(|settings| settings.user_agent = Some(agent))).await
+        self.change_network(|settings| settings.user_agent = Some(agent))
+            .await
     }
 
     /// Goes offline, or back.
@@ -400,9 +386,9 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn set_offline(&self, offline: bool) -> Result<(), CallError> {
-        all(self.change_network(|settings| {
+        self.change_network(|settings| {
             settings.conditions.get_or_insert_default().offline = offline;
-        }))
+        })
         .await
     }
 
@@ -414,6 +400,7 @@ impl Page {
         &self,
         conditions: Option<NetworkConditions>,
     ) -> Result<(), CallError> {
-        all(self.change_network(|settings| settings.conditions = Some(conditions.unwrap_or_default()))).await
+        self.change_network(|settings| settings.conditions = Some(conditions.unwrap_or_default()))
+            .await
     }
 }

@@ -131,10 +131,6 @@ impl Page {
         name: &str,
         handler: impl Fn(BindingCall) + Send + Sync + 'static,
     ) -> Result<(), ExposeError> {
-        #[derive(Deserialize)]
-        struct Added {
-            identifier: String,
-        }
         {
             let mut bindings = self.lock_bindings();
             if bindings.by_name.contains_key(name) {
@@ -151,41 +147,48 @@ impl Page {
         for session in &sessions {
             self.observe_bindings(session);
         }
-        let mut calls: Vec<_> = sessions
-            .iter()
-            .map(|session| {
-                send(
-                    session,
-                    "Runtime.addBinding",
-                    json!({ "name": format!("{PREFIX}{name}") }),
-                )
-            })
-            .collect();
+        let added = self.install(name, &install, &sessions).await;
+        let mut bindings = self.lock_bindings();
+        match added {
+            Ok(identifier) => {
+                if let Some(binding) = bindings.by_name.get_mut(name) {
+                    binding.script = Some(identifier);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let failed = bindings.by_name.remove(name);
+                drop(bindings);
+                drop(failed);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Adds the binding to these sessions, and the function to every document; gives back the script's name.
+    async fn install(&self, name: &str, install: &str, sessions: &[Session]) -> Result<String, CallError> {
+        #[derive(Deserialize)]
+        struct Added {
+            identifier: String,
+        }
+        let binding = json!({ "name": format!("{PREFIX}{name}") });
+        let bound = self.send_to(sessions, "Runtime.addBinding", &binding);
         let params = json!({ "source": install });
         let method = "Page.addScriptToEvaluateOnNewDocument";
         let script = send(self.session(), method, params.clone());
-        for session in sessions.iter().skip(1) {
-            calls.push(send(session, method, params.clone()));
-        }
-        let frames = self.frames();
-        let installed = frames.into_iter().map(|frame| {
-            let code = Code::Expression(install.clone());
+        let elsewhere = self.send_to(sessions.get(1..).unwrap_or_default(), method, &params);
+        let installed = self.frames().into_iter().map(|frame| {
+            let code = Code::Expression(install.to_owned());
             async move { drop(frame.evaluate(code).await) }
         });
-        let (script, ()) = tokio::join!(script, async {
-            futures_util::future::join_all(installed).await;
-        });
-        for call in calls {
-            call.await?;
-        }
+        let (script, _) = tokio::join!(script, futures_util::future::join_all(installed));
+        bound.done().await?;
+        elsewhere.done().await?;
         let added: Added = serde_json::from_str(script?.get()).map_err(|source| CallError::Decode {
             method: method.into(),
             source,
         })?;
-        if let Some(binding) = self.lock_bindings().by_name.get_mut(name) {
-            binding.script = Some(added.identifier);
-        }
-        Ok(())
+        Ok(added.identifier)
     }
 
     /// Takes a function away again.
@@ -195,26 +198,20 @@ impl Page {
     pub async fn remove_exposed_function(&self, name: &str) -> Result<(), ExposeError> {
         let removed = self.lock_bindings().by_name.remove(name);
         let binding = removed.ok_or_else(|| ExposeError::Unknown(name.to_owned()))?;
-        let mut calls = Vec::new();
-        if let Some(identifier) = binding.script {
+        let script = binding.script.map(|identifier| {
             let params = json!({ "identifier": identifier });
-            calls.push(send(
-                self.session(),
-                "Page.removeScriptToEvaluateOnNewDocument",
-                params,
-            ));
-        }
-        for session in self.sessions() {
-            let params = json!({ "name": format!("{PREFIX}{name}") });
-            calls.push(send(&session, "Runtime.removeBinding", params));
-        }
+            send(self.session(), "Page.removeScriptToEvaluateOnNewDocument", params)
+        });
+        let params = json!({ "name": format!("{PREFIX}{name}") });
+        let unbound = self.send_to_all("Runtime.removeBinding", &params);
         let forget = Code::call("name => { globalThis[name] = undefined; }", [name.into()]);
         for frame in self.frames() {
             frame.evaluate_with(forget.clone(), drop);
         }
-        for call in calls {
-            call.await?;
+        if let Some(script) = script {
+            script.await?;
         }
+        unbound.done().await?;
         Ok(())
     }
 
@@ -242,6 +239,9 @@ impl Page {
                 Some(DEFAULT_DEADLINE),
                 |_| {},
             );
+        }
+    }
+
     /// The session has ended.
     pub(super) fn forget_bindings_of(&self, session: &str) {
         self.lock_bindings().sessions.remove(session);
@@ -250,9 +250,6 @@ impl Page {
     #[cfg(test)]
     pub(super) fn sessions_with_bindings(&self) -> usize {
         self.lock_bindings().sessions.len()
-    }
-
-        }
     }
 
     fn on_binding_called(&self, session: &Session, params: &RawValue) {

@@ -186,22 +186,16 @@ impl Page {
             return Ok(());
         }
         self.lock_settings().cache_disabled.get_or_insert(false);
-        let mut calls = Vec::new();
-        for session in self.sessions() {
+        let sent = self.broadcast(&self.sessions(), |session| {
             // The renderer's answer may come after the first request that is held back, and is not waited for.
-            for call in self.lock_settings().apply_network(&session) {
-                drop(call);
-            }
-            calls.push(if wanted {
-                send(&session, "Fetch.enable", enable())
+            drop(self.lock_settings().apply_network(session));
+            vec![if wanted {
+                send(session, "Fetch.enable", enable())
             } else {
-                send(&session, "Fetch.disable", json!({}))
-            });
-        }
-        for call in calls {
-            call.await?;
-        }
-        Ok(())
+                send(session, "Fetch.disable", json!({}))
+            }]
+        });
+        sent.done().await
     }
 
     pub(super) fn observe_interception(&self, session: &Session) {

@@ -14,6 +14,7 @@
 //! `src/node/page/`, into `page.d.ts` and into `docs/page-api.md`.
 
 mod browser;
+mod commands;
 mod console;
 mod context;
 mod cookies;

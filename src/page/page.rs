@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Listener, Session};
+use crate::cdp::{CallError, DEFAULT_DEADLINE, Listener, Session};
 
 use super::browser::{Browser, TargetInfo};
+use super::commands::{Sent, all};
 use super::context::BrowserContext;
 use super::emulation::Settings;
 use super::events::{Event, EventKind, Hub, NETWORK, Subscription};
@@ -122,15 +122,12 @@ impl State {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// The answers to a new page's set-up, all sent together.
-pub(super) struct SetUp(Vec<Call<Box<RawValue>>>);
+pub(super) struct SetUp(Vec<Sent>);
 
 impl SetUp {
     /// Waits for them.
     pub async fn done(self) -> Result<(), CallError> {
-        for call in self.0 {
-            call.await?;
-        }
-        Ok(())
+        all(self.0).await
     }
 }
 
@@ -192,7 +189,7 @@ impl Page {
     }
 
     /// What every session of a page or frame needs, in one go.
-    pub(super) fn set_up(&self, session: &Session) -> Vec<Call<Box<RawValue>>> {
+    pub(super) fn set_up(&self, session: &Session) -> Vec<Sent> {
         let weak = Arc::downgrade(&self.0);
         let tree_session = session.clone();
         session.call("Page.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
@@ -500,10 +497,6 @@ impl Drop for Watch {
 }
 
 /// Sends a command at once, with the usual deadline.
-pub(super) fn send(
-    session: &Session,
-    method: &'static str,
-    params: serde_json::Value,
-) -> Call<Box<RawValue>> {
+pub(super) fn send(session: &Session, method: &'static str, params: serde_json::Value) -> Sent {
     session.send_raw(method, params, Some(DEFAULT_DEADLINE))
 }

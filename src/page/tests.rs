@@ -9,6 +9,7 @@ use crate::cdp::{CallError, Connection, io};
 
 use super::error::EvaluateError;
 use super::evaluate::Code;
+use super::expose::ExposeError;
 use super::page::Page;
 use super::{Browser, Frame};
 
@@ -62,6 +63,11 @@ impl Fixture {
                 return command;
             }
         }
+    }
+
+    fn answer(&mut self, command: &Value, outcome: &str, value: &Value) {
+        let answer = json!({ "id": command["id"], "sessionId": command["sessionId"], outcome: value });
+        self.chrome.say(&answer.to_string());
     }
 }
 
@@ -140,5 +146,73 @@ fn what_waits_for_the_document_of_a_frame_ends_when_its_renderer_dies() {
         "the page's own document is waited for still"
     );
     assert!(!given.page.is_crashed(), "the page lives");
+    given.connection.close();
+}
+
+#[test]
+fn a_setting_holds_although_a_frame_leaves_before_it_answers() {
+    let mut given = Fixture::start();
+    given.add_far_frame();
+    let page = given.page.clone();
+    let headers = vec![("X-One".to_owned(), "1".to_owned())];
+    let outcome = begin(async move { page.set_extra_headers(headers).await });
+    let command = given.hear("P", "Network.setExtraHTTPHeaders");
+    given.hear("F", "Network.setExtraHTTPHeaders");
+    given.remove_far_frame();
+    given.answer(&command, "result", &json!({}));
+    outcome.recv().expect("an outcome").expect("the headers are set");
+    given.connection.close();
+}
+
+#[test]
+fn a_setting_that_a_frame_refuses_fails() {
+    let mut given = Fixture::start();
+    given.add_far_frame();
+    let page = given.page.clone();
+    let outcome = begin(async move { page.set_cache_enabled(false).await });
+    let own = given.hear("P", "Network.setCacheDisabled");
+    let of_frame = given.hear("F", "Network.setCacheDisabled");
+    given.answer(&own, "result", &json!({}));
+    let refusal = json!({ "code": -32000, "message": "no" });
+    given.answer(&of_frame, "error", &refusal);
+    let outcome = outcome.recv().expect("an outcome");
+    assert!(
+        matches!(&outcome, Err(CallError::Protocol { message, .. }) if message == "no"),
+        "{outcome:?}"
+    );
+    given.connection.close();
+}
+
+#[test]
+fn a_function_that_could_not_be_exposed_can_be_exposed_later() {
+    let mut given = Fixture::start();
+    let context = json!({ "id": 1, "auxData": { "frameId": "main", "isDefault": true } });
+    given.tell(
+        "P",
+        "Runtime.executionContextCreated",
+        &json!({ "context": context }),
+    );
+    let mut expose = |outcome: &str, value: &Value| {
+        let page = given.page.clone();
+        let exposed = begin(async move { page.expose_function("exposed", drop).await });
+        let bound = given.hear("P", "Runtime.addBinding");
+        let added = given.hear("P", "Page.addScriptToEvaluateOnNewDocument");
+        let installed = given.hear("P", "Runtime.evaluate");
+        given.answer(&bound, outcome, value);
+        given.answer(&added, "result", &json!({ "identifier": "1" }));
+        given.answer(
+            &installed,
+            "result",
+            &json!({ "result": { "type": "undefined" } }),
+        );
+        exposed.recv().expect("an outcome")
+    };
+    let refused = expose("error", &json!({ "code": -32000, "message": "no" }));
+    assert!(matches!(refused, Err(ExposeError::Call(_))), "{refused:?}");
+    expose("result", &json!({})).expect("the name is free");
+    let page = given.page.clone();
+    let again = begin(async move { page.expose_function("exposed", drop).await });
+    let again = again.recv().expect("an outcome");
+    assert!(matches!(again, Err(ExposeError::Exists(_))), "{again:?}");
     given.connection.close();
 }

@@ -1,0 +1,79 @@
+//! Commands that go to several sessions, or one after another, before any is answered.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::cdp::{Call, CallError, Session};
+
+use super::page::{Page, send};
+
+/// A command that is on its way.
+pub(super) type Sent = Call<Box<RawValue>>;
+
+/// Waits for the answers, in order, up to the first failure.
+pub(super) async fn all(calls: Vec<Sent>) -> Result<(), CallError> {
+    for call in calls {
+        call.await?;
+    }
+    Ok(())
+}
+
+/// Commands that went to the page and to its frames in other processes.
+#[must_use = "the commands are sent, but their failure would go unnoticed"]
+#[derive(Default)]
+pub(super) struct Broadcast {
+    own: Vec<Sent>,
+    /// Of frames, any of which may leave before it answers.
+    frames: Vec<Sent>,
+}
+
+impl Broadcast {
+    /// Waits for the answers. That a frame is gone is no failure of the page's.
+    pub async fn done(self) -> Result<(), CallError> {
+        all(self.own).await?;
+        for call in self.frames {
+            match call.await {
+                Err(error) if !error.is_gone() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for both.
+    pub fn and(mut self, other: Self) -> Self {
+        self.own.extend(other.own);
+        self.frames.extend(other.frames);
+        self
+    }
+}
+
+impl Page {
+    /// Sends to the page and to every frame in another process, at once, what `commands` makes for the session.
+    pub(super) fn broadcast(
+        &self,
+        sessions: &[Session],
+        mut commands: impl FnMut(&Session) -> Vec<Sent>,
+    ) -> Broadcast {
+        let mut sent = Broadcast::default();
+        for session in sessions {
+            let calls = commands(session);
+            if session.id() == self.session().id() {
+                sent.own.extend(calls);
+            } else {
+                sent.frames.extend(calls);
+            }
+        }
+        sent
+    }
+
+    /// Sends one command to these sessions.
+    pub(super) fn send_to(&self, sessions: &[Session], method: &'static str, params: &Value) -> Broadcast {
+        self.broadcast(sessions, |session| vec![send(session, method, params.clone())])
+    }
+
+    /// Sends one command to the page and to every frame in another process.
+    pub(super) fn send_to_all(&self, method: &'static str, params: &Value) -> Broadcast {
+        self.send_to(&self.sessions(), method, params)
+    }
+}
