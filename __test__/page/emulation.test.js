@@ -258,6 +258,26 @@ differential('emulation', [
     const all = await Promise.all(pages.flatMap((page) => [page.metrics(), page.metrics()]));
     return all.map((metrics) => Object.keys(metrics).length);
   }),
+  scenario('what is emulated holds in a frame of another site that comes later', async ({ page, server }) => {
+    await page.setViewport({ width: 411, height: 333, deviceScaleFactor: 2, isMobile: true, hasTouch: true });
+    await page.emulateMediaType('print');
+    await page.emulateTimezone('Asia/Tokyo');
+    await page.setUserAgent('Agent/1');
+    await page.setExtraHTTPHeaders({ 'x-extra': 'sent' });
+    await page.setJavaScriptEnabled(false);
+    await page.goto(server.url('/'));
+    const url = server.html('<script>document.title = "ran"</script>', {}, server.crossOrigin);
+    const coming = page.waitForFrame((frame) => frame.url() === url);
+    await page.evaluate((src) => void Object.assign(document.body.appendChild(document.createElement('iframe')), { src }), url);
+    const frame = await coming;
+    while ((await frame.evaluate('document.readyState')) !== 'complete');
+    const seen = await frame.evaluate(() => [
+      devicePixelRatio, screen.width, navigator.maxTouchPoints, matchMedia('print').matches, navigator.userAgent, document.title,
+      Intl.DateTimeFormat().resolvedOptions().timeZone,
+    ]);
+    const response = await frame.goto(server.url('/echo', {}, server.crossOrigin));
+    return [seen, (await headers(response))['x-extra']];
+  }),
   scenario('metrics', async ({ page }) => {
     const metrics = await page.metrics();
     return [Object.keys(metrics).sort(), Object.values(metrics).every((value) => typeof value === 'number')];

@@ -28,7 +28,9 @@ impl EmulationError {
     }
 }
 
-/// What holds for every session of the page, those of frames that come later included.
+/// What a page is made to believe. Chrome itself carries the size, and whether scripts run, on to frames in other
+/// processes; the network's part is sent to each, those that come later included. Only the page's own requests go
+/// past service workers, as with puppeteer.
 #[derive(Default)]
 pub(super) struct Settings {
     pub viewport: Option<Viewport>,
