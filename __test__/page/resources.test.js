@@ -77,6 +77,17 @@ QUnit.module('page/resources', (hooks) => {
     page.off('dialog', listener);
     assert.strictEqual(await within(asked, 'the page goes on', 20_000), false);
   });
+
+  QUnit.test('a button whose press failed can be pressed again', async (assert) => {
+    const crashed = once(page, 'error');
+    void page.goto('chrome://crash').catch(() => {});
+    await crashed;
+    const refused = await outcome(page.mouse.down());
+    assert.strictEqual(refused.code, 'PAGE_CRASHED');
+    await page.goto(side.server.html('<button onclick="clicked = true" style="position:fixed;inset:0">b</button>'));
+    await page.click('button');
+    assert.true(await page.evaluate('clicked'));
+  });
 });
 
 QUnit.module('page/resources: what a browser leaves behind', (hooks) => {

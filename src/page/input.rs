@@ -1,17 +1,19 @@
 //! Keyboard, mouse and touch.
 //!
 //! The state of keys and buttons changes when a command is sent, not when it is answered: commands are sent in the
-//! order of the calls, so that is the order in which Chrome sees them.
+//! order of the calls, so that is the order in which Chrome sees them. A command of the mouse that fails changes
+//! nothing in the end.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use serde_json::value::RawValue;
 
-use crate::cdp::{Call, CallError};
+use crate::cdp::CallError;
 
+use super::commands::{Sent, all};
 use super::keyboard::{self, Keyboard};
+use super::mouse::{Change, ChangeId, Mouse, MouseButton, MouseState};
 use super::page::{Page, send};
 
 /// Why input did not come about.
@@ -41,26 +43,10 @@ pub enum InputError {
 #[derive(Default)]
 pub(super) struct InputState {
     pub keyboard: Keyboard,
-    x: f64,
-    y: f64,
-    buttons: u32,
-}
-
-/// A button of the mouse.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum MouseButton {
-    #[default]
-    Left,
-    Right,
-    Middle,
-    Back,
-    Forward,
+    mouse: Mouse,
 }
 
 impl MouseButton {
-    const ALL: [Self; 5] = [Self::Left, Self::Right, Self::Middle, Self::Back, Self::Forward];
-
     /// The button of this name.
     ///
     /// # Errors
@@ -70,26 +56,6 @@ impl MouseButton {
             .into_iter()
             .find(|button| button.name() == name)
             .ok_or_else(|| InputError::UnknownButton(name.to_owned()))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Left => "left",
-            Self::Right => "right",
-            Self::Middle => "middle",
-            Self::Back => "back",
-            Self::Forward => "forward",
-        }
-    }
-
-    fn flag(self) -> u32 {
-        match self {
-            Self::Left => 1,
-            Self::Right => 2,
-            Self::Middle => 4,
-            Self::Back => 8,
-            Self::Forward => 16,
-        }
     }
 }
 
@@ -117,13 +83,36 @@ impl Default for ClickOptions {
     }
 }
 
-type Sent = Call<Box<RawValue>>;
+/// A command of the mouse that is on its way.
+struct MouseCall<'a> {
+    page: &'a Page,
+    change: ChangeId,
+    call: Sent,
+    failed: bool,
+}
 
-async fn all(calls: Vec<Sent>) -> Result<(), InputError> {
-    for call in calls {
-        call.await?;
+impl MouseCall<'_> {
+    async fn done(mut self) -> Result<(), CallError> {
+        let answer = (&mut self.call).await;
+        self.failed = answer.is_err();
+        answer.map(drop)
     }
-    Ok(())
+}
+
+impl Drop for MouseCall<'_> {
+    /// What nobody waits for any more has been sent all the same.
+    fn drop(&mut self) {
+        self.page.lock_input().mouse.end(self.change, !self.failed);
+    }
+}
+
+/// Waits for all answers, and tells the first failure: what failed is taken back by then.
+async fn all_done(calls: Vec<MouseCall<'_>>) -> Result<(), CallError> {
+    let mut outcome = Ok(());
+    for call in calls {
+        outcome = outcome.and(call.done().await);
+    }
+    outcome
 }
 
 impl Page {
@@ -191,7 +180,7 @@ impl Page {
         let down = self.send_key_down(key, text, commands)?;
         let Some(delay) = delay else {
             let up = self.send_key_up(key)?;
-            return all(vec![down, up]).await;
+            return Ok(all(vec![down, up]).await?);
         };
         down.await?;
         tokio::time::sleep(delay).await;
@@ -228,42 +217,55 @@ impl Page {
         Ok(())
     }
 
-    fn send_mouse_move(&self, x: f64, y: f64) -> Sent {
-        let mut state = self.lock_input();
-        (state.x, state.y) = (x, y);
-        let held = MouseButton::ALL
-            .into_iter()
-            .find(|button| state.buttons & button.flag() != 0)
-            .map_or("none", MouseButton::name);
-        self.mouse_event(json!({
-            "type": "mouseMoved", "modifiers": state.keyboard.modifiers, "buttons": state.buttons,
-            "button": held, "x": x, "y": y,
-        }))
+    /// Sends a command that changes the mouse. `event` gets its state after the change, and the keys' modifiers.
+    fn send_mouse(
+        &self,
+        state: &mut InputState,
+        change: Change,
+        event: impl FnOnce(MouseState, u32) -> serde_json::Value,
+    ) -> MouseCall<'_> {
+        let id = state.mouse.begin(change);
+        let event = event(state.mouse.state(), state.keyboard.modifiers);
+        MouseCall {
+            page: self,
+            change: id,
+            call: self.mouse_event(event),
+            failed: false,
+        }
     }
 
-    fn send_mouse_down(&self, button: MouseButton, click_count: u32) -> Result<Sent, InputError> {
+    fn send_mouse_move(&self, x: f64, y: f64) -> MouseCall<'_> {
+        self.send_mouse(&mut self.lock_input(), Change::Move(x, y), |mouse, modifiers| {
+            let held = MouseButton::ALL.into_iter().find(|button| mouse.is_down(*button));
+            json!({
+                "type": "mouseMoved", "modifiers": modifiers, "buttons": mouse.buttons,
+                "button": held.map_or("none", MouseButton::name), "x": x, "y": y,
+            })
+        })
+    }
+
+    fn send_mouse_down(&self, button: MouseButton, click_count: u32) -> Result<MouseCall<'_>, InputError> {
         let mut state = self.lock_input();
-        if state.buttons & button.flag() != 0 {
+        if state.mouse.state().is_down(button) {
             return Err(InputError::AlreadyPressed(button.name()));
         }
-        state.buttons |= button.flag();
-        Ok(self.mouse_button("mousePressed", &state, button, click_count))
+        Ok(
+            self.send_mouse(&mut state, Change::Press(button), |mouse, modifiers| {
+                button_event("mousePressed", button, click_count, mouse, modifiers)
+            }),
+        )
     }
 
-    fn send_mouse_up(&self, button: MouseButton, click_count: u32) -> Result<Sent, InputError> {
+    fn send_mouse_up(&self, button: MouseButton, click_count: u32) -> Result<MouseCall<'_>, InputError> {
         let mut state = self.lock_input();
-        if state.buttons & button.flag() == 0 {
+        if !state.mouse.state().is_down(button) {
             return Err(InputError::NotPressed(button.name()));
         }
-        state.buttons &= !button.flag();
-        Ok(self.mouse_button("mouseReleased", &state, button, click_count))
-    }
-
-    fn mouse_button(&self, kind: &str, state: &InputState, button: MouseButton, click_count: u32) -> Sent {
-        self.mouse_event(json!({
-            "type": kind, "modifiers": state.keyboard.modifiers, "clickCount": click_count,
-            "buttons": state.buttons, "button": button.name(), "x": state.x, "y": state.y,
-        }))
+        Ok(
+            self.send_mouse(&mut state, Change::Release(button), |mouse, modifiers| {
+                button_event("mouseReleased", button, click_count, mouse, modifiers)
+            }),
+        )
     }
 
     /// Moves the mouse, in so many steps.
@@ -271,14 +273,12 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn mouse_move(&self, x: f64, y: f64, steps: u32) -> Result<(), InputError> {
-        let (from_x, from_y) = {
-            let state = self.lock_input();
-            (state.x, state.y)
-        };
+        let from = self.lock_input().mouse.state();
         // One by one: Chrome makes one move of several that come together.
         for step in 1..=steps {
             let part = f64::from(step) / f64::from(steps);
-            self.send_mouse_move(from_x + (x - from_x) * part, from_y + (y - from_y) * part)
+            self.send_mouse_move(from.x + (x - from.x) * part, from.y + (y - from.y) * part)
+                .done()
                 .await?;
         }
         Ok(())
@@ -289,7 +289,7 @@ impl Page {
     /// # Errors
     /// Where it is down.
     pub async fn mouse_down(&self, button: MouseButton, click_count: u32) -> Result<(), InputError> {
-        self.send_mouse_down(button, click_count)?.await?;
+        self.send_mouse_down(button, click_count)?.done().await?;
         Ok(())
     }
 
@@ -298,7 +298,7 @@ impl Page {
     /// # Errors
     /// Where it is up.
     pub async fn mouse_up(&self, button: MouseButton, click_count: u32) -> Result<(), InputError> {
-        self.send_mouse_up(button, click_count)?.await?;
+        self.send_mouse_up(button, click_count)?.done().await?;
         Ok(())
     }
 
@@ -321,11 +321,11 @@ impl Page {
         }
         calls.push(self.send_mouse_down(button, click_count)?);
         if let Some(delay) = options.delay {
-            all(std::mem::take(&mut calls)).await?;
+            all_done(std::mem::take(&mut calls)).await?;
             tokio::time::sleep(delay).await;
         }
         calls.push(self.send_mouse_up(button, click_count)?);
-        all(calls).await
+        Ok(all_done(calls).await?)
     }
 
     /// Turns the wheel.
@@ -335,9 +335,10 @@ impl Page {
     pub async fn mouse_wheel(&self, delta_x: f64, delta_y: f64) -> Result<(), InputError> {
         let event = {
             let state = self.lock_input();
+            let MouseState { x, y, buttons } = state.mouse.state();
             json!({
                 "type": "mouseWheel", "pointerType": "mouse", "modifiers": state.keyboard.modifiers,
-                "deltaX": delta_x, "deltaY": delta_y, "buttons": state.buttons, "x": state.x, "y": state.y,
+                "deltaX": delta_x, "deltaY": delta_y, "buttons": buttons, "x": x, "y": y,
             })
         };
         self.mouse_event(event).await?;
@@ -349,20 +350,17 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn mouse_reset(&self) -> Result<(), InputError> {
-        let (held, moved) = {
-            let state = self.lock_input();
-            (state.buttons, state.x != 0.0 || state.y != 0.0)
-        };
+        let mouse = self.lock_input().mouse.state();
         let mut calls = Vec::new();
         for button in MouseButton::ALL {
-            if held & button.flag() != 0 {
+            if mouse.is_down(button) {
                 calls.push(self.send_mouse_up(button, 1)?);
             }
         }
-        if moved {
+        if mouse.x != 0.0 || mouse.y != 0.0 {
             calls.push(self.send_mouse_move(0.0, 0.0));
         }
-        all(calls).await
+        Ok(all_done(calls).await?)
     }
 
     /// Touches the page and lets go.
@@ -376,6 +374,19 @@ impl Page {
             send(self.session(), "Input.dispatchTouchEvent", event)
         };
         let point = json!([{ "x": x.round(), "y": y.round(), "radiusX": 0.5, "radiusY": 0.5, "force": 0.5 }]);
-        all(vec![touch("touchStart", point), touch("touchEnd", json!([]))]).await
+        Ok(all(vec![touch("touchStart", point), touch("touchEnd", json!([]))]).await?)
     }
+}
+
+fn button_event(
+    kind: &str,
+    button: MouseButton,
+    click_count: u32,
+    mouse: MouseState,
+    modifiers: u32,
+) -> serde_json::Value {
+    json!({
+        "type": kind, "modifiers": modifiers, "clickCount": click_count,
+        "buttons": mouse.buttons, "button": button.name(), "x": mouse.x, "y": mouse.y,
+    })
 }
