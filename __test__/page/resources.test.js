@@ -88,6 +88,17 @@ QUnit.module('page/resources', (hooks) => {
     await page.click('button');
     assert.true(await page.evaluate('clicked'));
   });
+
+  QUnit.test('a recording that was refused can be begun again', async (assert) => {
+    const other = await side.browser.newPage();
+    await other.tracing.start();
+    const refused = await outcome(page.tracing.start());
+    assert.ok(/already/i.test(refused.message), refused.message);
+    await other.tracing.stop();
+    await other.close();
+    await page.tracing.start();
+    assert.ok((await page.tracing.stop()).length > 0);
+  });
 });
 
 QUnit.module('page/resources: what a browser leaves behind', (hooks) => {

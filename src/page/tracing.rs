@@ -68,8 +68,11 @@ impl Page {
             "transferMode": "ReturnAsStream",
             "traceConfig": { "excludedCategories": excluded, "includedCategories": included },
         });
-        send(self.session(), "Tracing.start", params).await?;
-        Ok(())
+        let started = send(self.session(), "Tracing.start", params).await;
+        if started.is_err() {
+            self.0.tracing.store(false, Ordering::Release);
+        }
+        Ok(started.map(drop)?)
     }
 
     /// Ends the recording and gives it back, as JSON.
