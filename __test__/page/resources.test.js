@@ -78,6 +78,42 @@ QUnit.module('page/resources', (hooks) => {
     assert.strictEqual(await within(asked, 'the page goes on', 20_000), false);
   });
 
+  QUnit.test('a wait for a visible element keeps none that cannot be seen', async (assert) => {
+    await page.setContent('<button aria-label="Save" style="width:0;height:0;padding:0;border:0;overflow:hidden"></button>');
+    await page.evaluate(() => {
+      const hidden = document.querySelector('button');
+      const measure = hidden.getBoundingClientRect.bind(hidden);
+      globalThis.looks = 0;
+      hidden.getBoundingClientRect = () => {
+        globalThis.looks += 1;
+        return { width: measure().width, height: 0 };
+      };
+      globalThis.hidden = new WeakRef(hidden);
+    });
+    const waiting = page.waitForSelector('aria/Save', { visible: true });
+    await page.waitForFunction(() => globalThis.looks >= 3);
+    await page.evaluate(() => {
+      document.querySelector('button').remove();
+      document.body.innerHTML = '<button aria-label="Save">Save</button>';
+    });
+    const found = await waiting;
+    assert.strictEqual(await found.evaluate((button) => button.textContent), 'Save');
+    assert.true(await isCollected(page, 'hidden'));
+  });
+
+  QUnit.test('a look at an element in a frame keeps nothing of the frame', async (assert) => {
+    await page.goto(side.server.html(`<iframe src="${attribute(side.server.html('<button>in</button>'))}"></iframe>`));
+    const button = await page.mainFrame().childFrames()[0].$('button');
+    assert.ok(await button.boundingBox());
+    await button.click();
+    await button.dispose();
+    await page.evaluate(() => {
+      globalThis.owner = new WeakRef(document.querySelector('iframe'));
+      document.querySelector('iframe').remove();
+    });
+    assert.true(await isCollected(page, 'owner'));
+  });
+
   QUnit.test('a button whose press failed can be pressed again', async (assert) => {
     const crashed = once(page, 'error');
     void page.goto('chrome://crash').catch(() => {});

@@ -186,6 +186,7 @@ impl Frame {
         };
         let mut frame = self.clone();
         while let Some((parent, owner)) = frame.owner().await? {
+            let owner = parent.temporary(owner);
             let Some(corner) = parent.ask::<Corner>(CONTENT_CORNER, &owner).await? else {
                 return Ok(None);
             };
@@ -215,6 +216,7 @@ impl Frame {
             let Some((parent, owner)) = frame.owner().await? else {
                 break;
             };
+            let owner = parent.temporary(owner);
             let corner: Corner = parent
                 .ask(CONTENT_CORNER, &owner)
                 .await?

@@ -47,6 +47,7 @@ mod scripts;
 mod selector;
 mod stream;
 mod target;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod text;

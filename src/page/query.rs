@@ -11,6 +11,7 @@ use super::evaluate::{Code, release};
 use super::frame::Frame;
 use super::page::send;
 use super::selector::{Aria, Selector, Step};
+use super::temporary::Temporary;
 use super::value::{Argument, RemoteObject, RemoteValue};
 
 /// `query(root, selector, all)` for plain CSS.
@@ -177,9 +178,7 @@ impl Frame {
         let found = if let Some(alternatives) = selector.with_aria() {
             let list = self.find_by_steps(root, alternatives).await?;
             let first = Code::call("list => list[0] ?? null", [list.to_argument()]);
-            let first = self.evaluate_handle(first).await;
-            self.release(&list);
-            first?
+            self.evaluate_handle(first).await?
         } else {
             self.evaluate_handle(selector.first(root)).await?
         };
@@ -196,7 +195,7 @@ impl Frame {
         selector: &Selector,
     ) -> Result<RemoteObject, EvaluateError> {
         match selector.with_aria() {
-            Some(alternatives) => self.find_by_steps(root, alternatives).await,
+            Some(alternatives) => self.find_by_steps(root, alternatives).await.map(Temporary::keep),
             None => self.evaluate_handle(selector.all(root)).await,
         }
     }
@@ -206,33 +205,29 @@ impl Frame {
         &self,
         root: Option<Argument>,
         alternatives: &[Vec<Step>],
-    ) -> Result<RemoteObject, EvaluateError> {
+    ) -> Result<Temporary, EvaluateError> {
         let root = root.unwrap_or_else(Argument::null);
         let mut lists = Vec::with_capacity(alternatives.len());
         for steps in alternatives {
             let begin = Code::call("root => [root ?? document]", [root.clone()]);
-            let mut nodes = self.evaluate_handle(begin).await?;
+            let mut nodes = self.temporary(self.evaluate_handle(begin).await?);
             for run in steps.chunk_by(|a, b| a.aria().is_none() && b.aria().is_none()) {
                 let next = if let Some(aria) = run.first().and_then(Step::aria) {
-                    self.find_by_aria(&nodes, aria).await
+                    self.find_by_aria(&nodes, aria).await?
                 } else {
                     let steps = json_argument(&run.iter().map(Step::to_json).collect());
                     let walk = with_walk("(nodes, steps) => walk(nodes, steps)");
                     self.evaluate_handle(Code::call(walk, [nodes.to_argument(), steps]))
-                        .await
+                        .await?
                 };
-                self.release(&nodes);
-                nodes = next?;
+                nodes = self.temporary(next);
             }
             lists.push(nodes);
         }
-        let arguments: Vec<Argument> = lists.iter().map(RemoteObject::to_argument).collect();
+        let arguments: Vec<Argument> = lists.iter().map(|list| list.to_argument()).collect();
         let merge = Code::call(with_walk("(...lists) => sorted(lists.flat())"), arguments);
-        let merged = self.evaluate_handle(merge).await;
-        for list in &lists {
-            self.release(list);
-        }
-        merged
+        let merged = self.evaluate_handle(merge).await?;
+        Ok(self.temporary(merged))
     }
 
     /// What lies below these nodes by name and role.
@@ -262,7 +257,8 @@ impl Frame {
             Some(id) => self.properties(id).await?,
             None => Vec::new(),
         };
-        for (_, root) in &roots {
+        let roots: Vec<Temporary> = roots.into_iter().map(|(_, root)| self.temporary(root)).collect();
+        for root in &roots {
             let mut params = json!({ "objectId": root.object_id.as_deref() });
             if let Some(name) = &wanted.name {
                 params["accessibleName"] = name.as_str().into();
@@ -276,18 +272,13 @@ impl Frame {
                 let role = node.role.and_then(|role| role.value);
                 let is_element = role.is_some_and(|role| role != "StaticText" && role != "InlineTextBox");
                 if let Some(id) = node.backend_node_id.filter(|_| is_element && !node.ignored) {
-                    found.push(self.adopt(id).await?);
+                    found.push(self.temporary(self.adopt(id).await?));
                 }
             }
         }
-        let arguments: Vec<Argument> = found.iter().map(RemoteObject::to_argument).collect();
-        let list = self
-            .evaluate_handle(Code::call("(...nodes) => nodes", arguments))
-            .await;
-        for object in roots.iter().map(|(_, root)| root).chain(&found) {
-            self.release(object);
-        }
-        list
+        let arguments: Vec<Argument> = found.iter().map(|node| node.to_argument()).collect();
+        self.evaluate_handle(Code::call("(...nodes) => nodes", arguments))
+            .await
     }
 
     /// The own enumerable properties of an object of the page.

@@ -267,9 +267,10 @@ impl Frame {
         loop {
             let looking = async {
                 let found = self.find(root.clone(), selector).await?;
+                let found = found.map(|found| self.temporary(found));
                 let node = found
                     .as_ref()
-                    .map_or_else(Argument::null, RemoteObject::to_argument);
+                    .map_or_else(Argument::null, |found| found.to_argument());
                 let checked = self
                     .evaluate_handle(Code::call(CHECK, [node, visible.clone()]))
                     .await?;
