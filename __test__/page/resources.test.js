@@ -78,6 +78,35 @@ QUnit.module('page/resources', (hooks) => {
     assert.strictEqual(await within(asked, 'the page goes on', 20_000), false);
   });
 
+  QUnit.test('a session that ended with its page is collected with its listeners', async (assert) => {
+    const refs = [];
+    const leave = async () => {
+      const watched = await side.browser.newPage();
+      const session = await watched.createCDPSession();
+      const listener = () => {};
+      session.on('Network.requestWillBeSent', listener);
+      refs.push(new WeakRef(session), new WeakRef(listener));
+      await watched.close();
+    };
+    for (let n = 0; n < 3; n++) await leave();
+    assert.strictEqual(await left(refs), 0);
+  });
+
+  QUnit.test('a session that somebody listens to stays while its page does', async (assert) => {
+    const heard = new Promise((resolve) => {
+      void page.createCDPSession().then(async (session) => {
+        session.on('Runtime.consoleAPICalled', (event) => resolve(event.args[0].value));
+        await session.send('Runtime.enable');
+      });
+    });
+    await page.evaluate(() => void setInterval(() => console.log('said'), 10));
+    for (let round = 0; round < 5; round++) {
+      gc();
+      await turn();
+    }
+    assert.strictEqual(await within(heard, 'the event', 20_000), 'said');
+  });
+
   QUnit.test('a wait for a visible element keeps none that cannot be seen', async (assert) => {
     await page.setContent('<button aria-label="Save" style="width:0;height:0;padding:0;border:0;overflow:hidden"></button>');
     await page.evaluate(() => {

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 static HANDLE: OnceLock<Handle> = OnceLock::new();
 
@@ -24,6 +24,24 @@ where
     F::Output: Send + 'static,
 {
     handle().spawn(future)
+}
+
+/// Runs the future on the thread until it has ended, or the task is dropped.
+pub fn spawn_owned<F>(future: F) -> Task
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    Task(spawn(future).abort_handle())
+}
+
+/// A task that ends when this is dropped.
+#[must_use = "a task that is dropped ends"]
+pub struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 #[expect(

@@ -3,40 +3,34 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
 use super::js::{JsThread, Scope};
 use crate::cdp::io;
 
 /// A running timer; stops when it is dropped.
-pub(crate) struct Timer(AbortHandle);
+pub(crate) struct Timer {
+    _task: io::Task,
+}
 
 impl Timer {
     /// Runs `fire` on `thread` after `ms`.
     pub(crate) fn start(thread: JsThread, ms: u64, fire: impl FnOnce(Scope<'_>) + Send + 'static) -> Self {
-        let task = io::spawn(async move {
+        let task = io::spawn_owned(async move {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             thread.post(fire);
         });
-        Self(task.abort_handle())
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.0.abort();
+        Self { _task: task }
     }
 }
 
 /// Waits, in a future on the JavaScript thread.
 pub(crate) async fn sleep(ms: u64) {
     let (done, ended) = oneshot::channel();
-    let task = io::spawn(async move {
+    let _stopped_on_drop = io::spawn_owned(async move {
         tokio::time::sleep(Duration::from_millis(ms)).await;
         // Nobody may be left to hear it.
         let _ = done.send(());
     });
-    let _stopped_on_drop = Timer(task.abort_handle());
     // The sender is dropped only with the I/O thread, at the end of the process.
     let _ = ended.await;
 }

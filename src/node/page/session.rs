@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{CallError, Listener, Session};
+use crate::cdp::{CallError, Listener, Session, io};
 use crate::node::js::class::{self, Class, Method, data_of};
 use crate::node::js::{Call, ErrorClass, JsRef, JsThread, Scope, Thrown, Value};
 use crate::page::{Browser, Target, Text};
@@ -29,9 +29,15 @@ pub(super) struct SessionData {
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
+/// The object of a session with listeners, which stays, as those of puppeteer do, until the session ends.
+struct Kept {
+    object: JsRef,
+    /// Waits for that end.
+    _watch: io::Task,
+}
+
 thread_local! {
-    /// Sessions with listeners stay, as those of puppeteer do.
-    static SESSIONS: RefCell<HashMap<u64, JsRef>> = RefCell::new(HashMap::new());
+    static SESSIONS: RefCell<HashMap<u64, Kept>> = RefCell::new(HashMap::new());
 }
 
 /// `page.createCDPSession()`
@@ -86,6 +92,29 @@ impl Class for CdpSession {
 impl SessionData {
     fn is_detached(&self) -> bool {
         self.detached.get() || self.session.close_reason().is_some()
+    }
+
+    /// Keeps the object, where it is not kept already.
+    fn keep(&self, this: Value<'_>, thread: &JsThread) {
+        if SESSIONS.with(|sessions| sessions.borrow().contains_key(&self.key)) {
+            return;
+        }
+        let Some(object) = JsRef::new(this) else { return };
+        let (key, session, thread) = (self.key, self.session.clone(), thread.clone());
+        // What the session told before its end has been posted before this is.
+        let watch = io::spawn_owned(async move {
+            session.closed().await;
+            thread.post(move |scope| {
+                if let Some(data) = kept(scope, key) {
+                    data.forget();
+                }
+            });
+        });
+        let kept = Kept {
+            object,
+            _watch: watch,
+        };
+        SESSIONS.with(|sessions| sessions.borrow_mut().insert(key, kept));
     }
 
     fn forget(&self) {
@@ -161,9 +190,7 @@ impl Emits for SessionData {
             wanted.into_iter().filter(is_new).collect()
         };
         if let Some(thread) = JsThread::current().filter(|_| !missing.is_empty() && !self.is_detached()) {
-            if let Some(kept) = JsRef::new(this) {
-                SESSIONS.with(|sessions| sessions.borrow_mut().insert(self.key, kept));
-            }
+            self.keep(this, &thread);
             for event in missing {
                 let (key, name, thread) = (self.key, event.clone(), thread.clone());
                 let listener = self.session.on(event.clone(), move |params| {
@@ -177,9 +204,14 @@ impl Emits for SessionData {
     }
 }
 
+/// What the object of this key carries, while that is kept.
+fn kept(scope: Scope<'_>, key: u64) -> Option<Rc<SessionData>> {
+    let object = SESSIONS.with(|sessions| sessions.borrow().get(&key).map(|kept| kept.object.get(scope)));
+    object.and_then(data_of::<SessionData>)
+}
+
 fn deliver(scope: Scope<'_>, key: u64, event: &str, params: Text) {
-    let object = SESSIONS.with(|sessions| sessions.borrow().get(&key).map(|object| object.get(scope)));
-    let Some(session) = object.and_then(data_of::<SessionData>) else {
+    let Some(session) = kept(scope, key) else {
         return;
     };
     if session.emitter.count(event) == 0 {
