@@ -107,6 +107,32 @@ QUnit.module('page/resources', (hooks) => {
     assert.strictEqual(await within(heard, 'the event', 20_000), 'said');
   });
 
+  QUnit.test('frames that have left are collected', async (assert) => {
+    await page.goto(side.server.html('<p>main</p>'));
+    const refs = [];
+    for (let n = 0; n < 20; n++) {
+      const attached = once(page, 'frameattached');
+      await page.evaluate(() => void document.body.append(document.createElement('iframe')));
+      refs.push(new WeakRef(await attached));
+      await page.evaluate(() => document.querySelector('iframe').remove());
+    }
+    // The latest may be kept until another comes.
+    assert.ok((await left(refs.slice(0, -1))) === 0, 'all but the latest');
+  });
+
+  QUnit.test('a frame that has left stays the same object', async (assert) => {
+    await page.goto(side.server.html('<iframe></iframe>'));
+    const [frame] = page.mainFrame().childFrames();
+    const gone = once(page, 'framedetached');
+    await page.evaluate(() => document.querySelector('iframe').remove());
+    assert.true((await gone) === frame);
+    assert.true(frame.detached);
+    const main = page.mainFrame();
+    await page.close();
+    assert.true(page.mainFrame() === main, 'so does the main frame of a closed page');
+    assert.true(main.page() === page);
+  });
+
   QUnit.test('a wait for a visible element keeps none that cannot be seen', async (assert) => {
     await page.setContent('<button aria-label="Save" style="width:0;height:0;padding:0;border:0;overflow:hidden"></button>');
     await page.evaluate(() => {
@@ -182,6 +208,41 @@ QUnit.module('page/resources: what a browser leaves behind', (hooks) => {
     process.kill(browser.process().pid, 'SIGKILL');
     await gone;
   };
+
+  QUnit.test('a wait for a target ends with the browser', async (assert) => {
+    const context = await side.browser.createBrowserContext();
+    const waits = [side.browser, context].map((source) => outcome(source.waitForTarget(() => false, { timeout: 0 })));
+    assert.strictEqual(side.browser.listenerCount('disconnected'), 0, 'they do not count as listeners');
+    await kill(side.browser);
+    for (const ended of await within(Promise.all(waits), 'the waits', 20_000)) {
+      assert.deepEqual(ended, { name: 'TargetCloseError', message: 'Protocol error: Connection closed.', code: 'BROWSER_DISCONNECTED' });
+    }
+    const late = await outcome(context.waitForTarget(() => false, { timeout: 0 }));
+    assert.strictEqual(late.code, 'BROWSER_DISCONNECTED', 'also where it has ended before');
+  });
+
+  QUnit.test('a context is closed once its browser is gone, and stays the same object', async (assert) => {
+    const context = await side.browser.createBrowserContext();
+    const page = await context.newPage();
+    await kill(side.browser);
+    assert.true(context.closed);
+    assert.true(page.browserContext() === context);
+    assert.true(page.browser() === side.browser);
+  });
+
+  QUnit.test('browsers, contexts, pages and targets of a browser that is gone are collected', async (assert) => {
+    const refs = await (async () => {
+      const { browser } = side;
+      const context = await browser.createBrowserContext();
+      const page = await context.newPage();
+      const objects = [browser, browser.target(), browser.defaultBrowserContext(), context, page, page.target(), page.mainFrame()];
+      await Promise.all([once(page, 'close'), kill(browser)]);
+      delete side.browser;
+      return objects.map((object) => new WeakRef(object));
+    })();
+    await side.manager.stop();
+    assert.strictEqual(await left(refs), 0);
+  });
 });
 
 /** Whether an element that the document holds no more, known by a weak reference, is held by nothing else. */

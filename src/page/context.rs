@@ -97,13 +97,11 @@ impl BrowserContext {
         &self.browser
     }
 
-    /// Whether it is gone.
+    /// Whether it is gone, or its browser is.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        match &self.id {
-            None => !self.browser.is_connected(),
-            Some(id) => !self.browser.is_made(id),
-        }
+        let is_made = |id: &Arc<str>| self.browser.is_made(id);
+        !self.browser.is_connected() || !self.id.as_ref().is_none_or(is_made)
     }
 
     /// Its pages.

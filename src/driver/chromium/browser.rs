@@ -343,12 +343,14 @@ impl Browser {
         !self.connection.is_closed()
     }
 
-    /// Waits until it has ended, and says how.
-    pub async fn ended(&self) -> Ended {
+    /// Waits until it has ended, and says how. Keeps nothing of it.
+    pub fn ended(&self) -> impl Future<Output = Ended> + use<> {
         let mut ended = self.ended.subscribe();
-        match ended.wait_for(Option::is_some).await {
-            Ok(how) => how.unwrap_or(Ended::Lost),
-            Err(_) => Ended::Lost,
+        async move {
+            match ended.wait_for(Option::is_some).await {
+                Ok(how) => how.unwrap_or(Ended::Lost),
+                Err(_) => Ended::Lost,
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Browser`
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use super::{child, context, cookies, expect, page as page_class, promise, target
 pub(super) struct BrowserData {
     process: Arc<chromium::Browser>,
     emitter: Emitter,
+    ends: Rc<Emitter>,
     child: OnceCell<Option<JsRef>>,
 }
 
@@ -41,46 +42,68 @@ impl BrowserData {
     }
 }
 
-/// The browser's object: one as long as it is connected.
+/// The browser's object: one as long as it is connected, and for as long as JavaScript keeps it.
 pub(crate) fn wrap<'s>(scope: Scope<'s>, browser: &Arc<chromium::Browser>) -> Result<Value<'s>, Thrown> {
     let key = Key::Browser(browser.pages().key());
     let make = || {
         let data = Rc::new(BrowserData {
             process: Arc::clone(browser),
             emitter: Emitter::default(),
+            ends: ends(browser.pages()),
             child: OnceCell::new(),
         });
         class::instantiate::<BrowserClass>(scope, data)
     };
-    if !browser.is_connected() {
-        return match identity::existing(scope, &key) {
-            Some(known) => Ok(known),
-            None => make(),
-        };
+    if browser.is_connected() {
+        identity::object_of(scope, key, make)
+    } else {
+        identity::object_of_gone(scope, &key, make)
     }
-    identity::object_of(scope, key.clone(), || {
-        if let Some(thread) = JsThread::current() {
-            let ending = Arc::clone(browser);
+}
+
+thread_local! {
+    /// The browsers that this thread knows, and who hears of their end before the listeners.
+    static ENDS: RefCell<HashMap<usize, Rc<Emitter>>> = RefCell::default();
+}
+
+/// Who hears `disconnected` before the listeners do: what waits for something of the browser. From now on the
+/// objects of the browser, its contexts and its targets are kept no longer than it is connected.
+pub(super) fn ends(browser: &Browser) -> Rc<Emitter> {
+    let process = browser.process().filter(|process| process.is_connected());
+    let (Some(process), Some(thread)) = (process, JsThread::current()) else {
+        return Rc::default();
+    };
+    ENDS.with(|ends| {
+        let mut ends = ends.borrow_mut();
+        let emitter = ends.entry(browser.key()).or_insert_with(|| {
+            let (ended, browser) = (process.ended(), browser.clone());
             // Ends with the browser.
             io::spawn(async move {
-                ending.ended().await;
-                thread.post(move |scope| disconnected(scope, &key));
+                ended.await;
+                thread.post(move |scope| disconnected(scope, &browser));
             });
-        }
-        make()
+            Rc::default()
+        });
+        Rc::clone(emitter)
     })
 }
 
-fn disconnected(scope: Scope<'_>, key: &Key) {
-    let object = identity::existing(scope, key);
-    identity::forget(key);
-    if let Key::Browser(browser) = key {
-        FOLLOWED.with(|followed| followed.borrow_mut().remove(browser));
-        identity::forget(&Key::OtherTarget(*browser, None));
+/// Sees to it that what is kept of the browser goes when it is gone.
+pub(super) fn follow_end(browser: &Browser) {
+    drop(ends(browser));
+}
+
+fn disconnected(scope: Scope<'_>, browser: &Browser) {
+    let browser = browser.key();
+    FOLLOWED.with(|followed| followed.borrow_mut().remove(&browser));
+    if let Some(ends) = ENDS.with(|ends| ends.borrow_mut().remove(&browser)) {
+        ends.emit(scope, "disconnected", scope.undefined());
     }
+    let object = identity::existing(scope, &Key::Browser(browser));
     if let Some(data) = object.and_then(data_of::<BrowserData>) {
         data.emitter.emit(scope, "disconnected", scope.undefined());
     }
+    identity::retire_browser(scope, browser);
 }
 
 /// The object of a page's browser.
@@ -158,7 +181,7 @@ fn deliver(scope: Scope<'_>, browser: usize, event: &TargetEvent) -> Result<(), 
         }
     }
     if let TargetEvent::Destroyed(Target::Worker(_)) = event {
-        identity::forget(&target::key(target));
+        identity::retire(scope, &target::key(target));
     }
     Ok(())
 }
@@ -181,6 +204,18 @@ impl Emits for BrowserData {
 impl expect::Source for BrowserData {
     fn emitter(&self) -> &Emitter {
         &self.emitter
+    }
+
+    fn observers(&self) -> &Emitter {
+        &self.ends
+    }
+
+    fn end(&self) -> expect::End {
+        expect::DISCONNECTED
+    }
+
+    fn has_ended(&self) -> bool {
+        !self.process.is_connected()
     }
 
     fn subscribe(&self) {

@@ -16,6 +16,7 @@ use super::{expect, options, promise};
 pub(super) struct ContextData {
     pub core: BrowserContext,
     pub emitter: Emitter,
+    ends: Rc<Emitter>,
 }
 
 /// The context's object: one as long as it is there.
@@ -24,10 +25,12 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, context: &BrowserContext) -> Result<Val
         let data = Rc::new(ContextData {
             core: context.clone(),
             emitter: Emitter::default(),
+            ends: browser::ends(context.browser()),
         });
         class::instantiate::<ContextClass>(scope, data)
     };
     if context.is_closed() {
+        identity::retire(scope, &key(context));
         return identity::object_of_gone(scope, &key(context), make);
     }
     identity::object_of(scope, key(context), || {
@@ -62,6 +65,18 @@ impl Emits for ContextData {
 impl expect::Source for ContextData {
     fn emitter(&self) -> &Emitter {
         &self.emitter
+    }
+
+    fn observers(&self) -> &Emitter {
+        &self.ends
+    }
+
+    fn end(&self) -> expect::End {
+        expect::DISCONNECTED
+    }
+
+    fn has_ended(&self) -> bool {
+        !self.core.browser().is_connected()
     }
 
     fn subscribe(&self) {

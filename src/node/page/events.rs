@@ -108,7 +108,7 @@ fn deliver(scope: Scope<'_>, page: &Page, event: &Event) -> bool {
         }
     }
     if event.kind() == EventKind::Close {
-        identity::forget_page(page.id());
+        identity::retire_page(scope, page.id());
     }
     is_heard
 }

@@ -10,7 +10,6 @@ use crate::node::js::class::Method;
 use crate::node::js::{
     Call, Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, spawn_local, with_scope,
 };
-
 use crate::page::{Page, Target};
 
 use super::emitter::Emitter;
@@ -34,10 +33,8 @@ pub(super) const METHODS: &[Method<PageData>] = &[
 pub(super) trait Source: 'static {
     fn emitter(&self) -> &Emitter;
 
-    /// Who hears before the listeners, where there is such.
-    fn observers(&self) -> &Emitter {
-        self.emitter()
-    }
+    /// Who hears before the listeners, and does not count among them.
+    fn observers(&self) -> &Emitter;
 
     /// Listeners have come or gone.
     fn subscribe(&self);
@@ -45,10 +42,8 @@ pub(super) trait Source: 'static {
     /// In milliseconds, 0 for none.
     fn default_timeout(&self) -> u64;
 
-    /// The event after which nothing comes any more, and the message of those who still wait.
-    fn end(&self) -> Option<(&'static str, &'static str)> {
-        None
-    }
+    /// What ends it.
+    fn end(&self) -> End;
 
     /// The event of a crash, after which nothing comes until somebody navigates.
     fn crash(&self) -> Option<&'static str> {
@@ -56,9 +51,33 @@ pub(super) trait Source: 'static {
     }
 
     /// Whether it has ended.
-    fn has_ended(&self) -> bool {
-        false
-    }
+    fn has_ended(&self) -> bool;
+}
+
+/// An event after which nothing comes any more.
+pub(super) struct End {
+    pub event: &'static str,
+    pub hearing: Hearing,
+    /// The error of those who still wait.
+    pub message: &'static str,
+    pub code: &'static str,
+}
+
+/// The end of a browser, and of what is in it.
+pub(super) const DISCONNECTED: End = End {
+    event: "disconnected",
+    hearing: Hearing::First,
+    message: "Protocol error: Connection closed.",
+    code: "BROWSER_DISCONNECTED",
+};
+
+/// When an event is heard.
+#[derive(Clone, Copy)]
+pub(super) enum Hearing {
+    /// Before all listeners: none of them can hold this up.
+    First,
+    /// In the order in which the listeners came.
+    InTurn,
 }
 
 impl Source for PageData {
@@ -80,8 +99,13 @@ impl Source for PageData {
         self.core.default_timeout()
     }
 
-    fn end(&self) -> Option<(&'static str, &'static str)> {
-        Some(("close", "Page closed!"))
+    fn end(&self) -> End {
+        End {
+            event: "close",
+            hearing: Hearing::InTurn,
+            message: "Page closed!",
+            code: "PAGE_CLOSED",
+        }
     }
 
     fn crash(&self) -> Option<&'static str> {
@@ -97,8 +121,7 @@ impl Source for PageData {
 struct Wait {
     source: Rc<dyn Source>,
     deferred: RefCell<Option<Deferred>>,
-    listeners: RefCell<Vec<(&'static str, JsRef)>>,
-    observers: RefCell<Vec<(&'static str, JsRef)>>,
+    listeners: RefCell<Vec<(Hearing, &'static str, JsRef)>>,
     abort: RefCell<Option<AbortListener>>,
     /// Counts the timers of an idle wait: an older one means nothing any more.
     generation: Cell<u32>,
@@ -122,7 +145,6 @@ impl Wait {
             source,
             deferred: RefCell::new(Some(deferred)),
             listeners: RefCell::default(),
-            observers: RefCell::default(),
             abort: RefCell::default(),
             generation: Cell::new(0),
         });
@@ -138,19 +160,23 @@ impl Wait {
             })?;
             *wait.abort.borrow_mut() = listener;
         }
-        if let Some((event, message)) = wait.source.end() {
-            let fail = move |wait: &Rc<Self>, scope: Scope<'_>| {
-                wait.fail(scope.error(ErrorClass::TargetCloseError, message, Some("PAGE_CLOSED")));
-            };
-            wait.listen(scope, event, move |wait, scope, _| fail(wait, scope))?;
-            if wait.source.has_ended() {
-                fail(&wait, scope);
-            }
+        let End {
+            event,
+            hearing,
+            message,
+            code,
+        } = wait.source.end();
+        let fail = move |wait: &Rc<Self>, scope: Scope<'_>| {
+            wait.fail(scope.error(ErrorClass::TargetCloseError, message, Some(code)));
+        };
+        wait.listen(scope, hearing, event, move |wait, scope, _| fail(wait, scope))?;
+        if wait.source.has_ended() {
+            fail(&wait, scope);
         }
         if let Some(event) = wait.source.crash() {
-            wait.observe(scope, event, |wait, _, crash| wait.fail(crash))?;
+            wait.listen(scope, Hearing::First, event, |wait, _, crash| wait.fail(crash))?;
         }
-        if timeout > 0 {
+        if timeout > 0 && !wait.is_over() {
             wait.after(scope, timeout, move |wait, scope| {
                 let message = format!("Timed out after waiting {timeout}ms");
                 wait.fail(scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")));
@@ -163,49 +189,37 @@ impl Wait {
         self.deferred.borrow().is_none()
     }
 
+    /// Calls `heard` for each such event until the wait is over.
     fn listen(
         self: &Rc<Self>,
         scope: Scope<'_>,
+        hearing: Hearing,
         event: &'static str,
         heard: impl for<'c> Fn(&Rc<Self>, Scope<'c>, Value<'c>) + 'static,
     ) -> Result<(), Thrown> {
-        let function = self.function(scope, heard);
-        self.source.emitter().add(scope, event, function, false)?;
-        self.listeners
-            .borrow_mut()
-            .extend(JsRef::new(function).map(|kept| (event, kept)));
-        self.source.subscribe();
-        Ok(())
-    }
-
-    /// The same, before all listeners: none of them can hold this up.
-    fn observe(
-        self: &Rc<Self>,
-        scope: Scope<'_>,
-        event: &'static str,
-        heard: impl for<'c> Fn(&Rc<Self>, Scope<'c>, Value<'c>) + 'static,
-    ) -> Result<(), Thrown> {
-        let function = self.function(scope, heard);
-        self.source.observers().add(scope, event, function, false)?;
-        self.observers
-            .borrow_mut()
-            .extend(JsRef::new(function).map(|kept| (event, kept)));
-        self.source.subscribe();
-        Ok(())
-    }
-
-    fn function<'s>(
-        self: &Rc<Self>,
-        scope: Scope<'s>,
-        heard: impl for<'c> Fn(&Rc<Self>, Scope<'c>, Value<'c>) + 'static,
-    ) -> Value<'s> {
+        if self.is_over() {
+            return Ok(());
+        }
         let wait = Rc::clone(self);
-        scope.function("", move |scope, call| {
+        let function = scope.function("", move |scope, call| {
             if !wait.is_over() {
                 heard(&wait, scope, call.argument(0));
             }
             Ok(scope.undefined())
-        })
+        });
+        self.emitter(hearing).add(scope, event, function, false)?;
+        self.listeners
+            .borrow_mut()
+            .extend(JsRef::new(function).map(|kept| (hearing, event, kept)));
+        self.source.subscribe();
+        Ok(())
+    }
+
+    fn emitter(&self, hearing: Hearing) -> &Emitter {
+        match hearing {
+            Hearing::First => self.source.observers(),
+            Hearing::InTurn => self.source.emitter(),
+        }
     }
 
     /// Runs `then` on this thread in so many milliseconds, where the wait goes on until then.
@@ -234,17 +248,12 @@ impl Wait {
 
     fn end(&self, scope: Scope<'_>) -> Option<Deferred> {
         let deferred = self.deferred.borrow_mut().take()?;
-        for (event, function) in self.listeners.take() {
+        for (hearing, event, function) in self.listeners.take() {
             let function = function.get(scope);
-            self.source.emitter().remove(scope, event, Some(function));
-        }
-        for (event, function) in self.observers.take() {
-            let function = function.get(scope);
-            self.source.observers().remove(scope, event, Some(function));
+            self.emitter(hearing).remove(scope, event, Some(function));
         }
         self.source.subscribe();
-        let abort = self.abort.take();
-        drop(abort);
+        drop(self.abort.take());
         Some(deferred)
     }
 
@@ -280,8 +289,11 @@ fn for_event<'s>(
     let (wait, promise) = Wait::begin(scope, source, call.argument(1))?;
     for event in events {
         let (text, wanted) = (text.clone(), wanted.clone());
-        wait.listen(scope, event, move |wait, scope, argument| {
-            match (&text, &wanted) {
+        wait.listen(
+            scope,
+            Hearing::InTurn,
+            event,
+            move |wait, scope, argument| match (&text, &wanted) {
                 (Some(text), _) => {
                     let url = argument.call_method("url", &[]).ok().and_then(Value::as_string);
                     if url.as_deref() == Some(text) {
@@ -290,8 +302,8 @@ fn for_event<'s>(
                 }
                 (None, Some(predicate)) => ask(wait, scope, predicate, argument),
                 (None, None) => {}
-            }
-        })?;
+            },
+        )?;
     }
     Ok(promise)
 }
@@ -338,7 +350,9 @@ fn for_network_idle<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) 
     let look = move |wait: &Rc<Wait>, scope: Scope<'_>| look_for_idle(wait, scope, &watch);
     for event in ["request", "requestfinished", "requestfailed"] {
         let look = look.clone();
-        wait.observe(scope, event, move |wait, scope, _| look(wait, scope))?;
+        wait.listen(scope, Hearing::First, event, move |wait, scope, _| {
+            look(wait, scope);
+        })?;
     }
     look(&wait, scope);
     Ok(promise)
@@ -393,7 +407,7 @@ pub(super) fn for_target<'s>(
     let (wait, promise) = Wait::begin(scope, source, call.argument(1))?;
     for event in ["targetcreated", "targetchanged"] {
         let predicate = predicate.clone();
-        wait.listen(scope, event, move |wait, scope, target| {
+        wait.listen(scope, Hearing::InTurn, event, move |wait, scope, target| {
             ask(wait, scope, &predicate, target);
         })?;
     }

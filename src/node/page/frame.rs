@@ -11,17 +11,19 @@ use super::handle;
 use super::identity::{self, Key};
 use super::{arguments, navigation, options, page as page_class, promise, value, wait};
 
-/// The frame's object.
+/// The frame's object: one as long as the frame is in its page.
 pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
-    let key = Key::Frame(frame.page().id(), frame.id().to_string());
-    if frame.page().is_closed() {
-        return match identity::existing(scope, &key) {
-            Some(known) => Ok(known),
-            None => class::instantiate::<FrameClass>(scope, Rc::new(frame.clone())),
-        };
+    let page = frame.page();
+    let key = Key::Frame(page.id(), frame.id().to_string());
+    let make = || class::instantiate::<FrameClass>(scope, Rc::new(frame.clone()));
+    if frame.is_detached() {
+        identity::retire(scope, &key);
+        return identity::object_of_gone(scope, &key, make);
     }
     identity::object_of(scope, key, || {
-        class::instantiate::<FrameClass>(scope, Rc::new(frame.clone()))
+        // Frames also leave where JavaScript does not see it.
+        identity::keep_frames(scope, page.id(), |id| page.frame(id).is_some());
+        make()
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use crate::node::js::{JsRef, JsWeak, Scope, Thrown, Value};
 
@@ -18,50 +19,28 @@ pub(super) enum Key {
 }
 
 thread_local! {
+    /// What is there.
     static OBJECTS: RefCell<HashMap<Key, JsRef>> = RefCell::new(HashMap::new());
+    /// What is gone, and found again as long as JavaScript keeps its object.
+    static GONE: RefCell<WeakObjects<Key>> = RefCell::default();
 }
 
-/// The object of this key, made where there is none yet.
+/// The object of this key, made where there is none yet, and kept until it is retired.
 pub(super) fn object_of<'s>(
     scope: Scope<'s>,
     key: Key,
     make: impl FnOnce() -> Result<Value<'s>, Thrown>,
 ) -> Result<Value<'s>, Thrown> {
-    if let Some(known) = existing(scope, &key) {
+    let kept = OBJECTS.with(|objects| objects.borrow().get(&key).map(|object| object.get(scope)));
+    if let Some(known) = kept {
         return Ok(known);
     }
-    let object = make()?;
+    let object = object_of_gone(scope, &key, make)?;
     if let Some(kept) = JsRef::new(object) {
         OBJECTS.with(|objects| objects.borrow_mut().insert(key, kept));
     }
     Ok(object)
 }
-
-/// The object of this key, where there is one.
-pub(super) fn existing<'s>(scope: Scope<'s>, key: &Key) -> Option<Value<'s>> {
-    OBJECTS.with(|objects| objects.borrow().get(key).map(|object| object.get(scope)))
-}
-
-/// Forgets a page and its frames: they are gone.
-pub(super) fn forget_page(id: u64) {
-    let gone: Vec<JsRef> = OBJECTS.with(|objects| {
-        objects
-            .borrow_mut()
-            .extract_if(|key, _| matches!(key, Key::Page(page) | Key::Target(page) | Key::Frame(page, _) if *page == id))
-            .map(|(_, object)| object)
-            .collect()
-    });
-    // A finalizer may come back here.
-    drop(gone);
-}
-
-thread_local! {
-    /// What is gone, and found again as long as JavaScript keeps its object.
-    static GONE: RefCell<HashMap<Key, JsWeak>> = RefCell::new(HashMap::new());
-}
-
-/// How many objects of what is gone there may be before those that JavaScript has dropped are taken out.
-const GONE_KEPT: usize = 64;
 
 /// The object of something that is gone, made where JavaScript has kept none.
 pub(super) fn object_of_gone<'s>(
@@ -69,89 +48,107 @@ pub(super) fn object_of_gone<'s>(
     key: &Key,
     make: impl FnOnce() -> Result<Value<'s>, Thrown>,
 ) -> Result<Value<'s>, Thrown> {
-    retire(scope, key);
-    let known = GONE.with(|gone| gone.borrow().get(key).and_then(|object| object.get(scope)));
-    if let Some(known) = known {
-        return Ok(known);
+    match existing(scope, key) {
+        Some(known) => Ok(known),
+        None => GONE.with(|gone| WeakObjects::object_of(gone, scope, key.clone(), make)),
     }
-    let object = make()?;
-    remember_gone(scope, key, object);
-    Ok(object)
+}
+
+/// The object of this key, where there is one.
+pub(super) fn existing<'s>(scope: Scope<'s>, key: &Key) -> Option<Value<'s>> {
+    let kept = OBJECTS.with(|objects| objects.borrow().get(key).map(|object| object.get(scope)));
+    kept.or_else(|| GONE.with(|gone| gone.borrow().get(scope, key)))
 }
 
 /// Keeps an object no longer: what it stands for is gone.
 pub(super) fn retire(scope: Scope<'_>, key: &Key) {
-    if let Some(object) = existing(scope, key) {
-        remember_gone(scope, key, object);
-        forget(key);
-    }
+    retire_where(scope, |known| known == key);
 }
 
-fn remember_gone(scope: Scope<'_>, key: &Key, object: Value<'_>) {
-    if let Some(weak) = JsWeak::new(object) {
-        GONE.with(|gone| {
-            let mut gone = gone.borrow_mut();
-            if gone.len() >= GONE_KEPT {
-                gone.retain(|_, object| object.get(scope).is_some());
-            }
-            gone.insert(key.clone(), weak);
-        });
-    }
+/// Retires a page and its frames.
+pub(super) fn retire_page(scope: Scope<'_>, id: u64) {
+    retire_where(scope, |key| match key {
+        Key::Page(page) | Key::Target(page) | Key::Frame(page, _) => *page == id,
+        _ => false,
+    });
+}
+
+/// Retires the frames of a page that are not among its own.
+pub(super) fn keep_frames(scope: Scope<'_>, page: u64, is_there: impl Fn(&str) -> bool) {
+    retire_where(
+        scope,
+        |key| matches!(key, Key::Frame(of, id) if *of == page && !is_there(id)),
+    );
+}
+
+/// Retires a browser with all that is in it, but for its pages, which end by themselves.
+pub(super) fn retire_browser(scope: Scope<'_>, browser: usize) {
+    retire_where(scope, |key| match key {
+        Key::Browser(of) | Key::Context(of, _) | Key::OtherTarget(of, _) => *of == browser,
+        _ => false,
+    });
 }
 
 /// Retires the contexts of a browser that are not among these.
 pub(super) fn keep_contexts(scope: Scope<'_>, browser: usize, kept: &[String]) {
-    let gone: Vec<Key> = OBJECTS.with(|objects| {
-        let objects = objects.borrow();
-        let is_gone = |key: &&Key| match key {
-            Key::Context(of, Some(id)) => *of == browser && !kept.contains(id),
-            _ => false,
-        };
-        objects.keys().filter(is_gone).cloned().collect()
-    });
-    for key in &gone {
-        retire(scope, key);
-    }
+    retire_where(
+        scope,
+        |key| matches!(key, Key::Context(of, Some(id)) if *of == browser && !kept.contains(id)),
+    );
 }
 
-/// Forgets one object.
-pub(super) fn forget(key: &Key) {
-    let gone = OBJECTS.with(|objects| objects.borrow_mut().remove(key));
-    drop(gone);
+fn retire_where(scope: Scope<'_>, is_gone: impl Fn(&Key) -> bool) {
+    let retired: Vec<(Key, JsRef)> =
+        OBJECTS.with(|objects| objects.borrow_mut().extract_if(|key, _| is_gone(key)).collect());
+    GONE.with(|gone| {
+        for (key, object) in &retired {
+            gone.borrow_mut().insert(scope, key.clone(), object.get(scope));
+        }
+    });
 }
 
 /// The objects of things that come and go: found again while JavaScript keeps them.
-#[derive(Default)]
-pub(super) struct WeakObjects {
-    objects: HashMap<usize, JsWeak>,
+pub(super) struct WeakObjects<K = usize> {
+    objects: HashMap<K, JsWeak>,
     sweep_at: usize,
 }
 
-impl WeakObjects {
-    /// The object of what lives at this address, which the object itself keeps alive.
+impl<K> Default for WeakObjects<K> {
+    fn default() -> Self {
+        Self {
+            objects: HashMap::new(),
+            sweep_at: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash> WeakObjects<K> {
+    /// The object of this key. Where that is the address of what the object stands for, the object keeps it alive.
     pub fn object_of<'s>(
         this: &RefCell<Self>,
         scope: Scope<'s>,
-        address: usize,
+        key: K,
         make: impl FnOnce() -> Result<Value<'s>, Thrown>,
     ) -> Result<Value<'s>, Thrown> {
-        let known = this
-            .borrow()
-            .objects
-            .get(&address)
-            .and_then(|object| object.get(scope));
+        let known = this.borrow().get(scope, &key);
         if let Some(known) = known {
             return Ok(known);
         }
         let object = make()?;
-        if let Some(weak) = JsWeak::new(object) {
-            let mut this = this.borrow_mut();
-            if this.objects.len() >= this.sweep_at {
-                this.objects.retain(|_, object| object.get(scope).is_some());
-                this.sweep_at = (this.objects.len() * 2).max(64);
-            }
-            this.objects.insert(address, weak);
-        }
+        this.borrow_mut().insert(scope, key, object);
         Ok(object)
+    }
+
+    fn get<'s>(&self, scope: Scope<'s>, key: &K) -> Option<Value<'s>> {
+        self.objects.get(key).and_then(|object| object.get(scope))
+    }
+
+    fn insert(&mut self, scope: Scope<'_>, key: K, object: Value<'_>) {
+        let Some(weak) = JsWeak::new(object) else { return };
+        if self.objects.len() >= self.sweep_at {
+            self.objects.retain(|_, object| object.get(scope).is_some());
+            self.sweep_at = (self.objects.len() * 2).max(64);
+        }
+        self.objects.insert(key, weak);
     }
 }

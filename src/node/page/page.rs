@@ -29,7 +29,7 @@ pub(super) struct PageData {
     tracing: OnceCell<JsRef>,
 }
 
-/// The page's object: one as long as the page lives.
+/// The page's object: one for the page's life, and for as long as JavaScript keeps it.
 pub(crate) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Thrown> {
     let make = || {
         let data = Rc::new(PageData {
@@ -42,10 +42,7 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Throw
         class::instantiate::<PageClass>(scope, data)
     };
     if page.is_closed() {
-        return match identity::existing(scope, &Key::Page(page.id())) {
-            Some(known) => Ok(known),
-            None => make(),
-        };
+        return identity::object_of_gone(scope, &Key::Page(page.id()), make);
     }
     identity::object_of(scope, Key::Page(page.id()), || {
         let object = make()?;

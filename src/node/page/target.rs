@@ -11,15 +11,17 @@ use super::{browser, context, page as page_class, session};
 
 /// The target's object: one as long as the target is there.
 pub(super) fn wrap<'s>(scope: Scope<'s>, target: &Target) -> Result<Value<'s>, Thrown> {
-    let make = || class::instantiate::<TargetClass>(scope, Rc::new(target.clone()));
+    let make = || {
+        browser::follow_end(target.browser());
+        class::instantiate::<TargetClass>(scope, Rc::new(target.clone()))
+    };
     let key = key(target);
     let is_gone = match target {
         Target::Page(page) => page.is_closed(),
-        Target::Browser(browser) => !browser.is_connected(),
-        Target::Worker(_) => false,
+        Target::Browser(_) | Target::Worker(_) => !target.browser().is_connected(),
     };
     if is_gone {
-        return identity::existing(scope, &key).map_or_else(make, Ok);
+        return identity::object_of_gone(scope, &key, make);
     }
     identity::object_of(scope, key, make)
 }
