@@ -169,6 +169,26 @@ QUnit.module('page/resources', (hooks) => {
     assert.true(await isCollected(page, 'owner'));
   });
 
+  QUnit.test('a wait that was satisfied leaves no timer behind', async (assert) => {
+    await page.goto(side.server.url('/'));
+    const wait = async () => {
+      await Promise.all([page.waitForRequest((request) => request.url().endsWith('/json')), page.evaluate(() => void fetch('/json'))]);
+    };
+    await wait();
+    const functions = async () => {
+      // What native code holds for a function goes with it, and then what that held.
+      for (let round = 0; round < 5; round++) {
+        gc();
+        await turn();
+      }
+      return v8.queryObjects(Function, { format: 'count' });
+    };
+    const before = await functions();
+    for (let n = 0; n < 50; n++) await wait();
+    const more = (await functions()) - before;
+    assert.ok(more < 25, `${more} functions more after 50 waits`);
+  });
+
   QUnit.test('a button whose press failed can be pressed again', async (assert) => {
     const crashed = once(page, 'error');
     void page.goto('chrome://crash').catch(() => {});

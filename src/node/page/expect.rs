@@ -2,14 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
-use crate::cdp::io;
 use crate::node::abort::{self, AbortListener};
 use crate::node::js::class::Method;
 use crate::node::js::{
     Call, Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, spawn_local, with_scope,
 };
+use crate::node::timer::Timer;
 use crate::page::{Page, Target};
 
 use super::emitter::Emitter;
@@ -123,6 +122,9 @@ struct Wait {
     deferred: RefCell<Option<Deferred>>,
     listeners: RefCell<Vec<(Hearing, &'static str, JsRef)>>,
     abort: RefCell<Option<AbortListener>>,
+    deadline: RefCell<Option<Timer>>,
+    /// The latest timer of an idle wait.
+    pause: RefCell<Option<Timer>>,
     /// Counts the timers of an idle wait: an older one means nothing any more.
     generation: Cell<u32>,
 }
@@ -146,6 +148,8 @@ impl Wait {
             deferred: RefCell::new(Some(deferred)),
             listeners: RefCell::default(),
             abort: RefCell::default(),
+            deadline: RefCell::default(),
+            pause: RefCell::default(),
             generation: Cell::new(0),
         });
         if let Some(signal) = signal {
@@ -177,10 +181,11 @@ impl Wait {
             wait.listen(scope, Hearing::First, event, |wait, _, crash| wait.fail(crash))?;
         }
         if timeout > 0 && !wait.is_over() {
-            wait.after(scope, timeout, move |wait, scope| {
+            let deadline = wait.after(scope, timeout, move |wait, scope| {
                 let message = format!("Timed out after waiting {timeout}ms");
                 wait.fail(scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")));
             });
+            *wait.deadline.borrow_mut() = deadline;
         }
         Ok((wait, promise))
     }
@@ -222,13 +227,13 @@ impl Wait {
         }
     }
 
-    /// Runs `then` on this thread in so many milliseconds, where the wait goes on until then.
+    /// Runs `then` on this thread in so many milliseconds, where the wait goes on and the timer is kept until then.
     fn after(
         self: &Rc<Self>,
         scope: Scope<'_>,
         millis: u64,
         then: impl for<'c> Fn(&Rc<Self>, Scope<'c>) + 'static,
-    ) {
+    ) -> Option<Timer> {
         let weak = Rc::downgrade(self);
         let function = scope.function("", move |scope, _| {
             if let Some(wait) = weak.upgrade().filter(|wait| !wait.is_over()) {
@@ -236,14 +241,10 @@ impl Wait {
             }
             Ok(scope.undefined())
         });
-        let (Some(function), Some(thread)) = (JsRef::new(function), JsThread::current()) else {
-            return;
-        };
-        // Ends by itself; an ended wait hears nothing of it.
-        io::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(millis)).await;
-            thread.post(move |scope| drop(function.get(scope).call(scope.undefined(), &[])));
-        });
+        let function = JsRef::new(function)?;
+        Some(Timer::start(JsThread::current()?, millis, move |scope| {
+            drop(function.get(scope).call(scope.undefined(), &[]));
+        }))
     }
 
     fn end(&self, scope: Scope<'_>) -> Option<Deferred> {
@@ -253,7 +254,7 @@ impl Wait {
             self.emitter(hearing).remove(scope, event, Some(function));
         }
         self.source.subscribe();
-        drop(self.abort.take());
+        drop((self.abort.take(), self.deadline.take(), self.pause.take()));
         Some(deferred)
     }
 
@@ -379,7 +380,7 @@ fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, watch: &Rc<IdleWatch>) {
     wait.generation.set(generation);
     let pause = if is_idle { watch.idle } else { LOOK_AGAIN };
     let watch = Rc::clone(watch);
-    wait.after(scope, pause, move |wait, scope| {
+    let pause = wait.after(scope, pause, move |wait, scope| {
         if wait.generation.get() != generation {
             return;
         }
@@ -389,6 +390,7 @@ fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, watch: &Rc<IdleWatch>) {
             look_for_idle(wait, scope, &watch);
         }
     });
+    drop(wait.pause.replace(pause));
 }
 
 /// `waitForTarget(predicate)`: of those that there are, or of those that come or change.
