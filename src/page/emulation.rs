@@ -123,7 +123,6 @@ impl Page {
 
     async fn change_network(&self, change: impl FnOnce(&mut Settings)) -> Result<(), CallError> {
         let sent = {
-            self.enable_network();
             let sessions = self.sessions();
             let mut settings = self.lock_settings();
             change(&mut settings);
@@ -335,7 +334,6 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn set_bypass_service_worker(&self, bypass: bool) -> Result<(), CallError> {
-        self.enable_network();
         self.lock_settings().service_worker_bypassed = bypass;
         let params = json!({ "bypass": bypass });
         send(self.session(), "Network.setBypassServiceWorker", params)

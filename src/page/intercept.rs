@@ -154,7 +154,6 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn set_request_interception(&self, enabled: bool) -> Result<(), CallError> {
-        self.enable_network();
         self.0.interception.by_caller.store(enabled, Ordering::Release);
         self.update_interception().await
     }
@@ -164,7 +163,6 @@ impl Page {
     /// # Errors
     /// As any command.
     pub async fn authenticate(&self, credentials: Option<Credentials>) -> Result<(), CallError> {
-        self.enable_network();
         *self
             .0
             .interception

@@ -153,7 +153,6 @@ impl Frame {
     }
 
     fn watch(&self, options: &NavigationOptions) -> Result<Watch, NavigationError> {
-        self.page().enable_network();
         self.page().watch(self.id(), &options.wait_until).ok_or_else(|| {
             let frame = self.id().clone();
             if self.is_lost() {

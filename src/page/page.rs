@@ -40,7 +40,6 @@ pub(super) struct Inner {
     pub(super) crashed: watch::Sender<bool>,
     /// Whether the target has a URL: a popup has none until its first navigation is under way.
     located: watch::Sender<bool>,
-    pub(super) network_enabled: AtomicBool,
     pub(super) metrics_enabled: AtomicBool,
     pub(super) tracing: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
@@ -160,7 +159,6 @@ impl Page {
             crashed: watch::Sender::new(false),
             located: watch::Sender::new(!target.url.is_empty()),
             opener: target.opener_id.as_deref().map(Into::into),
-            network_enabled: AtomicBool::new(false),
             metrics_enabled: AtomicBool::new(false),
             tracing: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
@@ -176,7 +174,7 @@ impl Page {
         }));
         page.observe(session);
         // Before any document: Chrome keeps no bodies of what it loaded earlier.
-        page.enable_network();
+        page.observe_network(session);
         let mut calls = page.set_up(session);
         // Enabled later, it would tell again what was said before.
         calls.push(send(session, "Log.enable", json!({})));
@@ -338,9 +336,6 @@ impl Page {
 
     /// Calls the handler for each such event, on the connection's reader, until the subscription is dropped.
     pub fn listen(&self, kind: EventKind, handler: impl Fn(&Event) + Send + Sync + 'static) -> Subscription {
-        if kind.is_network() {
-            self.enable_network();
-        }
         if kind == EventKind::Metrics {
             drop(self.enable_metrics());
         }
@@ -437,17 +432,6 @@ impl Page {
         send(self.session(), "Page.bringToFront", json!({}))
             .await
             .map(drop)
-    }
-
-    /// Turns the network domain on, once; navigations need it for their response.
-    pub(super) fn enable_network(&self) {
-        if self.0.network_enabled.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let sessions = self.sessions();
-        for session in &sessions {
-            self.observe_network(session);
-        }
     }
 
     /// The page's session, and those of its out-of-process frames.

@@ -62,7 +62,7 @@ impl Page {
         }
     }
 
-    /// How many requests have not ended, as far as the network domain was on when they began.
+    /// How many requests have not ended.
     #[must_use]
     pub fn requests_in_flight(&self) -> usize {
         self.lock().tracker.in_flight()

@@ -63,9 +63,7 @@ impl Page {
             drop(call);
         }
         self.observe_bindings(&child);
-        if self.0.network_enabled.load(Ordering::Acquire) {
-            self.observe_network(&child);
-        }
+        self.observe_network(&child);
         self.add_scripts_to(&child);
         child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
     }
