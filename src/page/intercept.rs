@@ -1,6 +1,6 @@
 //! Requests that wait for a verdict, and servers that ask for a password.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,14 +14,14 @@ use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Session};
 
 use super::network::{NetworkEvent, Tracker, parse};
 use super::page::{Page, send};
-use super::request::{RawRequest, Request, RequestWillBeSent};
+use super::request::{Circumstances, RawHeaders, RawRequest, Request, RequestWillBeSent};
 
 /// A request that Chrome holds back.
 #[derive(Clone)]
 pub(super) struct Paused {
     /// Chrome's id of the interception.
     pub id: Box<str>,
-    pub headers: BTreeMap<String, String>,
+    pub headers: RawHeaders,
 }
 
 /// Name and password for servers that ask.
@@ -120,13 +120,13 @@ impl Tracker {
         };
         let Some(network_id) = &event.network_id else {
             // Chrome's network domain does not tell of it.
-            let request = Request::paused(
-                session,
-                &event.request,
-                event.frame_id.as_deref(),
-                event.resource_type.as_deref(),
-                &paused,
-            );
+            let circumstances = Circumstances {
+                kind: event.resource_type.as_deref(),
+                frame: event.frame_id.as_deref(),
+                interception: Some(&paused),
+                ..Circumstances::default()
+            };
+            let request = Request::new(session, &paused.id, &event.request, circumstances);
             return vec![NetworkEvent::Request(request)];
         };
         let sent = self.sent.get(network_id).filter(|sent| {

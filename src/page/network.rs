@@ -3,7 +3,7 @@
 //! Chrome tells a part of each answer in an event of its own, before or after the answer; what needs it waits.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -13,7 +13,9 @@ use serde_json::value::RawValue;
 use crate::cdp::Session;
 
 use super::intercept::Paused;
-use super::request::{Body, RawResponse, Request, RequestWillBeSent, Response, ResponseExtraInfo};
+use super::request::{
+    Body, RawHeaders, RawResponse, Request, RequestWillBeSent, Response, ResponseExtraInfo,
+};
 
 /// What happened to a request.
 pub(super) enum NetworkEvent {
@@ -37,7 +39,7 @@ struct ResponseReceived<'a> {
 #[serde(rename_all = "camelCase")]
 struct RequestExtraInfo {
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: RawHeaders,
 }
 
 #[derive(Deserialize)]
@@ -128,9 +130,9 @@ impl Tracker {
                 events.push(NetworkEvent::Finished(request));
             }
         }
-        let request = Arc::new(Request::new(session, &event, redirects, interception));
+        let request = Request::sent(session, &event, redirects, interception);
         if let Some(extra) = take_extra::<RequestExtraInfo>(&mut self.request_extra, id) {
-            request.update_headers(extra.headers.iter());
+            request.update_headers(&extra.headers);
         }
         self.requests.insert(id.to_owned(), Arc::clone(&request));
         events.push(NetworkEvent::Request(request));
@@ -141,7 +143,7 @@ impl Tracker {
         let Some(id) = request_id(params) else { return };
         if let Some(request) = self.requests.get(id.as_ref()) {
             if let Some(extra) = parse::<RequestExtraInfo>(params) {
-                request.update_headers(extra.headers.iter());
+                request.update_headers(&extra.headers);
             }
         } else {
             let queue = self.request_extra.entry(id.into_owned()).or_default();

@@ -1,13 +1,14 @@
 //! Requests of a page and their answers.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
@@ -77,7 +78,7 @@ pub(super) struct RawRequest<'a> {
     #[serde(borrow)]
     pub method: Cow<'a, str>,
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: RawHeaders,
     pub post_data: Option<String>,
     #[serde(default)]
     pub has_post_data: bool,
@@ -90,6 +91,48 @@ pub(super) struct PostDataEntry {
     bytes: Option<String>,
 }
 
+impl RawRequest<'_> {
+    /// The body as text, as far as it is told with the request.
+    fn body(&self) -> Option<String> {
+        if self.post_data_entries.is_empty() {
+            return self.post_data.clone();
+        }
+        let entries: Vec<u8> = self
+            .post_data_entries
+            .iter()
+            .filter_map(|entry| BASE64.decode(entry.bytes.as_deref()?).ok())
+            .flatten()
+            .collect();
+        Some(String::from_utf8_lossy(&entries).into_owned())
+    }
+}
+
+/// Headers as Chrome writes them, in its order.
+#[derive(Clone, Default)]
+pub(super) struct RawHeaders(Headers);
+
+impl<'de> Deserialize<'de> for RawHeaders {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = RawHeaders;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of headers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawHeaders, A::Error> {
+                let mut headers = Vec::with_capacity(map.size_hint().unwrap_or_default());
+                while let Some(header) = map.next_entry()? {
+                    headers.push(header);
+                }
+                Ok(RawHeaders(headers))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RawResponse<'a> {
@@ -98,7 +141,7 @@ pub(super) struct RawResponse<'a> {
     #[serde(default, borrow)]
     pub status_text: Cow<'a, str>,
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: RawHeaders,
     #[serde(rename = "remoteIPAddress", borrow)]
     pub remote_ip: Option<Cow<'a, str>>,
     pub remote_port: Option<i64>,
@@ -119,7 +162,7 @@ pub(super) struct ResponseExtraInfo {
     #[serde(default)]
     pub status_code: i64,
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: RawHeaders,
     pub headers_text: Option<String>,
 }
 
@@ -131,83 +174,59 @@ impl ResponseExtraInfo {
     }
 }
 
+/// What an event tells of a request beside the request itself.
+#[derive(Default)]
+pub(super) struct Circumstances<'a> {
+    pub kind: Option<&'a str>,
+    pub frame: Option<&'a str>,
+    pub is_navigation: bool,
+    pub initiator: Option<&'a RawValue>,
+    pub redirects: Vec<Arc<Request>>,
+    pub interception: Option<&'a Paused>,
+}
+
 impl Request {
-    pub(super) fn new(
+    /// The request of `Network.requestWillBeSent`.
+    pub(super) fn sent(
         session: &Session,
         event: &RequestWillBeSent<'_>,
         redirects: Vec<Arc<Request>>,
         interception: Option<&Paused>,
-    ) -> Self {
-        let request = &event.request;
-        let entries: Vec<u8> = request
-            .post_data_entries
-            .iter()
-            .filter_map(|entry| BASE64.decode(entry.bytes.as_deref()?).ok())
-            .flatten()
-            .collect();
-        let post_data = if request.post_data_entries.is_empty() {
-            request.post_data.clone()
-        } else {
-            Some(String::from_utf8_lossy(&entries).into_owned())
-        };
-        let made = Self {
-            session: session.clone(),
-            id: event.request_id.to_string(),
-            url: format!(
-                "{}{}",
-                request.url,
-                request.url_fragment.as_deref().unwrap_or_default()
-            ),
-            method: request.method.to_string(),
-            resource_type: event.kind.as_deref().unwrap_or("other").to_lowercase(),
-            navigation: event.request_id == event.loader_id && event.kind.as_deref() == Some("Document"),
-            post_data,
-            has_post_data: request.has_post_data,
-            frame: event.frame_id.as_deref().map(Into::into),
-            initiator: event.initiator.map(ToOwned::to_owned),
+    ) -> Arc<Self> {
+        let circumstances = Circumstances {
+            kind: event.kind.as_deref(),
+            frame: event.frame_id.as_deref(),
+            is_navigation: event.request_id == event.loader_id && event.kind.as_deref() == Some("Document"),
+            initiator: event.initiator,
             redirects,
-            interception: interception.map(|paused| paused.id.clone()),
-            held_back: AtomicBool::new(false),
-            handled: AtomicBool::new(false),
-            headers: Mutex::default(),
-            answer: OnceLock::new(),
-            failure: OnceLock::new(),
-            from_memory_cache: OnceLock::new(),
-            page: OnceLock::new(),
+            interception,
         };
-        made.update_headers(request.headers.iter());
-        if let Some(paused) = interception {
-            // What the network adds later on, such as `Accept`.
-            made.update_headers(paused.headers.iter());
-        }
-        made
+        Self::new(session, &event.request_id, &event.request, circumstances)
     }
 
-    /// A request that only its interception tells of.
-    pub(super) fn paused(
+    pub(super) fn new(
         session: &Session,
+        id: &str,
         request: &RawRequest<'_>,
-        frame: Option<&str>,
-        kind: Option<&str>,
-        paused: &Paused,
+        circumstances: Circumstances<'_>,
     ) -> Arc<Self> {
         let made = Self {
             session: session.clone(),
-            id: paused.id.to_string(),
+            id: id.to_owned(),
             url: format!(
                 "{}{}",
                 request.url,
                 request.url_fragment.as_deref().unwrap_or_default()
             ),
             method: request.method.to_string(),
-            resource_type: kind.unwrap_or("other").to_lowercase(),
-            navigation: false,
-            post_data: request.post_data.clone(),
+            resource_type: circumstances.kind.unwrap_or("other").to_lowercase(),
+            navigation: circumstances.is_navigation,
+            post_data: request.body(),
             has_post_data: request.has_post_data,
-            frame: frame.map(Into::into),
-            initiator: None,
-            redirects: Vec::new(),
-            interception: Some(paused.id.clone()),
+            frame: circumstances.frame.map(Into::into),
+            initiator: circumstances.initiator.map(ToOwned::to_owned),
+            redirects: circumstances.redirects,
+            interception: circumstances.interception.map(|paused| paused.id.clone()),
             held_back: AtomicBool::new(false),
             handled: AtomicBool::new(false),
             headers: Mutex::default(),
@@ -216,13 +235,17 @@ impl Request {
             from_memory_cache: OnceLock::new(),
             page: OnceLock::new(),
         };
-        made.update_headers(paused.headers.iter());
+        made.update_headers(&request.headers);
+        if let Some(paused) = circumstances.interception {
+            // What the network adds later on, such as `Accept`.
+            made.update_headers(&paused.headers);
+        }
         Arc::new(made)
     }
 
-    pub(super) fn update_headers<'a>(&self, more: impl Iterator<Item = (&'a String, &'a String)>) {
+    pub(super) fn update_headers(&self, more: &RawHeaders) {
         let mut headers = self.lock_headers();
-        for (name, value) in more {
+        for (name, value) in &more.0 {
             let name = name.to_lowercase();
             match headers.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, known)) => known.clone_from(value),
@@ -433,6 +456,7 @@ impl Answer {
                 .and_then(ResponseExtraInfo::status_text)
                 .unwrap_or_else(|| raw.status_text.to_string()),
             headers: headers
+                .0
                 .iter()
                 .map(|(name, value)| (name.to_lowercase(), value.clone()))
                 .collect(),
@@ -572,5 +596,18 @@ impl Response {
         } else {
             Ok(answer.body.into_bytes())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_keep_the_order_in_which_chrome_writes_them() {
+        let written = r#"{"url":"http://host.test/","method":"GET","headers":{"sec-ch-ua":"1","User-Agent":"2","Accept":"3"}}"#;
+        let request: RawRequest<'_> = serde_json::from_str(written).expect("a request");
+        let names: Vec<&str> = request.headers.0.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["sec-ch-ua", "User-Agent", "Accept"]);
     }
 }
