@@ -137,8 +137,8 @@ async function sharedContext(side) {
 /** One scenario: `run` gets a `Run`; the options say what it needs beside a page in the file's shared context. */
 const scenario = (name, run, options = {}) => ({ name, run, ...options });
 
-/** Declares the QUnit module of one area. */
-function differential(area, scenarios) {
+/** Declares the QUnit module of one area; `args` are Chrome's, beside the usual ones. */
+function differential(area, scenarios, { args = [] } = {}) {
   const taken = new Set();
   for (const { name } of scenarios) {
     if (taken.has(name)) throw new Error(`two scenarios of ${area} are called "${name}"`);
@@ -151,7 +151,7 @@ function differential(area, scenarios) {
     hooks.before(async (assert) => {
       if (skipped) return;
       assert.timeout(60_000);
-      sides = await Promise.all(names().map(openSide));
+      sides = await Promise.all(names().map((name) => openSide(name, args)));
     });
     hooks.after(async (assert) => {
       assert.timeout(60_000);

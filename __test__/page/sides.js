@@ -49,19 +49,19 @@ function unwrapped(file) {
 
 const isShell = () => /headless.shell/.test(executablePath());
 
-async function openPuppeteer() {
+async function openPuppeteer(more) {
   const browser = await puppeteer.launch({
     executablePath: executablePath(),
     headless: isShell() ? 'shell' : true,
-    args: ARGS,
+    args: [...ARGS, ...more],
     protocolTimeout: 20_000,
   });
   return { browser, close: () => browser.close() };
 }
 
-async function openOurs() {
+async function openOurs(more) {
   const { BrowserManager } = require('../../index.js');
-  const manager = new BrowserManager({ executablePath: executablePath(), args: ARGS });
+  const manager = new BrowserManager({ executablePath: executablePath(), args: [...ARGS, ...more] });
   const browser = await manager.getBrowser();
   return { browser, manager, close: () => manager.stop() };
 }
@@ -80,12 +80,13 @@ const OPENERS = { puppeteer: openPuppeteer, ours: openOurs };
 /** `puppeteer,ours`; `puppeteer,puppeteer` shows whether the scenarios themselves are deterministic. */
 const names = () => (process.env.PAGE_SUITE_SIDES ?? 'puppeteer,ours').split(',');
 
-const openBrowser = (name) => OPENERS[name]();
+/** A browser with these arguments of Chrome's beside the usual ones. */
+const openBrowser = (name, more = []) => OPENERS[name](more);
 
-async function openSide(name) {
+async function openSide(name, more = []) {
   const server = await Server.start();
   try {
-    return { name, server, ...(await openBrowser(name)) };
+    return { name, server, ...(await openBrowser(name, more)) };
   } catch (error) {
     await server.close();
     throw error;

@@ -1,6 +1,5 @@
 //! Requests that wait for a verdict, and servers that ask for a password.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,17 +11,9 @@ use serde_json::{Value, json};
 
 use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Session};
 
-use super::network::{NetworkEvent, Tracker, parse};
+use super::network::{RequestPaused, parse};
 use super::page::{Page, send};
-use super::request::{Circumstances, RawHeaders, RawRequest, Request, RequestWillBeSent};
-
-/// A request that Chrome holds back.
-#[derive(Clone)]
-pub(super) struct Paused {
-    /// Chrome's id of the interception.
-    pub id: Box<str>,
-    pub headers: RawHeaders,
-}
+use super::request::Request;
 
 /// Name and password for servers that ask.
 #[derive(Clone, Deserialize, Debug)]
@@ -40,7 +31,6 @@ pub(super) struct Interception {
     /// Chrome holds requests back, for the caller or for the credentials.
     in_chrome: AtomicBool,
     credentials: Mutex<Option<Credentials>>,
-    attempted: Mutex<HashSet<String>>,
 }
 
 /// Why a verdict was not taken.
@@ -75,73 +65,6 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     pub content_type: Option<String>,
     pub body: Option<Vec<u8>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestPaused<'a> {
-    request_id: String,
-    network_id: Option<String>,
-    #[serde(borrow)]
-    request: RawRequest<'a>,
-    frame_id: Option<String>,
-    resource_type: Option<String>,
-}
-
-/// As much of `Network.requestWillBeSent` as tells whether an interception belongs to it.
-#[derive(Deserialize)]
-struct Sent<'a> {
-    #[serde(borrow)]
-    request: RawRequest<'a>,
-}
-
-impl Tracker {
-    /// A request whose interception comes in an event of its own.
-    pub fn will_be_intercepted(&mut self, session: &Session, params: &RawValue) -> Vec<NetworkEvent> {
-        let Some(event) = parse::<RequestWillBeSent<'_>>(params) else {
-            return Vec::new();
-        };
-        if event.request.url.starts_with("data:") {
-            return self.will_be_sent(session, params, None);
-        }
-        let id = event.request_id.into_owned();
-        let paused = self.paused.remove(&id);
-        self.sent.insert(id, params.to_owned());
-        match paused {
-            Some(paused) => self.will_be_sent(session, params, Some(&paused)),
-            None => Vec::new(),
-        }
-    }
-
-    fn paused(&mut self, session: &Session, event: &RequestPaused<'_>) -> Vec<NetworkEvent> {
-        let paused = Paused {
-            id: event.request_id.as_str().into(),
-            headers: event.request.headers.clone(),
-        };
-        let Some(network_id) = &event.network_id else {
-            // Chrome's network domain does not tell of it.
-            let circumstances = Circumstances {
-                kind: event.resource_type.as_deref(),
-                frame: event.frame_id.as_deref(),
-                interception: Some(&paused),
-                ..Circumstances::default()
-            };
-            let request = Request::new(session, &paused.id, &event.request, circumstances);
-            return vec![NetworkEvent::Request(request)];
-        };
-        let sent = self.sent.get(network_id).filter(|sent| {
-            // A redirect has the id of what it comes from.
-            parse::<Sent<'_>>(sent).is_some_and(|sent| {
-                sent.request.url == event.request.url && sent.request.method == event.request.method
-            })
-        });
-        if let Some(sent) = sent.cloned() {
-            return self.will_be_sent(session, &sent, Some(&paused));
-        }
-        self.sent.remove(network_id);
-        self.paused.insert(network_id.clone(), paused);
-        Vec::new()
-    }
 }
 
 impl Page {
@@ -213,13 +136,13 @@ impl Page {
         let Some(event) = parse::<RequestPaused<'_>>(params) else {
             return;
         };
-        if !self.is_intercepting() {
+        if self.is_intercepting() {
+            self.follow(|tracker, now| tracker.paused(session, &event, now));
+        } else {
+            self.lock().tracker.intercepted(session, &event);
             let params = json!({ "requestId": event.request_id });
             session.call("Fetch.continueRequest", params, Some(DEFAULT_DEADLINE), |_| {});
-            return;
         }
-        let events = self.lock().tracker.paused(session, &event);
-        self.network_events(events);
     }
 
     fn on_auth_required(&self, session: &Session, params: &RawValue) {
@@ -231,22 +154,13 @@ impl Page {
         let Some(event) = parse::<AuthRequired>(params) else {
             return;
         };
-        let mut attempted = self
-            .0
-            .interception
-            .attempted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let response = if attempted.contains(&event.request_id) {
-            // The server has refused them.
-            attempted.remove(&event.request_id);
-            json!({ "response": "CancelAuth" })
-        } else if let Some(credentials) = self.credentials() {
-            attempted.insert(event.request_id.clone());
-            json!({ "response": "ProvideCredentials", "username": credentials.username,
-                "password": credentials.password })
-        } else {
-            json!({ "response": "Default" })
+        let response = match self.credentials() {
+            None => json!({ "response": "Default" }),
+            Some(credentials) if self.lock().tracker.may_authenticate(session, &event.request_id) => {
+                json!({ "response": "ProvideCredentials", "username": credentials.username,
+                    "password": credentials.password })
+            }
+            Some(_) => json!({ "response": "CancelAuth" }),
         };
         let params = json!({ "requestId": event.request_id, "authChallengeResponse": response });
         session.call("Fetch.continueWithAuth", params, Some(DEFAULT_DEADLINE), |_| {});
@@ -277,12 +191,12 @@ impl Request {
     }
 
     fn decide(&self, method: &'static str, mut params: Value) -> Result<Call<Box<RawValue>>, InterceptError> {
-        let id = self.interception().ok_or(InterceptError::NotEnabled)?;
+        let held = self.held().ok_or(InterceptError::NotEnabled)?;
         if self.handled.swap(true, Ordering::AcqRel) {
             return Err(InterceptError::AlreadyHandled);
         }
-        params["requestId"] = id.into();
-        Ok(send(&self.session, method, params))
+        params["requestId"] = (*held.id).into();
+        Ok(send(&held.session, method, params))
     }
 
     /// Chrome may have given the request up meanwhile; only what cannot be right is an error.

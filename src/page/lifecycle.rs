@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::frame_tree::{FrameId, FrameTree};
+use super::network::NetworkEvent;
 use super::request::Request;
 
 /// A point in a document's loading, `waitUntil` of a navigation.
@@ -79,7 +80,7 @@ pub(crate) struct Progress {
     pub new_document: bool,
     pub detached: bool,
     pub request: Option<Arc<Request>>,
-    /// The navigation's request has its answer, or has failed.
+    /// The navigation's request has its answer, or has ended without one.
     pub answered: bool,
 }
 
@@ -142,7 +143,18 @@ impl Watcher {
         }
     }
 
-    pub fn requested(&self, request: &Arc<Request>) {
+    /// Looks whether an event is about the navigation's request.
+    pub fn heard(&self, event: &NetworkEvent) {
+        match event {
+            NetworkEvent::Request(request) => self.requested(request),
+            NetworkEvent::Response(response) => self.settled(response.request()),
+            // Chrome may leave the answer out.
+            NetworkEvent::Failed(request) | NetworkEvent::Finished(request) => self.settled(request),
+            NetworkEvent::ServedFromCache(_) => {}
+        }
+    }
+
+    fn requested(&self, request: &Arc<Request>) {
         if request.is_navigation() && request.frame_id() == Some(&*self.frame) {
             self.progress.send_modify(|progress| {
                 progress.answered = request.response().is_some();
@@ -151,8 +163,8 @@ impl Watcher {
         }
     }
 
-    /// The request got its answer, or failed.
-    pub fn settled(&self, request: &Arc<Request>) {
+    /// The request got its answer, or ended without one.
+    fn settled(&self, request: &Arc<Request>) {
         self.progress.send_if_modified(|progress| {
             let ours = progress
                 .request

@@ -1,21 +1,31 @@
 //! Requests in the order in which callers expect to hear of them.
 //!
-//! Chrome tells a part of each answer in an event of its own, before or after the answer; what needs it waits.
+//! Chrome tells of one request in events of several kinds, and a part of each answer in an event of its own, before
+//! or after the answer. All that is known of one id is its [`Exchange`]: what needs the part that is missing waits in
+//! its queue, and what came later waits behind it.
+
+mod exchange;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
-use super::intercept::Paused;
-use super::request::{
-    Body, RawHeaders, RawResponse, Request, RequestWillBeSent, Response, ResponseExtraInfo,
-};
+use super::request::{Circumstances, RawRequest, Request, Response};
+use exchange::{Ending, Exchange, Progress, RequestExtraInfo, Step};
+
+pub(super) use exchange::Paused;
+
+/// Ids of which Chrome has told something, but not what is requested: as many are remembered.
+const EARLY_KEPT: usize = 128;
 
 /// What happened to a request.
 pub(super) enum NetworkEvent {
@@ -26,20 +36,40 @@ pub(super) enum NetworkEvent {
     Failed(Arc<Request>),
 }
 
+/// `Fetch.requestPaused`
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ResponseReceived<'a> {
+pub(super) struct RequestPaused<'a> {
+    pub request_id: String,
+    pub network_id: Option<String>,
     #[serde(borrow)]
-    response: RawResponse<'a>,
-    #[serde(default)]
-    has_extra_info: bool,
+    pub request: RawRequest<'a>,
+    pub frame_id: Option<String>,
+    pub resource_type: Option<String>,
+}
+
+/// As much of `Network.requestWillBeSent` as is kept of every request.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Began<'a> {
+    #[serde(borrow)]
+    request_id: Cow<'a, str>,
+    #[serde(default, borrow)]
+    loader_id: Cow<'a, str>,
+    #[serde(borrow)]
+    request: Target<'a>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(borrow)]
+    frame_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestExtraInfo {
-    #[serde(default)]
-    headers: RawHeaders,
+struct Target<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -49,244 +79,401 @@ struct LoadingEnded {
     error_text: Option<String>,
 }
 
-/// An answer that waits for its extra information, and how the loading ended meanwhile.
-struct Held {
-    response: Box<RawValue>,
-    ended: Option<Ending>,
-}
-
-/// How the loading of a request ended.
-enum Ending {
-    Finished,
-    Failed(String),
-}
-
 /// The requests of one page that have not ended.
 #[derive(Default)]
 pub(super) struct Tracker {
-    in_flight: HashSet<Box<str>>,
-    requests: HashMap<String, Arc<Request>>,
-    /// Extra information that came before what it belongs to, not taken apart yet.
-    request_extra: HashMap<String, VecDeque<Box<RawValue>>>,
-    response_extra: HashMap<String, VecDeque<Box<RawValue>>>,
-    held: HashMap<String, Held>,
-    held_redirects: HashMap<String, (Box<RawValue>, Option<Paused>)>,
-    /// Requests and their interceptions that wait for each other.
-    pub(super) sent: HashMap<String, Box<RawValue>>,
-    pub(super) paused: HashMap<String, Paused>,
+    exchanges: HashMap<Box<str>, Exchange>,
+    /// Numbers them in the order in which they came.
+    last: u64,
+    /// When the first of those that wait for extra information is due, or earlier.
+    due: Option<Instant>,
 }
 
 impl Tracker {
+    /// How many requests wait for an answer.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
+        self.exchanges
+            .values()
+            .filter(|exchange| exchange.is_in_flight())
+            .count()
     }
 
-    /// Counts a request, whether or not anybody follows it.
-    pub fn began(&mut self, params: &RawValue) {
-        if let Some(id) = request_id(params) {
-            self.in_flight.insert(id.as_ref().into());
+    /// The requests that have not ended, oldest first.
+    pub fn pending(&self) -> Vec<PendingRequest> {
+        let mut open: Vec<&Exchange> = self
+            .exchanges
+            .values()
+            .filter(|exchange| exchange.is_pending())
+            .collect();
+        open.sort_unstable_by_key(|exchange| exchange.place);
+        open.into_iter()
+            .filter_map(|exchange| exchange.pending.clone())
+            .collect()
+    }
+
+    fn exchange(&mut self, session: &Session, id: &str) -> &mut Exchange {
+        self.last += 1;
+        let place = self.last;
+        self.exchanges
+            .entry(id.into())
+            .or_insert_with(|| Exchange::new(place, session))
+    }
+
+    /// The same for what comes before the request itself, or after its end: nobody ends the latter.
+    fn early_exchange(&mut self, session: &Session, id: &str) -> &mut Exchange {
+        if !self.exchanges.contains_key(id) {
+            let early = self
+                .exchanges
+                .iter()
+                .filter(|(_, exchange)| exchange.progress == Progress::Early);
+            if early.clone().count() >= EARLY_KEPT
+                && let Some(oldest) = early.min_by_key(|(_, exchange)| exchange.place)
+            {
+                let oldest = oldest.0.clone();
+                self.exchanges.remove(&oldest);
+            }
         }
+        self.exchange(session, id)
     }
 
-    /// Counts a request's end.
-    pub fn ended(&mut self, params: &RawValue) {
-        if let Some(id) = request_id(params) {
-            self.in_flight.remove(id.as_ref());
-        }
+    /// Counts a request, whether or not anybody follows it. `at` is `Date.now()`.
+    pub fn began(&mut self, session: &Session, params: &RawValue, at: f64) {
+        let Some(event) = parse::<Began<'_>>(params) else {
+            return;
+        };
+        let exchange = self.exchange(session, &event.request_id);
+        exchange.session = session.clone();
+        exchange.progress = Progress::Unanswered;
+        exchange.is_abandoned = false;
+        exchange.loader = event.loader_id.as_ref().into();
+        exchange.frame = event.frame_id.as_deref().map(Into::into);
+        exchange.kind = event.kind.as_deref().map(Into::into);
+        exchange.pending = Some(PendingRequest {
+            url: event.request.url.into_owned(),
+            method: event.request.method.into_owned(),
+            resource_type: event.kind,
+            started_at: at,
+        });
     }
 
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// `Network.requestWillBeSent` of a request that is followed.
+    pub fn will_be_sent(&mut self, session: &Session, params: &RawValue, now: Instant) -> Vec<NetworkEvent> {
+        let Some(id) = request_id(params) else {
+            return Vec::new();
+        };
+        self.exchange(session, &id).steps.push_back(Step::Sent {
+            params: params.to_owned(),
+            paused: None,
+            is_repeated: false,
+        });
+        self.advance(&id, now, false)
     }
 
-    pub fn will_be_sent(
+    /// The same of one whose interception comes in an event of its own.
+    pub fn will_be_intercepted(
         &mut self,
         session: &Session,
         params: &RawValue,
-        interception: Option<&Paused>,
+        now: Instant,
     ) -> Vec<NetworkEvent> {
-        let mut events = Vec::new();
-        let Some(event) = parse::<RequestWillBeSent<'_>>(params) else {
-            return events;
+        let Some(event) = parse::<Began<'_>>(params) else {
+            return Vec::new();
         };
-        let id = event.request_id.as_ref();
-        let mut redirects = Vec::new();
-        if let Some(redirect) = &event.redirect_response {
-            let mut extra = None;
-            if event.redirect_has_extra_info {
-                extra = take_extra(&mut self.response_extra, id);
-                if extra.is_none() {
-                    let held = (params.to_owned(), interception.cloned());
-                    self.held_redirects.insert(id.to_owned(), held);
-                    return events;
-                }
-            }
-            if let Some(request) = self.requests.remove(id) {
-                let response = request.answered(redirect, extra.as_ref());
-                request.set_body(Body::Redirected);
-                redirects = request.redirects().to_vec();
-                redirects.push(Arc::clone(&request));
-                events.push(NetworkEvent::Response(response));
-                events.push(NetworkEvent::Finished(request));
-            }
+        if event.request.url.starts_with("data:") {
+            return self.will_be_sent(session, params, now);
         }
-        let request = Request::sent(session, &event, redirects, interception);
-        if let Some(extra) = take_extra::<RequestExtraInfo>(&mut self.request_extra, id) {
-            request.update_headers(&extra.headers);
+        let exchange = self.exchange(session, &event.request_id);
+        let paused = exchange.paused.take();
+        exchange.sent = Some(params.to_owned());
+        exchange.was_paused = paused.is_some();
+        if paused.is_none() {
+            return Vec::new();
         }
-        self.requests.insert(id.to_owned(), Arc::clone(&request));
-        events.push(NetworkEvent::Request(request));
-        events
+        exchange.steps.push_back(Step::Sent {
+            params: params.to_owned(),
+            paused,
+            is_repeated: false,
+        });
+        self.advance(&event.request_id, now, false)
     }
 
-    pub fn request_extra_info(&mut self, params: &RawValue) {
+    /// `Fetch.requestPaused` of a request that waits for its verdict.
+    pub fn paused(
+        &mut self,
+        session: &Session,
+        event: &RequestPaused<'_>,
+        now: Instant,
+    ) -> Vec<NetworkEvent> {
+        let paused = Paused {
+            session: session.clone(),
+            id: event.request_id.as_str().into(),
+            headers: event.request.headers.clone(),
+        };
+        let Some(network_id) = &event.network_id else {
+            // Chrome's network domain does not tell of it.
+            let circumstances = Circumstances {
+                kind: event.resource_type.as_deref(),
+                frame: event.frame_id.as_deref(),
+                interception: Some(&paused),
+                ..Circumstances::default()
+            };
+            let request = Request::new(session, &paused.id, &event.request, circumstances);
+            return vec![NetworkEvent::Request(request)];
+        };
+        let exchange = self.early_exchange(session, network_id);
+        exchange.intercepted(&paused.id);
+        let sent = exchange.sent.take().filter(|sent| {
+            // A redirect has the id of what it comes from.
+            parse::<Began<'_>>(sent).is_some_and(|sent| {
+                sent.request.url == event.request.url && sent.request.method == event.request.method
+            })
+        });
+        let Some(sent) = sent else {
+            exchange.paused = Some(paused);
+            return Vec::new();
+        };
+        exchange.sent = Some(sent.clone());
+        let is_repeated = mem::replace(&mut exchange.was_paused, true);
+        exchange.steps.push_back(Step::Sent {
+            params: sent,
+            paused: Some(paused),
+            is_repeated,
+        });
+        self.advance(network_id, now, false)
+    }
+
+    /// A request that is not held back has this interception all the same.
+    pub fn intercepted(&mut self, session: &Session, event: &RequestPaused<'_>) {
+        if let Some(id) = &event.network_id {
+            self.early_exchange(session, id).intercepted(&event.request_id);
+        }
+    }
+
+    /// Whether credentials may be sent for this interception: a server that asks again has refused them.
+    pub fn may_authenticate(&mut self, session: &Session, interception: &str) -> bool {
+        let known = self
+            .exchanges
+            .iter()
+            .find(|(_, exchange)| exchange.interception.as_deref() == Some(interception))
+            .map(|(id, _)| id.clone());
+        let exchange = self.early_exchange(session, known.as_deref().unwrap_or(interception));
+        exchange.intercepted(interception);
+        !mem::replace(&mut exchange.has_authenticated, true)
+    }
+
+    /// `Network.requestWillBeSentExtraInfo`
+    pub fn request_extra_info(&mut self, session: &Session, params: &RawValue) {
         let Some(id) = request_id(params) else { return };
-        if let Some(request) = self.requests.get(id.as_ref()) {
-            if let Some(extra) = parse::<RequestExtraInfo>(params) {
+        let exchange = self.early_exchange(session, &id);
+        if let Some(request) = &exchange.request {
+            if let Some(extra) = parse_owned::<RequestExtraInfo>(params) {
                 request.update_headers(&extra.headers);
             }
-        } else {
-            let queue = self.request_extra.entry(id.into_owned()).or_default();
-            queue.push_back(params.to_owned());
+        } else if !exchange.is_unfollowed() {
+            exchange.request_extra.push_back(params.to_owned());
         }
     }
 
-    pub fn served_from_cache(&mut self, session: &Session, params: &RawValue) -> Vec<NetworkEvent> {
-        let mut events = Vec::new();
+    /// `Network.requestServedFromCache`
+    pub fn served_from_cache(&mut self, params: &RawValue, now: Instant) -> Vec<NetworkEvent> {
         let Some(id) = request_id(params) else {
-            return events;
+            return Vec::new();
         };
+        let Some(exchange) = self.exchanges.get_mut(&*id) else {
+            return Vec::new();
+        };
+        let mut events = Vec::new();
         // The memory cache answers without an interception.
-        if !self.requests.contains_key(id.as_ref())
-            && let Some(sent) = self.sent.remove(id.as_ref())
+        if exchange.request.is_none()
+            && let Some(sent) = exchange.sent.take()
         {
-            events = self.will_be_sent(session, &sent, None);
+            exchange.steps.push_back(Step::Sent {
+                params: sent,
+                paused: None,
+                is_repeated: false,
+            });
+            events = self.advance(&id, now, false);
         }
-        if let Some(request) = self.requests.get(id.as_ref()) {
+        if let Some(request) = self
+            .exchanges
+            .get(&*id)
+            .and_then(|exchange| exchange.request.as_ref())
+        {
             request.set_from_memory_cache();
             events.push(NetworkEvent::ServedFromCache(Arc::clone(request)));
         }
         events
     }
 
-    pub fn response_received(&mut self, params: &RawValue) -> Vec<NetworkEvent> {
+    /// `Network.responseReceived`
+    pub fn response_received(
+        &mut self,
+        session: &Session,
+        params: &RawValue,
+        now: Instant,
+    ) -> Vec<NetworkEvent> {
         let Some(id) = request_id(params) else {
             return Vec::new();
         };
-        let id = id.as_ref();
-        let Some(request) = self.requests.get(id).cloned() else {
+        let Some(exchange) = self.exchanges.get_mut(&*id) else {
             return Vec::new();
         };
-        let Some(event) = parse::<ResponseReceived<'_>>(params) else {
+        exchange.session = session.clone();
+        exchange.progress = Progress::Answered;
+        if exchange.is_unfollowed() {
             return Vec::new();
-        };
-        let mut extra = None;
-        if event.has_extra_info && !request.is_from_memory_cache() {
-            extra = take_extra(&mut self.response_extra, id);
-            if extra.is_none() {
-                let response = params.to_owned();
-                self.held.insert(
-                    id.to_owned(),
-                    Held {
-                        response,
-                        ended: None,
-                    },
-                );
-                return Vec::new();
-            }
         }
-        vec![respond(&request, &event.response, extra)]
+        exchange.steps.push_back(Step::Response(params.to_owned()));
+        self.advance(&id, now, false)
     }
 
-    pub fn response_extra_info(&mut self, session: &Session, params: &RawValue) -> Vec<NetworkEvent> {
-        let Some(id) = request_id(params).map(Cow::into_owned) else {
+    /// `Network.responseReceivedExtraInfo`
+    pub fn response_extra_info(
+        &mut self,
+        session: &Session,
+        params: &RawValue,
+        now: Instant,
+    ) -> Vec<NetworkEvent> {
+        let Some(id) = request_id(params) else {
             return Vec::new();
         };
-        if let Some((redirect, interception)) = self.held_redirects.remove(&id) {
-            self.response_extra
-                .entry(id)
-                .or_default()
-                .push_back(params.to_owned());
-            return self.will_be_sent(session, &redirect, interception.as_ref());
+        let exchange = self.early_exchange(session, &id);
+        if exchange.is_unfollowed() {
+            return Vec::new();
         }
-        let Some(held) = self.held.remove(&id) else {
-            self.response_extra
-                .entry(id)
-                .or_default()
-                .push_back(params.to_owned());
+        if let Some(overdue) = exchange.overdue.checked_sub(1) {
+            exchange.overdue = overdue;
+            return Vec::new();
+        }
+        exchange.response_extra.push_back(params.to_owned());
+        self.advance(&id, now, false)
+    }
+
+    /// `Network.loadingFinished` and `Network.loadingFailed`
+    pub fn loading_ended(
+        &mut self,
+        session: &Session,
+        params: &RawValue,
+        failed: bool,
+        now: Instant,
+    ) -> Vec<NetworkEvent> {
+        let Some(id) = request_id(params) else {
             return Vec::new();
         };
-        let extra = parse::<ResponseExtraInfo>(params);
+        let Some(exchange) = self.exchanges.get_mut(&*id) else {
+            return Vec::new();
+        };
+        exchange.session = session.clone();
+        exchange.progress = Progress::Ended;
+        let text = if failed {
+            parse::<LoadingEnded>(params).and_then(|event| event.error_text)
+        } else {
+            None
+        };
+        exchange.steps.push_back(Step::Ended(if failed {
+            Ending::Failed(text.unwrap_or_default())
+        } else {
+            Ending::Finished
+        }));
+        self.advance(&id, now, false)
+    }
+
+    /// Takes the steps that can be told; the first one without its extra information where that is given up on.
+    fn advance(&mut self, id: &str, now: Instant, mut gives_up: bool) -> Vec<NetworkEvent> {
         let mut events = Vec::new();
-        if let Some(event) = parse::<ResponseReceived<'_>>(&held.response)
-            && let Some(request) = self.requests.get(&id)
-        {
-            events.push(respond(request, &event.response, extra));
-        }
-        if let Some(ending) = held.ended {
-            events.extend(self.end(&id, ending));
+        while let Some(exchange) = self.exchanges.get_mut(id) {
+            let Some((step, extra)) = exchange.next_step(now, mem::take(&mut gives_up)) else {
+                if let Some(due) = exchange.due {
+                    self.due = Some(self.due.map_or(due, |earliest| earliest.min(due)));
+                }
+                break;
+            };
+            match step {
+                Step::Sent {
+                    params,
+                    paused,
+                    is_repeated,
+                } => {
+                    exchange.will_be_sent(&params, paused.as_ref(), is_repeated, extra.as_ref(), &mut events);
+                }
+                Step::Response(params) => events.extend(exchange.answered(&params, extra.as_ref())),
+                Step::Ended(ending) => {
+                    let ended = self.exchanges.remove(id);
+                    events.extend(ended.and_then(|exchange| exchange.ended(ending)));
+                }
+            }
         }
         events
     }
 
-    /// `Network.loadingFinished` and `Network.loadingFailed`.
-    pub fn loading_ended(&mut self, params: &RawValue, failed: bool) -> Vec<NetworkEvent> {
-        let Some(id) = request_id(params) else {
-            return Vec::new();
-        };
-        let id = id.as_ref();
-        if !self.requests.contains_key(id) {
-            self.request_extra.remove(id);
-            self.response_extra.remove(id);
-            return Vec::new();
-        }
-        let Some(event) = parse::<LoadingEnded>(params) else {
-            return Vec::new();
-        };
-        let ending = if failed {
-            Ending::Failed(event.error_text.unwrap_or_default())
-        } else {
-            Ending::Finished
-        };
-        if let Some(held) = self.held.get_mut(id) {
-            held.ended = Some(ending);
-            return Vec::new();
-        }
-        self.end(id, ending).into_iter().collect()
+    /// When to call [`Self::flush`], at the latest.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
     }
 
-    fn end(&mut self, id: &str, ending: Ending) -> Option<NetworkEvent> {
-        let request = self.requests.remove(id)?;
-        self.sent.remove(id);
-        self.request_extra.remove(id);
-        self.response_extra.remove(id);
-        request.set_body(Body::Loaded);
-        Some(match ending {
-            Ending::Failed(text) => {
-                request.set_failure(text);
-                NetworkEvent::Failed(request)
+    /// Lets what has waited long enough go on without its extra information.
+    pub fn flush(&mut self, now: Instant) -> Vec<NetworkEvent> {
+        self.due = None;
+        let mut held: Vec<(Instant, u64, Box<str>)> = self
+            .exchanges
+            .iter()
+            .filter_map(|(id, exchange)| Some((exchange.due?, exchange.place, id.clone())))
+            .collect();
+        held.sort_unstable();
+        let mut events = Vec::new();
+        for (due, _, id) in held {
+            events.extend(self.advance(&id, now, due <= now));
+        }
+        events
+    }
+
+    /// The frame at the top has a new document, in place of those of the `replaced` loaders. Chrome may still tell how
+    /// what they loaded ended; what it does not tell of until the next document is forgotten.
+    pub fn document_replaced(&mut self, frame: &str, loader: &str, replaced: &[String]) {
+        let begin = self.exchanges.get(loader).map_or(u64::MAX, |own| own.place);
+        self.abandon(|exchange| {
+            let is_replaced = replaced.iter().any(|replaced| **replaced == *exchange.loader);
+            let is_earlier = exchange.place < begin && !exchange.is_document_of(frame);
+            *exchange.loader != *loader && (is_replaced || is_earlier)
+        });
+    }
+
+    /// The session's renderer died, and what it loaded with it. What leads to the next document goes on.
+    pub fn crashed(&mut self, session: &Session, frame: &str) {
+        self.abandon(|exchange| exchange.session.id() == session.id() && !exchange.is_document_of(frame));
+    }
+
+    fn abandon(&mut self, is_over: impl Fn(&Exchange) -> bool) {
+        self.exchanges.retain(|_, exchange| {
+            if !is_over(exchange) {
+                return true;
             }
-            Ending::Finished => NetworkEvent::Finished(request),
-        })
+            exchange.give_up_on_body();
+            !mem::replace(&mut exchange.is_abandoned, true)
+        });
     }
-}
 
-fn respond(request: &Arc<Request>, raw: &RawResponse<'_>, extra: Option<ResponseExtraInfo>) -> NetworkEvent {
-    // Chrome tells the extra information of another response where the cache has answered.
-    let extra = extra.filter(|_| !raw.from_disk_cache);
-    NetworkEvent::Response(request.answered(raw, extra.as_ref()))
-}
+    /// The session is gone, and nothing more comes of what it loaded.
+    pub fn detached(&mut self, session: &str) {
+        self.exchanges.retain(|_, exchange| {
+            let stays = exchange.session.id() != Some(session);
+            if !stays {
+                exchange.give_up_on_body();
+            }
+            stays
+        });
+    }
 
-fn take_extra<T: DeserializeOwned>(
-    queues: &mut HashMap<String, VecDeque<Box<RawValue>>>,
-    id: &str,
-) -> Option<T> {
-    let raw = queues.get_mut(id)?.pop_front()?;
-    serde_json::from_str(raw.get()).ok()
+    /// The page is gone.
+    pub fn clear(&mut self) {
+        for exchange in mem::take(self).exchanges.into_values() {
+            exchange.give_up_on_body();
+        }
+    }
 }
 
 /// The event's `requestId`, which Chrome writes first: found without parsing the rest.
-pub(super) fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
+fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Id<'a> {
@@ -300,8 +487,15 @@ pub(super) fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+fn parse_owned<T: DeserializeOwned>(params: &RawValue) -> Option<T> {
+    parse(params)
+}
+
 pub(super) fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
     serde_json::from_str(params.get())
         .inspect_err(|error| tracing::warn!(%error, "a network event was not understood"))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

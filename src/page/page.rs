@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE, Listener, Session};
 
@@ -81,6 +82,8 @@ pub(super) struct State {
     pub tree: FrameTree,
     pub watchers: Vec<Watcher>,
     pub tracker: Tracker,
+    /// Flushes the tracker when that is due.
+    pub(super) flush: Option<Task>,
     next_watcher: u64,
     /// What runs in new documents, by Chrome's names.
     pub(super) scripts: Vec<(String, String)>,
@@ -477,6 +480,21 @@ impl Drop for Watch {
                 .watchers
                 .retain(|watcher| watcher.id != self.id);
         }
+    }
+}
+
+/// A task that ends when it is dropped.
+pub(super) struct Task(AbortHandle);
+
+impl Task {
+    pub fn new<T>(task: &JoinHandle<T>) -> Self {
+        Self(task.abort_handle())
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

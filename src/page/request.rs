@@ -16,7 +16,7 @@ use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
 use super::frame::Frame;
 use super::frame_tree::FrameId;
-use super::intercept::Paused;
+use super::network::Paused;
 use super::page::{Page, WeakPage};
 use super::text::Text;
 
@@ -25,7 +25,8 @@ pub type Headers = Vec<(String, String)>;
 
 /// One request, up to a redirect: what follows that is another one.
 pub struct Request {
-    pub(super) session: Session,
+    /// Which knows the body.
+    session: Mutex<Session>,
     id: String,
     url: String,
     method: String,
@@ -36,7 +37,7 @@ pub struct Request {
     frame: Option<FrameId>,
     initiator: Option<Box<RawValue>>,
     redirects: Vec<Arc<Request>>,
-    interception: Option<Box<str>>,
+    held: Option<Held>,
     pub(super) held_back: AtomicBool,
     pub(super) handled: AtomicBool,
     headers: Mutex<Headers>,
@@ -44,6 +45,13 @@ pub struct Request {
     failure: OnceLock<String>,
     from_memory_cache: OnceLock<()>,
     page: OnceLock<WeakPage>,
+}
+
+/// Where the verdict on a request goes.
+pub(super) struct Held {
+    pub session: Session,
+    /// Chrome's id of the interception.
+    pub id: Box<str>,
 }
 
 /// `Network.requestWillBeSent`, of which `Network.requestServedFromCache` and interception are variations.
@@ -64,8 +72,6 @@ pub(super) struct RequestWillBeSent<'a> {
     pub initiator: Option<&'a RawValue>,
     #[serde(borrow)]
     pub redirect_response: Option<RawResponse<'a>>,
-    #[serde(default)]
-    pub redirect_has_extra_info: bool,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +217,7 @@ impl Request {
         circumstances: Circumstances<'_>,
     ) -> Arc<Self> {
         let made = Self {
-            session: session.clone(),
+            session: Mutex::new(session.clone()),
             id: id.to_owned(),
             url: format!(
                 "{}{}",
@@ -226,7 +232,10 @@ impl Request {
             frame: circumstances.frame.map(Into::into),
             initiator: circumstances.initiator.map(ToOwned::to_owned),
             redirects: circumstances.redirects,
-            interception: circumstances.interception.map(|paused| paused.id.clone()),
+            held: circumstances.interception.map(|paused| Held {
+                session: paused.session.clone(),
+                id: paused.id.clone(),
+            }),
             held_back: AtomicBool::new(false),
             handled: AtomicBool::new(false),
             headers: Mutex::default(),
@@ -266,6 +275,23 @@ impl Request {
     ) -> Response {
         self.answer.get_or_init(|| Answer::new(raw, extra));
         Response(Arc::clone(self))
+    }
+
+    fn session(&self) -> Session {
+        self.session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Its loading goes on in this session, or has ended there.
+    pub(super) fn adopt(&self, session: &Session) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session.clone();
+    }
+
+    /// Where its verdict goes, where it waits for one.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.held.as_ref()
     }
 
     pub(super) fn set_body(&self, body: Body) {
@@ -353,12 +379,6 @@ impl Request {
         &self.redirects
     }
 
-    /// Chrome's id of the interception, where the request waits for a verdict.
-    #[must_use]
-    pub fn interception(&self) -> Option<&str> {
-        self.interception.as_deref()
-    }
-
     /// The headers, as far as Chrome has told them.
     #[must_use]
     pub fn headers(&self) -> Headers {
@@ -396,7 +416,7 @@ impl Request {
         let method = "Network.getRequestPostData";
         let params = serde_json::json!({ "requestId": self.id });
         let answer = self
-            .session
+            .session()
             .send_raw(method, params, Some(DEFAULT_DEADLINE))
             .await?;
         let answer: PostData = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
@@ -576,7 +596,7 @@ impl Response {
         let params = serde_json::json!({ "requestId": self.0.id });
         let answer = self
             .0
-            .session
+            .session()
             .send_raw(method, params, Some(DEFAULT_DEADLINE))
             .await
             .map_err(|error| match error {

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::cdp::Session;
 
+use super::super::frame_tree::FrameState;
 use super::super::lifecycle::{Lifecycle, Milestone};
 use super::super::page::Page;
 use super::parse;
@@ -36,6 +37,15 @@ impl Page {
             return;
         };
         let mut state = self.lock();
+        let is_main = event.frame_id == self.target_id();
+        let is_same = |frame: &FrameState| frame.loader == event.loader_id;
+        // Writing into a document begins its life cycle anew.
+        if event.name == "init" && is_main && !state.tree.get(&event.frame_id).is_some_and(is_same) {
+            let replaced: Vec<String> = state.tree.all().map(|frame| frame.loader.clone()).collect();
+            state
+                .tracker
+                .document_replaced(&event.frame_id, &event.loader_id, &replaced);
+        }
         let Some(frame) = state.tree.get_mut(&event.frame_id) else {
             return;
         };

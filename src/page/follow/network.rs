@@ -1,57 +1,40 @@
 //! Requests: of all kinds while somebody listens, and else of documents only.
 
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{DEFAULT_DEADLINE, Session};
+use crate::capture::PendingRequest;
+use crate::cdp::{DEFAULT_DEADLINE, Session, io};
 
 use super::super::events::{Event, NETWORK};
-use super::super::network::NetworkEvent;
-use super::super::page::Page;
+use super::super::network::{NetworkEvent, Tracker};
+use super::super::page::{Page, State, Task};
 
 impl Page {
     pub(in crate::page) fn observe_network(&self, session: &Session) {
         self.listen_to(
             session,
             &[
-                ("Network.requestWillBeSent", |page, session, params| {
-                    page.lock().tracker.began(params);
-                    if page.is_intercepting() {
-                        let events = page.lock().tracker.will_be_intercepted(session, params);
-                        page.network_events(events);
-                    } else if page.follows_network() || is_document(params) {
-                        let events = page.lock().tracker.will_be_sent(session, params, None);
-                        page.network_events(events);
-                    }
+                ("Network.requestWillBeSent", Self::on_request),
+                ("Network.requestWillBeSentExtraInfo", |page, session, params| {
+                    page.lock().tracker.request_extra_info(session, params);
                 }),
-                ("Network.requestWillBeSentExtraInfo", |page, _, params| {
-                    page.lock().tracker.request_extra_info(params);
+                ("Network.requestServedFromCache", |page, _, params| {
+                    page.follow(|tracker, now| tracker.served_from_cache(params, now));
                 }),
-                ("Network.requestServedFromCache", |page, session, params| {
-                    let events = page.lock().tracker.served_from_cache(session, params);
-                    page.network_events(events);
-                }),
-                ("Network.responseReceived", |page, _, params| {
-                    let events = page.lock().tracker.response_received(params);
-                    page.network_events(events);
+                ("Network.responseReceived", |page, session, params| {
+                    page.follow(|tracker, now| tracker.response_received(session, params, now));
                 }),
                 ("Network.responseReceivedExtraInfo", |page, session, params| {
-                    let events = page.lock().tracker.response_extra_info(session, params);
-                    page.network_events(events);
+                    page.follow(|tracker, now| tracker.response_extra_info(session, params, now));
                 }),
-                ("Network.loadingFinished", |page, _, params| {
-                    let mut state = page.lock();
-                    state.tracker.ended(params);
-                    let events = state.tracker.loading_ended(params, false);
-                    drop(state);
-                    page.network_events(events);
+                ("Network.loadingFinished", |page, session, params| {
+                    page.follow(|tracker, now| tracker.loading_ended(session, params, false, now));
                 }),
-                ("Network.loadingFailed", |page, _, params| {
-                    let mut state = page.lock();
-                    state.tracker.ended(params);
-                    let events = state.tracker.loading_ended(params, true);
-                    drop(state);
-                    page.network_events(events);
+                ("Network.loadingFailed", |page, session, params| {
+                    page.follow(|tracker, now| tracker.loading_ended(session, params, true, now));
                 }),
             ],
         );
@@ -62,10 +45,16 @@ impl Page {
         }
     }
 
-    /// How many requests have not ended.
+    /// How many requests have not been answered.
     #[must_use]
     pub fn requests_in_flight(&self) -> usize {
         self.lock().tracker.in_flight()
+    }
+
+    /// The requests that have not ended, oldest first.
+    #[must_use]
+    pub fn pending_requests(&self) -> Vec<PendingRequest> {
+        self.lock().tracker.pending()
     }
 
     /// Whether every request is followed, or only those of documents.
@@ -73,19 +62,54 @@ impl Page {
         NETWORK.into_iter().any(|kind| self.wants(kind))
     }
 
-    pub(in crate::page) fn network_events(&self, events: Vec<NetworkEvent>) {
+    fn on_request(&self, session: &Session, params: &RawValue) {
+        let (by_caller, followed) = (
+            self.is_intercepting(),
+            self.follows_network() || is_document(params),
+        );
+        self.follow(|tracker, now| {
+            tracker.began(session, params, date_now());
+            if by_caller {
+                tracker.will_be_intercepted(session, params, now)
+            } else if followed {
+                tracker.will_be_sent(session, params, now)
+            } else {
+                Vec::new()
+            }
+        });
+    }
+
+    /// Tells what comes of a change, and sees to what has to wait.
+    pub(in crate::page) fn follow(&self, change: impl FnOnce(&mut Tracker, Instant) -> Vec<NetworkEvent>) {
+        let mut state = self.lock();
+        let events = change(&mut state.tracker, Instant::now());
+        self.flush_when_due(&mut state);
+        drop(state);
+        self.network_events(events);
+    }
+
+    fn flush_when_due(&self, state: &mut State) {
+        let Some(due) = state.tracker.due().filter(|_| state.flush.is_none()) else {
+            return;
+        };
+        let weak = self.downgrade();
+        state.flush = Some(Task::new(&io::spawn(async move {
+            tokio::time::sleep_until(due.into()).await;
+            if let Some(page) = weak.upgrade() {
+                page.lock().flush = None;
+                page.follow(Tracker::flush);
+            }
+        })));
+    }
+
+    fn network_events(&self, events: Vec<NetworkEvent>) {
         for event in events {
             if let NetworkEvent::Request(request) = &event {
                 request.set_page(self);
             }
             let state = self.lock();
             for watcher in &state.watchers {
-                match &event {
-                    NetworkEvent::Request(request) => watcher.requested(request),
-                    NetworkEvent::Response(response) => watcher.settled(response.request()),
-                    NetworkEvent::Failed(request) => watcher.settled(request),
-                    NetworkEvent::Finished(_) | NetworkEvent::ServedFromCache(_) => {}
-                }
+                watcher.heard(&event);
             }
             drop(state);
             self.emit(&match event {
@@ -101,4 +125,11 @@ impl Page {
 
 fn is_document(params: &RawValue) -> bool {
     memchr::memmem::find(params.get().as_bytes(), br#""type":"Document""#).is_some()
+}
+
+/// `Date.now()`, up to a fraction of a millisecond.
+fn date_now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| (since.as_secs_f64() * 1000.0).floor())
 }

@@ -23,6 +23,7 @@ impl Page {
             self.0.crashed.send_replace(true);
         }
         let mut state = self.lock();
+        state.tracker.crashed(session, self.target_id());
         let mut waiters: Vec<RealmWaiter> = Vec::new();
         for frame in state.tree.all_mut() {
             if is_own || frame.session.id() == session.id() {
@@ -78,6 +79,7 @@ impl Page {
             return;
         };
         let mut state = self.lock();
+        state.tracker.detached(&event.session_id);
         let gone: Vec<FrameId> = state
             .tree
             .all()
@@ -101,6 +103,7 @@ impl Page {
         state.remember(&removed);
         state.check_watchers();
         state.tracker.clear();
+        state.flush = None;
         drop(state);
         for frame in removed {
             for waiter in frame.waiters {
