@@ -65,7 +65,32 @@ const after = (name, end) =>
     }, { ownContext: true }),
   );
 
+/** The text of an answer that does not come to its end, asked for before the page meets its own. */
+const text = (name, end) =>
+  scenario(`${name}: a pending text of a response`, async ({ page, server, attempt }) => {
+    await page.goto(server.url('/'));
+    page.on('error', () => {});
+    const url = server.url('/stream', { first: 'some', until: 'never' });
+    const [response] = await Promise.all([page.waitForResponse(url), page.evaluate((url) => void fetch(url), url)]);
+    const pending = attempt(Promise.race([
+      response.text(),
+      new Promise((resolve) => setTimeout(() => resolve('still pending'), 1500)),
+    ]));
+    await end({ page, server });
+    return pending;
+  }, { ownContext: true });
+
 differential('lifecycle', [
+  text('close', ({ page }) => page.close()),
+  text('crash', ({ page }) => void page.goto('chrome://crash').catch(() => 0)),
+  text('leaving', ({ page, server }) => page.goto(server.url('/'))),
+  scenario('the text of a response of a page that has closed', async ({ page, server, attempt }) => {
+    const response = await page.goto(server.url('/text'));
+    const closed = once(page, 'close');
+    await page.close();
+    await closed;
+    return attempt(response.text());
+  }),
   ...closing('close', ({ page }) => page.close()),
   ...closing('context close', ({ page, context }) => Promise.all([once(page, 'close'), context.close()])),
   ...after('close', async ({ page }) => {

@@ -66,6 +66,12 @@ const routes = {
     const location = hops > 1 ? `/redirect?n=${hops - 1}&to=${encodeURIComponent(to)}` : to;
     reply(Number(query.get('code') ?? 302), { location }, '');
   },
+  /** `first` at once, and `rest` when the gate `until` opens. */
+  '/stream': ({ query, response, opened }) => {
+    response.writeHead(200, { 'content-type': query.get('type') ?? 'text/plain', 'cache-control': 'no-store' });
+    response.write(query.get('first') ?? '');
+    void opened(query.get('until')).then(() => response.end(query.get('rest') ?? ''));
+  },
   '/echo': ({ request, body, reply }) =>
     reply(200, JSON_TYPE, JSON.stringify({ method: request.method, body, headers: request.headers })),
   '/cookies/set': ({ query, reply }) => {
@@ -118,7 +124,8 @@ class Server {
     };
     const route = routes[url.pathname];
     if (!route) return reply(404, HTML, '<title>Not found</title>');
-    route({ request, response, query: url.searchParams, body: Buffer.concat(chunks).toString(), reply });
+    const opened = (name) => this.#gate(name).opened;
+    route({ request, opened, response, query: url.searchParams, body: Buffer.concat(chunks).toString(), reply });
   }
 
   #gate(name) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
+use crate::cdp::{CallError, CloseReason, DEFAULT_DEADLINE, Health, Session};
 
 use super::frame::Frame;
 use super::frame_tree::FrameId;
@@ -564,6 +564,30 @@ impl Response {
         self.answer().security_details.as_deref()
     }
 
+    /// Waits until the body can be asked for, or there is nobody left to ask.
+    async fn loaded(&self, method: &'static str) -> Result<Body, CallError> {
+        let mut body = self.answer().body.subscribe();
+        let state = *body.borrow();
+        if state != Body::Loading {
+            return Ok(state);
+        }
+        let session = self.0.session();
+        let health = tokio::select! {
+            biased;
+            health = session.unhealthy() => health,
+            // The answer keeps the sender.
+            state = body.wait_for(|body| *body != Body::Loading) => {
+                return Ok(state.map_or(Body::Loaded, |state| *state));
+            }
+        };
+        let method = method.into();
+        Err(match health {
+            Health::Closed(CloseReason::Disconnected) => CallError::Disconnected { method },
+            Health::Closed(CloseReason::TargetClosed) => CallError::TargetClosed { method },
+            Health::Alive | Health::Crashed => CallError::TargetCrashed { method },
+        })
+    }
+
     /// The body as text.
     ///
     /// # Errors
@@ -576,7 +600,7 @@ impl Response {
     /// The body, once it has been loaded.
     ///
     /// # Errors
-    /// Where Chrome keeps none.
+    /// Where Chrome keeps none, or the page goes away before it has come.
     pub async fn body(&self) -> Result<Vec<u8>, BodyError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -584,15 +608,10 @@ impl Response {
             body: String,
             base64_encoded: bool,
         }
-        let mut body = self.answer().body.subscribe();
-        let state = body
-            .wait_for(|body| *body != Body::Loading)
-            .await
-            .map_or(Body::Loaded, |body| *body);
-        if state == Body::Redirected {
+        let method = "Network.getResponseBody";
+        if self.loaded(method).await? == Body::Redirected {
             return Err(BodyError::Redirected);
         }
-        let method = "Network.getResponseBody";
         let params = serde_json::json!({ "requestId": self.0.id });
         let answer = self
             .0
