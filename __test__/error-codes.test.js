@@ -247,6 +247,27 @@ QUnit.module('error codes', (hooks) => {
     assert.false('code' in reason);
   });
 
+  QUnit.test('a signal that is none rejects the wait, and nothing else', async (assert) => {
+    const unhandled = [];
+    const note = (error) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const options = { signal: {}, timeout: 5000 };
+    const waits = [
+      () => page.waitForResponse('http://never/', options),
+      () => page.waitForNetworkIdle(options),
+      () => page.waitForFunction(() => false, options),
+      () => page.waitForNavigation(options),
+      () => page.browser().waitForTarget(() => false, options),
+    ];
+    for (const wait of waits) {
+      const error = await failureOf(wait);
+      assert.deepEqual([error.name, error.code], ['TypeError', 'ERR_INVALID_ARG_VALUE'], error.message);
+    }
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    assert.deepEqual(unhandled, [], 'no promise that nobody has');
+  });
+
   QUnit.test('a failure keeps its cause, and the code of that cause', async (assert) => {
     const error = await failureOf(() => page.waitForSelector('p:::'));
     assert.ok(error.cause instanceof Error, 'its cause');

@@ -152,8 +152,16 @@ impl Wait {
             pause: RefCell::default(),
             generation: Cell::new(0),
         });
+        if let Err(thrown) = wait.arm(scope, signal, timeout) {
+            wait.fail(thrown.value(scope));
+        }
+        Ok((wait, promise))
+    }
+
+    /// Sees to what may end the wait beside what it is for.
+    fn arm(self: &Rc<Self>, scope: Scope<'_>, signal: Option<Value<'_>>, timeout: u64) -> Result<(), Thrown> {
         if let Some(signal) = signal {
-            let weak = Rc::downgrade(&wait);
+            let weak = Rc::downgrade(self);
             let listener = AbortListener::attach(signal, move |signal| {
                 if let Some(wait) = weak.upgrade() {
                     let reason = signal
@@ -162,32 +170,32 @@ impl Wait {
                     wait.fail(reason);
                 }
             })?;
-            *wait.abort.borrow_mut() = listener;
+            *self.abort.borrow_mut() = listener;
         }
         let End {
             event,
             hearing,
             message,
             code,
-        } = wait.source.end();
+        } = self.source.end();
         let fail = move |wait: &Rc<Self>, scope: Scope<'_>| {
             wait.fail(scope.error(ErrorClass::TargetCloseError, message, Some(code)));
         };
-        wait.listen(scope, hearing, event, move |wait, scope, _| fail(wait, scope))?;
-        if wait.source.has_ended() {
-            fail(&wait, scope);
+        self.listen(scope, hearing, event, move |wait, scope, _| fail(wait, scope))?;
+        if self.source.has_ended() {
+            fail(self, scope);
         }
-        if let Some(event) = wait.source.crash() {
-            wait.listen(scope, Hearing::First, event, |wait, _, crash| wait.fail(crash))?;
+        if let Some(event) = self.source.crash() {
+            self.listen(scope, Hearing::First, event, |wait, _, crash| wait.fail(crash))?;
         }
-        if timeout > 0 && !wait.is_over() {
-            let deadline = wait.after(scope, timeout, move |wait, scope| {
+        if timeout > 0 && !self.is_over() {
+            let deadline = self.after(scope, timeout, move |wait, scope| {
                 let message = format!("Timed out after waiting {timeout}ms");
                 wait.fail(scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")));
             });
-            *wait.deadline.borrow_mut() = deadline;
+            *self.deadline.borrow_mut() = deadline;
         }
-        Ok((wait, promise))
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
