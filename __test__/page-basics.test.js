@@ -49,6 +49,27 @@ QUnit.module('page basics', (hooks) => {
     assert.deepEqual(await page.evaluate((a) => ({ a, b: [1, { c: null }] }), { x: 'Ж' }), { a: { x: 'Ж' }, b: [1, { c: null }] });
   });
 
+  QUnit.test('the requests of a worker are intercepted', async (assert) => {
+    const answers = {
+      '/': { contentType: 'text/html', body: '<title>made</title>' },
+      '/worker.js': { contentType: 'text/javascript', body: 'fetch("/data").then((r) => r.text()).then(postMessage)' },
+      '/data': { contentType: 'text/plain', body: 'by hand' },
+    };
+    const seen = [];
+    await page.setRequestInterception(true);
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url());
+      seen.push([pathname, request.resourceType(), request.frame() === page.mainFrame()]);
+      void request.respond(answers[pathname]);
+    });
+    await page.goto('http://host.test/');
+    const found = await page.evaluate(
+      () => new Promise((resolve) => (new Worker('/worker.js').onmessage = ({ data }) => resolve(data))),
+    );
+    assert.strictEqual(found, 'by hand');
+    assert.deepEqual(seen, [['/', 'document', true], ['/worker.js', 'script', true], ['/data', 'fetch', false]], 'a worker has no frame');
+  });
+
   QUnit.test('a string of several megabytes arrives whole', async (assert) => {
     const narrow = await page.evaluate(() => 'ab'.repeat(2e6));
     const wide = await page.evaluate(() => 'Жz'.repeat(1e6));

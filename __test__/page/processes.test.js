@@ -1,5 +1,5 @@
 'use strict';
-// Frames of other sites in processes of their own, which the headless shell does not give them by itself.
+// Frames of other sites in processes of their own, which the headless shell does not give them by itself, and workers.
 
 const { differential, scenario } = require('./harness.js');
 
@@ -11,7 +11,76 @@ const addFrame = (page, src) =>
     document.body.append(frame);
   }, src);
 
+/** A worker that answers each message, an address, with the text that it finds there. */
+const WORKER = 'onmessage = async ({ data }) => postMessage(await (await fetch(data)).text())';
+
+const startWorker = (page, server) =>
+  page.evaluate((url) => void (globalThis.worker = new Worker(url)), server.url('/script.js', { code: WORKER }));
+
+/** What the worker finds at the address. */
+const askWorker = (page, url) =>
+  page.evaluate(
+    (url) =>
+      new Promise((resolve) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.postMessage(url);
+      }),
+    url,
+  );
+
+const path = (request) => new URL(request.url()).pathname;
+
 differential('processes', [
+  scenario('requests of a worker', async ({ page, server, record }) => {
+    await page.goto(server.url('/'));
+    record(page, {
+      request: (request) => [path(request), request.resourceType(), request.frame() === page.mainFrame()],
+      response: (response) => [path(response), response.status()],
+      requestfinished: path,
+    });
+    await startWorker(page, server);
+    const finished = new Promise((resolve) => page.on('requestfinished', (request) => path(request) === '/text' && resolve()));
+    const text = await askWorker(page, server.url('/text'));
+    await finished;
+    return text;
+  }),
+  scenario('the text of a worker\'s script and of what it fetches', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    const text = async (part) => (await page.waitForResponse((response) => path(response) === part)).text();
+    const [script] = await Promise.all([text('/script.js'), startWorker(page, server)]);
+    const [found] = await Promise.all([text('/text'), askWorker(page, server.url('/text'))]);
+    return [script, found];
+  }),
+  scenario('extra headers of a worker that there is, and of one that comes', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    const header = async () => JSON.parse(await askWorker(page, server.url('/echo'))).headers['x-extra'];
+    await startWorker(page, server);
+    await page.setExtraHTTPHeaders({ 'X-Extra': 'yes' });
+    const first = await header();
+    await startWorker(page, server);
+    return [first, await header()];
+  }),
+  scenario('requests of a worker of a worker', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    const code = `onmessage = ({ data: [script, url] }) => {
+      const inner = new Worker(script);
+      inner.onmessage = ({ data }) => postMessage(data);
+      inner.postMessage(url);
+    }`;
+    const requested = page.waitForRequest((request) => path(request) === '/text');
+    const text = await page.evaluate(
+      (outer, inner, url) =>
+        new Promise((resolve) => {
+          const worker = new Worker(outer);
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.postMessage([inner, url]);
+        }),
+      server.url('/script.js', { code }),
+      server.url('/script.js', { code: WORKER }),
+      server.url('/text'),
+    );
+    return [text, (await requested).resourceType()];
+  }),
   scenario('the text of a frame\'s document', async ({ page, server }) => {
     await page.setContent('<iframe></iframe>');
     const response = await page.frames()[1].goto(server.url('/text', {}, server.crossOrigin));

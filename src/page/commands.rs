@@ -25,10 +25,16 @@ pub(super) struct Broadcast {
     own: Vec<Sent>,
     /// Of frames, any of which may leave before it answers.
     frames: Vec<Sent>,
+    workers: Vec<Sent>,
 }
 
 impl Broadcast {
-    /// Waits for the answers. That a frame is gone is no failure of the page's.
+    /// Also waits for what went to a worker, which may end, and may not know the command.
+    pub fn add_of_worker(&mut self, calls: Vec<Sent>) {
+        self.workers.extend(calls);
+    }
+
+    /// Waits for the answers. That a frame is gone is no failure of the page's, and what a worker answers is none.
     pub async fn done(self) -> Result<(), CallError> {
         all(self.own).await?;
         for call in self.frames {
@@ -37,6 +43,9 @@ impl Broadcast {
                 _ => {}
             }
         }
+        for call in self.workers {
+            drop(call.await);
+        }
         Ok(())
     }
 
@@ -44,6 +53,7 @@ impl Broadcast {
     pub fn and(mut self, other: Self) -> Self {
         self.own.extend(other.own);
         self.frames.extend(other.frames);
+        self.workers.extend(other.workers);
         self
     }
 }

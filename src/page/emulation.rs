@@ -1,11 +1,12 @@
 //! What a page is made to believe, and how its requests are sent.
 
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::cdp::{CallError, Session};
+use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
 use super::commands::{Sent, all};
 use super::page::{Page, send};
@@ -76,6 +77,9 @@ impl Default for NetworkConditions {
     }
 }
 
+/// How long a worker may take over a command: one that computes does not answer.
+pub(super) const WORKER_DEADLINE: Duration = Duration::from_millis(500);
+
 impl Settings {
     pub fn new(viewport: Option<Viewport>) -> Self {
         Self {
@@ -85,7 +89,8 @@ impl Settings {
     }
 
     /// Sends the network's part to one session.
-    pub fn apply_network(&self, session: &Session) -> Vec<Sent> {
+    pub fn apply_network(&self, session: &Session, deadline: Duration) -> Vec<Sent> {
+        let send = |session: &Session, method, params| session.send_raw(method, params, Some(deadline));
         let mut calls = Vec::new();
         if let Some(headers) = &self.extra_headers {
             let params = json!({ "headers": headers });
@@ -123,10 +128,16 @@ impl Page {
 
     async fn change_network(&self, change: impl FnOnce(&mut Settings)) -> Result<(), CallError> {
         let sent = {
-            let sessions = self.sessions();
+            let (sessions, workers) = (self.sessions(), self.workers());
             let mut settings = self.lock_settings();
             change(&mut settings);
-            self.broadcast(&sessions, |session| settings.apply_network(session))
+            let mut sent = self.broadcast(&sessions, |session| {
+                settings.apply_network(session, DEFAULT_DEADLINE)
+            });
+            for worker in &workers {
+                sent.add_of_worker(settings.apply_network(worker, WORKER_DEADLINE));
+            }
+            sent
         };
         sent.done().await
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Session};
 
+use super::emulation::WORKER_DEADLINE;
 use super::network::{RequestPaused, parse};
 use super::page::{Page, send};
 use super::request::Request;
@@ -109,13 +110,17 @@ impl Page {
         self.lock_settings().cache_disabled.get_or_insert(false);
         let sent = self.broadcast(&self.sessions(), |session| {
             // The renderer's answer may come after the first request that is held back, and is not waited for.
-            drop(self.lock_settings().apply_network(session));
+            drop(self.lock_settings().apply_network(session, DEFAULT_DEADLINE));
             vec![if wanted {
                 send(session, "Fetch.enable", enable())
             } else {
                 send(session, "Fetch.disable", json!({}))
             }]
         });
+        for worker in self.workers() {
+            // The requests of workers are held back in the session of their page.
+            drop(self.lock_settings().apply_network(&worker, WORKER_DEADLINE));
+        }
         sent.done().await
     }
 

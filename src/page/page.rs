@@ -84,6 +84,8 @@ pub(super) struct State {
     pub tracker: Tracker,
     /// Flushes the tracker when that is due.
     pub(super) flush: Option<Task>,
+    /// The sessions of dedicated workers, theirs included.
+    pub(super) workers: Vec<Session>,
     next_watcher: u64,
     /// What runs in new documents, by Chrome's names.
     pub(super) scripts: Vec<(String, String)>,
@@ -178,6 +180,7 @@ impl Page {
         page.observe(session);
         // Before any document: Chrome keeps no bodies of what it loaded earlier.
         page.observe_network(session);
+        page.observe_interception(session);
         let mut calls = page.set_up(session);
         // Enabled later, it would tell again what was said before.
         calls.push(send(session, "Log.enable", json!({})));
@@ -204,8 +207,6 @@ impl Page {
                 }
             },
         );
-        // Without a filter: Chrome lets workers wait as well, also those that a filter keeps from being attached.
-        let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true });
         vec![
             send(session, "Runtime.enable", json!({})),
             send(
@@ -213,7 +214,7 @@ impl Page {
                 "Page.setLifecycleEventsEnabled",
                 json!({ "enabled": true }),
             ),
-            send(session, "Target.setAutoAttach", auto_attach),
+            send(session, "Target.setAutoAttach", auto_attach()),
         ]
     }
 
@@ -449,6 +450,11 @@ impl Page {
         sessions
     }
 
+    /// The sessions of its dedicated workers.
+    pub(super) fn workers(&self) -> Vec<Session> {
+        self.lock().workers.clone()
+    }
+
     /// Begins to watch a frame for the end of a navigation.
     pub(super) fn watch(&self, frame: &FrameId, milestones: &[Milestone]) -> Option<Watch> {
         let mut state = self.lock();
@@ -481,6 +487,11 @@ impl Drop for Watch {
                 .retain(|watcher| watcher.id != self.id);
         }
     }
+}
+
+/// Without a filter: Chrome lets workers wait as well, also those that a filter keeps from being attached.
+pub(super) fn auto_attach() -> serde_json::Value {
+    json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true })
 }
 
 /// A task that ends when it is dropped.

@@ -39,8 +39,7 @@ impl Page {
             ],
         );
         session.call("Network.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
-        self.observe_interception(session);
-        for call in self.lock_settings().apply_network(session) {
+        for call in self.lock_settings().apply_network(session, DEFAULT_DEADLINE) {
             drop(call);
         }
     }

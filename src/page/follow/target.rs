@@ -12,7 +12,7 @@ use crate::cdp::{CallError, CloseReason, Session};
 use super::super::browser::Attached;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState, RealmWaiter};
-use super::super::page::Page;
+use super::super::page::{Page, auto_attach};
 use super::parse;
 
 impl Page {
@@ -41,7 +41,7 @@ impl Page {
         }
     }
 
-    /// A frame that lives in another process.
+    /// A worker, or a frame that lives in another process.
     pub(super) fn on_attached(&self, _: &Session, params: &RawValue) {
         let Some(event) = parse::<Attached>(params) else {
             return;
@@ -49,6 +49,9 @@ impl Page {
         let Some(child) = self.0.browser.connection().session(&event.session_id) else {
             return;
         };
+        if event.target_info.kind == "worker" {
+            return self.on_worker_attached(&child);
+        }
         let id: FrameId = event.target_info.target_id.as_str().into();
         let mut state = self.lock();
         let Some(frame) = state.tree.get_mut(&id) else {
@@ -65,8 +68,24 @@ impl Page {
         }
         self.observe_bindings(&child);
         self.observe_network(&child);
+        self.observe_interception(&child);
         self.add_scripts_to(&child);
         child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
+    }
+
+    /// A dedicated worker, whose requests are its page's. It may have workers of its own.
+    fn on_worker_attached(&self, worker: &Session) {
+        self.lock().workers.push(worker.clone());
+        self.listen_to(
+            worker,
+            &[
+                ("Target.attachedToTarget", Self::on_attached),
+                ("Target.detachedFromTarget", Self::on_child_detached),
+            ],
+        );
+        self.observe_network(worker);
+        worker.call("Target.setAutoAttach", auto_attach(), None, |_| {});
+        worker.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
     }
 
     pub(super) fn on_child_detached(&self, _: &Session, params: &RawValue) {
@@ -80,6 +99,9 @@ impl Page {
         };
         let mut state = self.lock();
         state.tracker.detached(&event.session_id);
+        state
+            .workers
+            .retain(|worker| worker.id() != Some(event.session_id.as_str()));
         let gone: Vec<FrameId> = state
             .tree
             .all()
@@ -104,6 +126,7 @@ impl Page {
         state.check_watchers();
         state.tracker.clear();
         state.flush = None;
+        state.workers.clear();
         drop(state);
         for frame in removed {
             for waiter in frame.waiters {
