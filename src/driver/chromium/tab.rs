@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::console::{ConsoleLine, Message, value_text};
-use crate::capture::{
-    ConsoleErrorEntry, ConsoleErrors, PendingRequest, PendingRequests, Place, Source, exception_entry,
-};
+use crate::capture::{ConsoleErrorEntry, ConsoleErrors, PendingRequest, Place, Source, exception_entry};
 use crate::cdp::{Connection, Listener, Session, io};
 use crate::page::{ConsoleMessage, Page};
 use crate::pool::TabId;
@@ -42,14 +40,12 @@ pub struct Tab {
     /// Set before we close it: its end is no news then.
     pub(super) closing: AtomicBool,
     standing_by: Arc<AtomicBool>,
-    requests: Arc<Mutex<PendingRequests>>,
     _listeners: Vec<Listener>,
 }
 
 impl Tab {
     /// Listens to a page that has not been sent anywhere yet.
     pub(super) fn new(id: TabId, page_id: String, page: Page, capture: &Capture) -> Arc<Self> {
-        let requests = Arc::<Mutex<PendingRequests>>::default();
         let standing_by = Arc::new(AtomicBool::new(true));
         let recorder = Recorder {
             tab: id,
@@ -61,14 +57,12 @@ impl Tab {
         };
         let mut listeners = recorder.listen_to_workers(page.browser().connection());
         listeners.extend(recorder.listen());
-        listeners.extend(watch_requests(page.session(), &requests));
         let closing = AtomicBool::new(false);
         Arc::new(Self {
             page_id,
             page,
             closing,
             standing_by,
-            requests,
             _listeners: listeners,
         })
     }
@@ -94,12 +88,7 @@ impl Tab {
     /// The requests that have not ended, oldest first.
     #[must_use]
     pub fn pending_requests(&self) -> Vec<PendingRequest> {
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.page.pending_requests()
     }
 
     /// The standby is ready: from here on a failing `/_standby` is news.
@@ -306,64 +295,4 @@ fn returned(answer: &RawValue) -> Option<String> {
     } else {
         value_text(answer.result.value?)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestWillBeSent<'a> {
-    #[serde(borrow)]
-    request_id: &'a str,
-    request: Request,
-    #[serde(rename = "type")]
-    resource_type: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Request {
-    url: String,
-    method: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestEnded<'a> {
-    #[serde(borrow)]
-    request_id: &'a str,
-}
-
-fn watch_requests(session: &Session, requests: &Arc<Mutex<PendingRequests>>) -> Vec<Listener> {
-    let started = Arc::clone(requests);
-    let mut listeners = vec![session.on("Network.requestWillBeSent", move |params| {
-        if let Ok(event) = serde_json::from_str::<RequestWillBeSent<'_>>(params.get()) {
-            let request = PendingRequest {
-                url: event.request.url,
-                method: event.request.method,
-                resource_type: event.resource_type,
-                started_at: date_now(),
-            };
-            started
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .started(event.request_id, request);
-        }
-    })];
-    for end in ["Network.loadingFinished", "Network.loadingFailed"] {
-        let ended = Arc::clone(requests);
-        listeners.push(session.on(end, move |params| {
-            if let Ok(event) = serde_json::from_str::<RequestEnded<'_>>(params.get()) {
-                ended
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .ended(event.request_id);
-            }
-        }));
-    }
-    listeners
-}
-
-/// `Date.now()`, up to a fraction of a millisecond.
-fn date_now() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| (since.as_secs_f64() * 1000.0).floor())
 }
