@@ -31,6 +31,24 @@ const askWorker = (page, url) =>
 const path = (request) => new URL(request.url()).pathname;
 
 differential('processes', [
+  scenario('waitForNetworkIdle after the removal of a frame with a request', async ({ page, server, attempt }) => {
+    await page.goto(server.url('/'));
+    const url = server.url('/', {}, server.crossOrigin);
+    const [frame] = await Promise.all([page.waitForFrame(url), addFrame(page, url)]);
+    await frame.waitForSelector('h1');
+    await frame.evaluate(() => void fetch('/text?gate=hang').catch(() => 0));
+    await page.evaluate(() => document.querySelector('iframe').remove());
+    return attempt(page.waitForNetworkIdle({ idleTime: 10, timeout: 500 }));
+  }),
+  scenario('waitForNetworkIdle waits for what a worker asks for', async ({ page, server, attempt }) => {
+    await page.goto(server.url('/'));
+    await startWorker(page, server);
+    await askWorker(page, server.url('/text'));
+    const before = await attempt(page.waitForNetworkIdle({ idleTime: 10, timeout: 2000 }));
+    const url = server.url('/text', { gate: 'hang' });
+    await Promise.all([page.waitForRequest(url), page.evaluate((url) => worker.postMessage(url), url)]);
+    return [before, await attempt(page.waitForNetworkIdle({ idleTime: 10, timeout: 200 }))];
+  }),
   scenario('requests of a worker', async ({ page, server, record }) => {
     await page.goto(server.url('/'));
     record(page, {

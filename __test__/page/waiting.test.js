@@ -279,6 +279,47 @@ differential('waiting', [
     controller.abort(new Error('enough'));
     return pending;
   }),
+  scenario('waitForNetworkIdle does not wait for events of a stream', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.evaluate((url) => new Promise((resolve) => {
+      globalThis.source = new EventSource(url);
+      source.onmessage = ({ data }) => resolve(data);
+    }), server.url('/stream', { type: 'text/event-stream', first: 'data: first\n\n', until: 'never' }));
+    return page.waitForNetworkIdle({ idleTime: 20, timeout: 2000 });
+  }),
+  scenario('waitForNetworkIdle waits for an answer and not for its body', async ({ page, server, note }) => {
+    await page.goto(server.url('/'));
+    await page.evaluate((url) => void fetch(url).then(() => (globalThis.answered = true)), server.url('/stream', { gate: 'answer', first: 'some', until: 'never' }));
+    const idle = page.waitForNetworkIdle({ idleTime: 20 }).then(() => note('idle'));
+    note('open');
+    server.open('answer');
+    await idle;
+    return page.evaluate('answered');
+  }),
+  scenario('waitForNetworkIdle when a page asks again and again', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.evaluate(async () => {
+      const ask = () => fetch('/text').then((response) => response.text());
+      await ask();
+      setInterval(ask, 20);
+    });
+    return page.waitForNetworkIdle({ idleTime: 1000, timeout: 1500 });
+  }),
+  scenario('waitForNetworkIdle after leaving a document with a request', async ({ page, server, attempt }) => {
+    await page.goto(server.url('/'));
+    await page.evaluate(() => void fetch('/text?gate=hang').catch(() => 0));
+    await page.goto(server.url('/text'));
+    return attempt(page.waitForNetworkIdle({ idleTime: 10, timeout: 500 }));
+  }),
+  scenario('waitForNetworkIdle after a crash with a request', async ({ page, server, attempt }) => {
+    await page.goto(server.url('/'));
+    await page.evaluate(() => void fetch('/text?gate=hang').catch(() => 0));
+    const crashed = new Promise((resolve) => page.once('error', resolve));
+    void page.goto('chrome://crash').catch(() => 0);
+    await crashed;
+    await page.goto(server.url('/'));
+    return attempt(page.waitForNetworkIdle({ idleTime: 10, timeout: 500 }));
+  }, { ownContext: true }),
   scenario('waitForFrame by address', async ({ page, server }) => {
     await page.goto(server.url('/'));
     const [frame] = await Promise.all([

@@ -1,4 +1,4 @@
-//! Timers of the I/O thread that come back to the JavaScript thread. None keeps the process alive.
+//! Timers of the I/O thread, and what else it waits for, that come back to the JavaScript thread. None keeps the process alive.
 
 use std::time::Duration;
 
@@ -15,8 +15,18 @@ pub(crate) struct Timer {
 impl Timer {
     /// Runs `fire` on `thread` after `ms`.
     pub(crate) fn start(thread: JsThread, ms: u64, fire: impl FnOnce(Scope<'_>) + Send + 'static) -> Self {
+        let sleep = async move { tokio::time::sleep(Duration::from_millis(ms)).await };
+        Self::when(thread, sleep, fire)
+    }
+
+    /// Runs `fire` on `thread` once the future has ended.
+    pub(crate) fn when(
+        thread: JsThread,
+        event: impl Future<Output = ()> + Send + 'static,
+        fire: impl FnOnce(Scope<'_>) + Send + 'static,
+    ) -> Self {
         let task = io::spawn_owned(async move {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
+            event.await;
             thread.post(fire);
         });
         Self { _task: task }

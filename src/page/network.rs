@@ -15,6 +15,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use crate::capture::PendingRequest;
 use crate::cdp::Session;
@@ -87,15 +88,42 @@ pub(super) struct Tracker {
     last: u64,
     /// When the first of those that wait for extra information is due, or earlier.
     due: Option<Instant>,
+    gauges: Vec<Gauge>,
+}
+
+/// Tells when more than so many requests are in flight, and when no more than that.
+struct Gauge {
+    concurrency: f64,
+    is_busy: watch::Sender<bool>,
 }
 
 impl Tracker {
     /// How many requests wait for an answer.
-    pub fn in_flight(&self) -> usize {
-        self.exchanges
-            .values()
-            .filter(|exchange| exchange.is_in_flight())
-            .count()
+    fn in_flight(&self) -> f64 {
+        let in_flight = self.exchanges.values().filter(|exchange| exchange.is_in_flight());
+        u32::try_from(in_flight.count()).map_or(f64::INFINITY, f64::from)
+    }
+
+    /// Whether more than so many requests are in flight. Each change is a change of the receiver, also one that did
+    /// not last.
+    pub fn gauge(&mut self, concurrency: f64) -> watch::Receiver<bool> {
+        let (is_busy, receiver) = watch::channel(self.in_flight() > concurrency);
+        self.gauges.push(Gauge { concurrency, is_busy });
+        receiver
+    }
+
+    fn measure(&mut self) {
+        if self.gauges.is_empty() {
+            return;
+        }
+        let in_flight = self.in_flight();
+        self.gauges.retain(|gauge| {
+            let is_busy = in_flight > gauge.concurrency;
+            gauge
+                .is_busy
+                .send_if_modified(|was_busy| mem::replace(was_busy, is_busy) != is_busy);
+            !gauge.is_busy.is_closed()
+        });
     }
 
     /// The requests that have not ended, oldest first.
@@ -154,6 +182,7 @@ impl Tracker {
             resource_type: event.kind,
             started_at: at,
         });
+        self.measure();
     }
 
     /// `Network.requestWillBeSent` of a request that is followed.
@@ -320,10 +349,10 @@ impl Tracker {
         };
         exchange.session = session.clone();
         exchange.progress = Progress::Answered;
-        if exchange.is_unfollowed() {
-            return Vec::new();
+        if !exchange.is_unfollowed() {
+            exchange.steps.push_back(Step::Response(params.to_owned()));
         }
-        exchange.steps.push_back(Step::Response(params.to_owned()));
+        self.measure();
         self.advance(&id, now, false)
     }
 
@@ -375,6 +404,7 @@ impl Tracker {
         } else {
             Ending::Finished
         }));
+        self.measure();
         self.advance(&id, now, false)
     }
 
@@ -451,6 +481,7 @@ impl Tracker {
             exchange.give_up_on_body();
             !mem::replace(&mut exchange.is_abandoned, true)
         });
+        self.measure();
     }
 
     /// The session is gone, and nothing more comes of what it loaded.
@@ -462,6 +493,7 @@ impl Tracker {
             }
             stays
         });
+        self.measure();
     }
 
     /// The page is gone.

@@ -1,7 +1,8 @@
 //! `waitForRequest`, `waitForResponse`, `waitForFrame` and `waitForNetworkIdle`: waits for events of a page.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::node::abort::{self, AbortListener};
 use crate::node::js::class::Method;
@@ -9,7 +10,7 @@ use crate::node::js::{
     Call, Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, spawn_local, with_scope,
 };
 use crate::node::timer::Timer;
-use crate::page::{Page, Target};
+use crate::page::Target;
 
 use super::emitter::Emitter;
 use super::page::PageData;
@@ -122,11 +123,7 @@ struct Wait {
     deferred: RefCell<Option<Deferred>>,
     listeners: RefCell<Vec<(Hearing, &'static str, JsRef)>>,
     abort: RefCell<Option<AbortListener>>,
-    deadline: RefCell<Option<Timer>>,
-    /// The latest timer of an idle wait.
-    pause: RefCell<Option<Timer>>,
-    /// Counts the timers of an idle wait: an older one means nothing any more.
-    generation: Cell<u32>,
+    timers: RefCell<Vec<Timer>>,
 }
 
 impl Wait {
@@ -148,9 +145,7 @@ impl Wait {
             deferred: RefCell::new(Some(deferred)),
             listeners: RefCell::default(),
             abort: RefCell::default(),
-            deadline: RefCell::default(),
-            pause: RefCell::default(),
-            generation: Cell::new(0),
+            timers: RefCell::default(),
         });
         if let Err(thrown) = wait.arm(scope, signal, timeout) {
             wait.fail(thrown.value(scope));
@@ -189,11 +184,10 @@ impl Wait {
             self.listen(scope, Hearing::First, event, |wait, _, crash| wait.fail(crash))?;
         }
         if timeout > 0 && !self.is_over() {
-            let deadline = self.after(scope, timeout, move |wait, scope| {
+            self.after(scope, timeout, move |wait, scope| {
                 let message = format!("Timed out after waiting {timeout}ms");
                 wait.fail(scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")));
             });
-            *self.deadline.borrow_mut() = deadline;
         }
         Ok(())
     }
@@ -241,7 +235,18 @@ impl Wait {
         scope: Scope<'_>,
         millis: u64,
         then: impl for<'c> Fn(&Rc<Self>, Scope<'c>) + 'static,
-    ) -> Option<Timer> {
+    ) {
+        let sleep = async move { tokio::time::sleep(Duration::from_millis(millis)).await };
+        self.when(scope, sleep, then);
+    }
+
+    /// Runs `then` on this thread once the future has ended, where the wait goes on until then.
+    fn when(
+        self: &Rc<Self>,
+        scope: Scope<'_>,
+        event: impl Future<Output = ()> + Send + 'static,
+        then: impl for<'c> Fn(&Rc<Self>, Scope<'c>) + 'static,
+    ) {
         let weak = Rc::downgrade(self);
         let function = scope.function("", move |scope, _| {
             if let Some(wait) = weak.upgrade().filter(|wait| !wait.is_over()) {
@@ -249,10 +254,12 @@ impl Wait {
             }
             Ok(scope.undefined())
         });
-        let function = JsRef::new(function)?;
-        Some(Timer::start(JsThread::current()?, millis, move |scope| {
-            drop(function.get(scope).call(scope.undefined(), &[]));
-        }))
+        if let (Some(function), Some(thread)) = (JsRef::new(function), JsThread::current()) {
+            let timer = Timer::when(thread, event, move |scope| {
+                drop(function.get(scope).call(scope.undefined(), &[]));
+            });
+            self.timers.borrow_mut().push(timer);
+        }
     }
 
     fn end(&self, scope: Scope<'_>) -> Option<Deferred> {
@@ -262,7 +269,7 @@ impl Wait {
             self.emitter(hearing).remove(scope, event, Some(function));
         }
         self.source.subscribe();
-        drop((self.abort.take(), self.deadline.take(), self.pause.take()));
+        drop((self.abort.take(), self.timers.take()));
         Some(deferred)
     }
 
@@ -350,55 +357,11 @@ fn for_network_idle<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) 
     let concurrency = options::number(given, "concurrency")?.unwrap_or_default();
     let source: Rc<dyn Source> = Rc::clone(page) as _;
     let (wait, promise) = Wait::begin(scope, source, given)?;
-    let watch = Rc::new(IdleWatch {
-        page: page.core.clone(),
-        concurrency,
-        idle,
-        is_idle: Cell::new(false),
-    });
-    let look = move |wait: &Rc<Wait>, scope: Scope<'_>| look_for_idle(wait, scope, &watch);
-    for event in ["request", "requestfinished", "requestfailed"] {
-        let look = look.clone();
-        wait.listen(scope, Hearing::First, event, move |wait, scope, _| {
-            look(wait, scope);
-        })?;
+    if !wait.is_over() {
+        let is_idle = page.core.network_idle(Duration::from_millis(idle), concurrency);
+        wait.when(scope, is_idle, |wait, scope| wait.succeed(scope.undefined()));
     }
-    look(&wait, scope);
     Ok(promise)
-}
-
-/// What counts as idle, and whether it was when last looked at.
-struct IdleWatch {
-    page: Page,
-    concurrency: f64,
-    idle: u64,
-    is_idle: Cell<bool>,
-}
-
-fn look_for_idle(wait: &Rc<Wait>, scope: Scope<'_>, watch: &Rc<IdleWatch>) {
-    /// Requests that began before anybody followed them end without an event.
-    const LOOK_AGAIN: u64 = 20;
-    let in_flight = u32::try_from(watch.page.requests_in_flight()).unwrap_or(u32::MAX);
-    let is_idle = f64::from(in_flight) <= watch.concurrency;
-    let was_idle = watch.is_idle.replace(is_idle);
-    if is_idle && was_idle {
-        return;
-    }
-    let generation = wait.generation.get() + 1;
-    wait.generation.set(generation);
-    let pause = if is_idle { watch.idle } else { LOOK_AGAIN };
-    let watch = Rc::clone(watch);
-    let pause = wait.after(scope, pause, move |wait, scope| {
-        if wait.generation.get() != generation {
-            return;
-        }
-        if is_idle {
-            wait.succeed(scope.undefined());
-        } else {
-            look_for_idle(wait, scope, &watch);
-        }
-    });
-    drop(wait.pause.replace(pause));
 }
 
 /// `waitForTarget(predicate)`: of those that there are, or of those that come or change.

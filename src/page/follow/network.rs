@@ -1,6 +1,6 @@
 //! Requests: of all kinds while somebody listens, and else of documents only.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -44,10 +44,28 @@ impl Page {
         }
     }
 
-    /// How many requests have not been answered.
-    #[must_use]
-    pub fn requests_in_flight(&self) -> usize {
-        self.lock().tracker.in_flight()
+    /// Waits until at most `concurrency` requests have waited for their answer all through `idle`, counted from now
+    /// on. Never, once the page is gone.
+    pub fn network_idle(&self, idle: Duration, concurrency: f64) -> impl Future<Output = ()> + use<> {
+        let mut busy = self.lock().tracker.gauge(concurrency);
+        async move {
+            loop {
+                let is_busy = *busy.borrow_and_update();
+                let quiet = async {
+                    if is_busy {
+                        std::future::pending::<()>().await;
+                    }
+                    tokio::time::sleep(idle).await;
+                };
+                tokio::select! {
+                    biased;
+                    changed = busy.changed() => if changed.is_err() {
+                        std::future::pending::<()>().await;
+                    },
+                    () = quiet => return,
+                }
+            }
+        }
     }
 
     /// The requests that have not ended, oldest first.

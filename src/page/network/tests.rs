@@ -308,12 +308,12 @@ fn nothing_is_kept_of_requests_that_nobody_follows_but_that_they_are_there() {
     assert!(world.tracker.exchanges["1"].response_extra.is_empty());
     assert_eq!(
         (world.tracker.in_flight(), world.urls()),
-        (1, vec!["a".to_owned()])
+        (1.0, vec!["a".to_owned()])
     );
     world.response(200);
     assert_eq!(
         (world.tracker.in_flight(), world.urls()),
-        (0, vec!["a".to_owned()])
+        (0.0, vec!["a".to_owned()])
     );
     world.ended(false);
     assert!(world.tracker.exchanges.is_empty());
@@ -399,4 +399,57 @@ fn a_document_that_finishes_without_an_answer_settles_its_navigation() {
         watcher.heard(&event);
     }
     assert!(progress.borrow().answered);
+}
+
+#[test]
+fn requests_are_in_flight_until_they_are_answered() {
+    let mut world = World::new();
+    let busy = world.tracker.gauge(0.0);
+    world.unfollowed("a", json!({}));
+    assert!(*busy.borrow());
+    world.response(200);
+    assert!(
+        !*busy.borrow(),
+        "its body may still come, for as long as it likes"
+    );
+    world.unfollowed("b", json!({}));
+    world.ended(true);
+    assert!(!*busy.borrow(), "it has failed");
+}
+
+#[test]
+fn a_request_that_is_over_at_once_has_been_in_flight() {
+    let mut world = World::new();
+    let mut busy = world.tracker.gauge(0.0);
+    world.unfollowed("a", json!({}));
+    world.response(200);
+    assert!(
+        busy.has_changed().expect("a sender"),
+        "so a wait for quiet begins anew"
+    );
+    assert!(!*busy.borrow_and_update());
+    let mut few = world.tracker.gauge(1.0);
+    world.unfollowed("b", json!({ "requestId": "2" }));
+    assert!(!few.has_changed().expect("a sender"), "one is not too many");
+    world.unfollowed("c", json!({ "requestId": "3" }));
+    assert!(*few.borrow_and_update());
+    drop(busy);
+    world.ended(false);
+    assert_eq!(world.tracker.gauges.len(), 1, "who waits no more is forgotten");
+}
+
+#[test]
+fn what_a_session_takes_along_is_in_flight_no_more() {
+    let mut world = World::new();
+    let busy = world.tracker.gauge(0.0);
+    for abandon in [
+        (|tracker, _| tracker.detached("page")) as fn(&mut Tracker, &Session),
+        |tracker, page| tracker.crashed(page, MAIN),
+        |tracker, _| tracker.document_replaced(MAIN, "M", &["L".to_owned()]),
+    ] {
+        world.unfollowed("a", json!({}));
+        assert!(*busy.borrow());
+        abandon(&mut world.tracker, &world.page);
+        assert!(!*busy.borrow());
+    }
 }
