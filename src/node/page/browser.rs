@@ -14,7 +14,7 @@ use crate::page::{Browser, BrowserContext, Page, Target, TargetEvent};
 use super::emitter::{self, Emits, Emitter};
 use super::error::Message;
 use super::identity::{self, Key};
-use super::{child, context, cookies, expect, page as page_class, promise, target};
+use super::{context, cookies, page as page_class, process, promise, target, wait_for_event};
 
 /// What a browser's object carries. Keeps the process.
 pub(super) struct BrowserData {
@@ -36,7 +36,7 @@ impl BrowserData {
                 .as_ref()
                 .map_or_else(|| scope.null(), |child| child.get(scope)));
         }
-        let child = child::wrap(scope, &self.process)?;
+        let child = process::wrap(scope, &self.process)?;
         let _ = self.child.set(JsRef::new(child).filter(|_| child.is_object()));
         Ok(child)
     }
@@ -201,7 +201,7 @@ impl Emits for BrowserData {
     }
 }
 
-impl expect::Source for BrowserData {
+impl wait_for_event::Source for BrowserData {
     fn emitter(&self) -> &Emitter {
         &self.emitter
     }
@@ -210,8 +210,8 @@ impl expect::Source for BrowserData {
         &self.ends
     }
 
-    fn end(&self) -> expect::End {
-        expect::DISCONNECTED
+    fn end(&self) -> wait_for_event::End {
+        wait_for_event::DISCONNECTED
     }
 
     fn has_ended(&self) -> bool {
@@ -271,7 +271,7 @@ impl Class for BrowserClass {
             target::wrap(scope, &Target::Browser(browser.core().clone()))
         }),
         Method::promise("waitForTarget", |scope, browser, call| {
-            expect::for_target(
+            wait_for_event::for_target(
                 scope,
                 Rc::<BrowserData>::clone(browser),
                 &browser.core().targets(),

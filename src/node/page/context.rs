@@ -10,7 +10,7 @@ use super::browser;
 use super::cookies;
 use super::emitter::{self, Emits, Emitter};
 use super::identity::{self, Key};
-use super::{expect, options, promise};
+use super::{options, promise, wait_for_event};
 
 /// What a context's object carries.
 pub(super) struct ContextData {
@@ -62,7 +62,7 @@ impl Emits for ContextData {
     }
 }
 
-impl expect::Source for ContextData {
+impl wait_for_event::Source for ContextData {
     fn emitter(&self) -> &Emitter {
         &self.emitter
     }
@@ -71,8 +71,8 @@ impl expect::Source for ContextData {
         &self.ends
     }
 
-    fn end(&self) -> expect::End {
-        expect::DISCONNECTED
+    fn end(&self) -> wait_for_event::End {
+        wait_for_event::DISCONNECTED
     }
 
     fn has_ended(&self) -> bool {
@@ -166,7 +166,7 @@ impl Class for ContextClass {
         Method::promise("waitForTarget", |scope, context, call| {
             let mut targets = context.core.browser().targets();
             targets.retain(|target| target.browser_context().id() == context.core.id());
-            expect::for_target(scope, Rc::<ContextData>::clone(context), &targets, call)
+            wait_for_event::for_target(scope, Rc::<ContextData>::clone(context), &targets, call)
         }),
         Method::sync("browser", |scope, context, _| {
             browser::wrap_of(scope, context.core.browser())

@@ -7,7 +7,6 @@
 mod abort;
 mod arguments;
 mod browser;
-mod child;
 mod console;
 mod context;
 mod cookies;
@@ -17,7 +16,6 @@ mod emitter;
 mod emulation;
 mod error;
 mod events;
-mod expect;
 mod expose;
 mod frame;
 mod handle;
@@ -32,7 +30,8 @@ mod options;
     reason = "the class is what the module is named for"
 )]
 mod page;
-mod paper;
+mod pdf;
+mod process;
 mod promise;
 mod rejections;
 mod screenshot;
@@ -43,6 +42,7 @@ mod target;
 mod tracing;
 mod value;
 mod wait;
+mod wait_for_event;
 
 pub(crate) use browser::wrap as wrap_browser;
 pub(in crate::node) use error::Rejection;

@@ -15,8 +15,8 @@ use super::identity::{self, Key};
 use super::input::Devices;
 use super::tracing::{Tracing, TracingData};
 use super::{
-    arguments, browser, context, cookies, emitter, emulation, expect, expose, frame, handle, input,
-    navigation, options, paper, promise, screenshot, session, target, wait,
+    arguments, browser, context, cookies, emitter, emulation, expose, frame, handle, input, navigation,
+    options, pdf, promise, screenshot, session, target, wait, wait_for_event,
 };
 
 /// What a page's object carries.
@@ -76,10 +76,10 @@ impl Class for PageClass {
         emulation::METHODS,
         cookies::PAGE_METHODS,
         &emitter::methods(),
-        paper::METHODS,
+        pdf::METHODS,
         input::PAGE_METHODS,
         expose::METHODS,
-        expect::METHODS,
+        wait_for_event::METHODS,
     ];
     const METHODS: &'static [Method<PageData>] = &[
         of_main_frame!("evaluate", frame::evaluate),

@@ -11,10 +11,10 @@ use super::super::{options, promise};
 use super::keyboard::{Press, delay};
 use super::mouse::{click, offset_of};
 
-/// What is done to an element, read from the arguments from `first` on.
-pub(super) type Action = fn(&Call<'_>, usize) -> Result<Deed, Thrown>;
+/// Reads what is to be done to an element from the arguments from `first` on.
+pub(super) type ReadAction = fn(&Call<'_>, usize) -> Result<ElementAction, Thrown>;
 
-pub(super) enum Deed {
+pub(super) enum ElementAction {
     Click(Result<ClickOptions, InputError>, Option<(f64, f64)>),
     Hover,
     Focus,
@@ -23,37 +23,37 @@ pub(super) enum Deed {
     Press(Press),
 }
 
-pub(super) fn do_click(call: &Call<'_>, first: usize) -> Result<Deed, Thrown> {
+pub(super) fn do_click(call: &Call<'_>, first: usize) -> Result<ElementAction, Thrown> {
     let given = call.argument(first);
     let offset = options::get(given, "offset")?.map_or(Ok(None), offset_of)?;
-    Ok(Deed::Click(click(given)?, offset))
+    Ok(ElementAction::Click(click(given)?, offset))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is an action")]
-pub(super) fn do_hover(_: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
-    Ok(Deed::Hover)
+pub(super) fn do_hover(_: &Call<'_>, _: usize) -> Result<ElementAction, Thrown> {
+    Ok(ElementAction::Hover)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is an action")]
-pub(super) fn do_focus(_: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
-    Ok(Deed::Focus)
+pub(super) fn do_focus(_: &Call<'_>, _: usize) -> Result<ElementAction, Thrown> {
+    Ok(ElementAction::Focus)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is an action")]
-pub(super) fn do_tap(_: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
-    Ok(Deed::Tap)
+pub(super) fn do_tap(_: &Call<'_>, _: usize) -> Result<ElementAction, Thrown> {
+    Ok(ElementAction::Tap)
 }
 
-pub(super) fn do_type(call: &Call<'_>, first: usize) -> Result<Deed, Thrown> {
+pub(super) fn do_type(call: &Call<'_>, first: usize) -> Result<ElementAction, Thrown> {
     let text = call.argument(first).coerce_to_string()?;
-    Ok(Deed::Type(text, delay(call.argument(first + 1))?))
+    Ok(ElementAction::Type(text, delay(call.argument(first + 1))?))
 }
 
-pub(super) fn do_press(call: &Call<'_>, _: usize) -> Result<Deed, Thrown> {
-    Ok(Deed::Press(Press::read(call)?))
+pub(super) fn do_press(call: &Call<'_>, _: usize) -> Result<ElementAction, Thrown> {
+    Ok(ElementAction::Press(Press::read(call)?))
 }
 
-impl Deed {
+impl ElementAction {
     async fn on(self, frame: &Frame, element: &RemoteObject) -> Result<(), ActionError> {
         const FOCUS: &str = "element => {
             if (!(element instanceof HTMLElement)) throw new Error('Cannot focus non-HTMLElement');
@@ -102,7 +102,7 @@ pub(super) fn with_element<'s>(
     handle: &Handle,
     call: &Call<'s>,
     first: usize,
-    action: Action,
+    action: ReadAction,
 ) -> Result<Value<'s>, Thrown> {
     let (frame, object) = parts(scope, handle)?;
     let deed = action(call, first)?;
@@ -118,7 +118,7 @@ pub(super) fn by_selector<'s>(
     scope: Scope<'s>,
     frame: &Frame,
     call: &Call<'s>,
-    action: Action,
+    action: ReadAction,
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let deed = action(call, 1)?;
