@@ -88,6 +88,7 @@ impl Browser {
         Self::over(process.connection().clone(), Arc::downgrade(process))
     }
 
+    /// The same, where there may be no process.
     pub(super) fn over(connection: Connection, process: Weak<chromium::Browser>) -> Self {
         let browser = Self(Arc::new(Inner {
             connection: connection.clone(),

@@ -5,6 +5,7 @@
 //! its queue, and what came later waits behind it.
 
 mod exchange;
+mod idle;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,13 +16,14 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
 
 use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
 use super::request::{Circumstances, RawRequest, Request, Response};
 use exchange::{Ending, Exchange, Progress, RequestExtraInfo, Step};
+
+use idle::Gauge;
 
 pub(super) use exchange::Paused;
 
@@ -91,41 +93,7 @@ pub(super) struct Tracker {
     gauges: Vec<Gauge>,
 }
 
-/// Tells when more than so many requests are in flight, and when no more than that.
-struct Gauge {
-    concurrency: f64,
-    is_busy: watch::Sender<bool>,
-}
-
 impl Tracker {
-    /// How many requests wait for an answer.
-    fn in_flight(&self) -> f64 {
-        let in_flight = self.exchanges.values().filter(|exchange| exchange.is_in_flight());
-        u32::try_from(in_flight.count()).map_or(f64::INFINITY, f64::from)
-    }
-
-    /// Whether more than so many requests are in flight. Each change is a change of the receiver, also one that did
-    /// not last.
-    pub fn gauge(&mut self, concurrency: f64) -> watch::Receiver<bool> {
-        let (is_busy, receiver) = watch::channel(self.in_flight() > concurrency);
-        self.gauges.push(Gauge { concurrency, is_busy });
-        receiver
-    }
-
-    fn measure(&mut self) {
-        if self.gauges.is_empty() {
-            return;
-        }
-        let in_flight = self.in_flight();
-        self.gauges.retain(|gauge| {
-            let is_busy = in_flight > gauge.concurrency;
-            gauge
-                .is_busy
-                .send_if_modified(|was_busy| mem::replace(was_busy, is_busy) != is_busy);
-            !gauge.is_busy.is_closed()
-        });
-    }
-
     /// The requests that have not ended, oldest first.
     pub fn pending(&self) -> Vec<PendingRequest> {
         let mut open: Vec<&Exchange> = self
