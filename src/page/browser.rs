@@ -12,6 +12,7 @@ use crate::cdp::{CallError, Connection, Listener, Session, io};
 use crate::driver::chromium;
 use crate::lossy;
 
+use super::answer::decode;
 use super::context::{BrowserContext, ContextOptions};
 use super::events::Event;
 use super::page::{Page, SetUp, send};
@@ -262,7 +263,7 @@ impl Browser {
         }
         let method = "Browser.getVersion";
         let answer = send(self.session(), method, json!({})).await?;
-        Ok(decode::<Version>(method, &answer)?.user_agent)
+        Ok(decode::<Version>(method, answer.get())?.user_agent)
     }
 
     /// Its pages, of all contexts.
@@ -319,7 +320,7 @@ impl Browser {
     async fn create(&self, params: serde_json::Value) -> Result<BrowserContext, CallError> {
         let method = "Target.createBrowserContext";
         let answer = send(self.session(), method, params).await?;
-        let created: ContextCreated = decode(method, &answer)?;
+        let created: ContextCreated = decode(method, answer.get())?;
         let id: Arc<str> = created.browser_context_id.into();
         self.lock().contexts.push(Arc::clone(&id));
         Ok(BrowserContext::new(self.clone(), Some(id)))
@@ -348,7 +349,7 @@ impl Browser {
             params["browserContextId"] = context.into();
         }
         let answer = send(self.session(), method, params).await?;
-        let id = decode::<Created>(method, &answer)?.target_id;
+        let id = decode::<Created>(method, answer.get())?.target_id;
         loop {
             let attached = self.0.attached.notified();
             tokio::pin!(attached);
@@ -366,16 +367,6 @@ impl Browser {
             }
         }
     }
-}
-
-pub(super) fn decode<T: serde::de::DeserializeOwned>(
-    method: &'static str,
-    answer: &RawValue,
-) -> Result<T, CallError> {
-    serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-        method: method.into(),
-        source,
-    })
 }
 
 pub(super) fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {

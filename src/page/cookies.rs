@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cdp::CallError;
 
-use super::browser::decode;
+use super::answer::decode;
 use super::context::BrowserContext;
 use super::page::{Page, send};
 
@@ -80,10 +80,7 @@ impl Page {
         };
         let method = "Network.getCookies";
         let answer = send(self.session(), method, json!({ "urls": urls })).await?;
-        let answer: Answer = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let answer: Answer = decode(method, answer.get())?;
         Ok(answer.cookies.into_iter().map(shown).collect())
     }
 
@@ -157,7 +154,7 @@ impl BrowserContext {
     pub async fn cookies(&self) -> Result<Vec<Cookie>, CallError> {
         let method = "Storage.getCookies";
         let answer = send(self.browser().session(), method, self.params(json!({}))).await?;
-        let answer: Answer = decode(method, &answer)?;
+        let answer: Answer = decode(method, answer.get())?;
         Ok(answer.cookies.into_iter().map(shown_of_context).collect())
     }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cdp::CallError;
 
+use super::answer::{decode, decode_object};
 use super::error::EvaluateError;
 use super::evaluate::Code;
 use super::frame::Frame;
@@ -153,7 +154,7 @@ impl Frame {
         let params = json!({ "backendNodeId": backend_node_id, "executionContextId": realm.context });
         let answer = send(&realm.session, method, params).await?;
         let resolved: Resolved = decode(method, answer.get())?;
-        RemoteObject::parse(resolved.object.get()).map_err(|source| decode_error(method, source).into())
+        Ok(decode_object(method, resolved.object.get())?)
     }
 
     /// Chrome's number of the node, which stays with it.
@@ -262,16 +263,5 @@ impl Rectangle {
         self.height = visible(self.y, self.height, height);
         self.x = self.x.max(0.0);
         self.y = self.y.max(0.0);
-    }
-}
-
-fn decode<T: serde::de::DeserializeOwned>(method: &'static str, answer: &str) -> Result<T, CallError> {
-    serde_json::from_str(answer).map_err(|source| decode_error(method, source))
-}
-
-fn decode_error(method: &'static str, source: serde_json::Error) -> CallError {
-    CallError::Decode {
-        method: method.into(),
-        source,
     }
 }

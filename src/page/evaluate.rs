@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::cdp::{CallError, Session};
 
+use super::answer::decode;
 use super::error::EvaluateError;
 use super::exception::Exception;
 use super::frame_tree::Realm;
@@ -145,10 +146,7 @@ fn conclude<T>(
         Err(error) if is_navigation(&error) => return Err(EvaluateError::ContextDestroyed),
         Err(error) => return Err(error.into()),
     };
-    let answer: Answer<'_> = serde_json::from_str(raw).map_err(|source| CallError::Decode {
-        method: method.into(),
-        source,
-    })?;
+    let answer: Answer<'_> = decode(method, raw)?;
     match answer.exception_details {
         Some(details) => Err(EvaluateError::Exception(Box::new(Exception::parse(details)))),
         None => Ok(read(&answer.result)),

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
+use super::answer::decode;
 use super::evaluate::Code;
 use super::frame_tree::Realm;
 use super::page::{Page, send};
@@ -184,10 +185,7 @@ impl Page {
         let (script, _) = tokio::join!(script, futures_util::future::join_all(installed));
         bound.done().await?;
         elsewhere.done().await?;
-        let added: Added = serde_json::from_str(script?.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let added: Added = decode(method, script?.get())?;
         Ok(added.identifier)
     }
 

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{Call, CallError, Session};
 
-use super::browser::{decode, parse};
+use super::answer::decode;
+use super::browser::parse;
 use super::events::Event;
 use super::page::{Page, send};
 
@@ -73,7 +74,7 @@ impl Page {
         self.enable_metrics().await?;
         let method = "Performance.getMetrics";
         let answer = send(self.session(), method, json!({})).await?;
-        Ok(decode::<Counted>(method, &answer)?.shown())
+        Ok(decode::<Counted>(method, answer.get())?.shown())
     }
 
     /// Begins to count, or goes on: whoever never asks pays nothing.

@@ -13,6 +13,7 @@
 //! only it needs is enabled in [`Page::listen`]. Then the method goes into the table of its class in
 //! `src/node/page/`, into `page.d.ts` and into `docs/page-api.md`.
 
+mod answer;
 mod browser;
 mod commands;
 mod console;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE};
 
+use super::answer::decode;
 use super::error::NavigationError;
 use super::frame::Frame;
 use super::lifecycle::{Milestone, Progress};
@@ -93,11 +94,7 @@ impl Frame {
                 answer = navigating => answer?,
                 () = detached(&mut watch) => return Err(self.gone()),
             };
-            let answer: Navigated =
-                serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-                    method: "Page.navigate".into(),
-                    source,
-                })?;
+            let answer: Navigated = decode("Page.navigate", answer.get())?;
             if let Some(text) = answer
                 .error_text
                 .filter(|text| text != "net::ERR_HTTP_RESPONSE_CODE_FAILURE")
@@ -268,10 +265,7 @@ impl Page {
             .session()
             .send_raw(method, json!({}), Some(DEFAULT_DEADLINE))
             .await?;
-        let history: History = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let history: History = decode(method, answer.get())?;
         let entry = history
             .current_index
             .checked_add_signed(delta)

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
+use super::answer::decode;
 use super::error::EvaluateError;
 use super::evaluate::Code;
 use super::page::{Page, send};
@@ -246,12 +247,7 @@ impl Page {
             CallError::TimedOut { after, .. } => PdfError::TimedOut(after.as_millis()),
             error => error.into(),
         })?;
-        Ok(
-            serde_json::from_str(printed.get()).map_err(|source| CallError::Decode {
-                method: method.into(),
-                source,
-            })?,
-        )
+        Ok(decode(method, printed.get())?)
     }
 }
 

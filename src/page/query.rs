@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
+use super::answer::{decode, decode_object};
 use super::error::EvaluateError;
 use super::evaluate::{Code, release};
 use super::frame::Frame;
@@ -337,18 +338,4 @@ impl Frame {
             release(&self.session(), id);
         }
     }
-}
-
-fn decode<'a, T: Deserialize<'a>>(method: &'static str, answer: &'a str) -> Result<T, CallError> {
-    serde_json::from_str(answer).map_err(|source| CallError::Decode {
-        method: method.into(),
-        source,
-    })
-}
-
-fn decode_object(method: &'static str, json: &str) -> Result<RemoteObject, CallError> {
-    RemoteObject::parse(json).map_err(|source| CallError::Decode {
-        method: method.into(),
-        source,
-    })
 }

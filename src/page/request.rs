@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::cdp::{CallError, CloseReason, DEFAULT_DEADLINE, Health, Session};
 
+use super::answer::decode;
 use super::frame::Frame;
 use super::frame_tree::FrameId;
 use super::network::Paused;
@@ -419,10 +420,7 @@ impl Request {
             .session()
             .send_raw(method, params, Some(DEFAULT_DEADLINE))
             .await?;
-        let answer: PostData = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let answer: PostData = decode(method, answer.get())?;
         Ok(answer.post_data)
     }
 }
@@ -626,10 +624,7 @@ impl Response {
                 }
                 error => BodyError::Call(error),
             })?;
-        let answer: Loaded = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let answer: Loaded = decode(method, answer.get())?;
         if answer.base64_encoded {
             BASE64.decode(answer.body).map_err(|_| BodyError::Encoding)
         } else {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
+use super::answer::decode;
 use super::element::ElementError;
 use super::error::EvaluateError;
 use super::evaluate::Code;
@@ -261,11 +262,4 @@ impl Frame {
             },
         })
     }
-}
-
-fn decode<T: DeserializeOwned>(method: &'static str, answer: &str) -> Result<T, CallError> {
-    serde_json::from_str(answer).map_err(|source| CallError::Decode {
-        method: method.into(),
-        source,
-    })
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, Session};
 
+use super::answer::decode;
 use super::page::{Page, send};
 
 #[derive(Deserialize)]
@@ -37,10 +38,7 @@ impl Page {
             session.call(method, params(), None, |_| {});
         }
         let answer = adding.await?;
-        let added: Added = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let added: Added = decode(method, answer.get())?;
         let script = (added.identifier.clone(), source.to_owned());
         self.lock().scripts.push(script);
         Ok(added.identifier)

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, Session};
 
+use super::answer::decode;
 use super::page::send;
 
 /// A stream of Chrome, to be read to its end or closed.
@@ -58,10 +59,7 @@ impl Stream {
         }
         let method = "IO.read";
         let answer = send(&self.session, method, json!({ "handle": self.handle })).await?;
-        let read: Read = serde_json::from_str(answer.get()).map_err(|source| CallError::Decode {
-            method: method.into(),
-            source,
-        })?;
+        let read: Read = decode(method, answer.get())?;
         if read.eof {
             self.close();
         }

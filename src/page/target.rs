@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{CallError, Session};
 
-use super::browser::{Browser, TargetInfo, decode, parse};
+use super::answer::decode;
+use super::browser::{Browser, TargetInfo, parse};
 use super::context::BrowserContext;
 use super::page::{Page, send};
 
@@ -258,7 +259,7 @@ impl Target {
         }
         let method = "Target.attachToBrowserTarget";
         let answer = send(session, method, json!({})).await?;
-        let attached: Attached = decode(method, &answer)?;
+        let attached: Attached = decode(method, answer.get())?;
         let attached = self.browser().connection().session(&attached.session_id);
         attached.ok_or(CallError::TargetClosed {
             method: method.into(),
