@@ -1,6 +1,6 @@
 //! Frames that come, go, and get other documents.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use crate::cdp::Session;
 use super::super::error::EvaluateError;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState};
-use super::super::page::Page;
+use super::super::page::{Page, State};
 use super::parse;
 
 impl Page {
@@ -77,9 +77,7 @@ impl Page {
             frame.url = event.frame.full_url();
             frame.name = event.frame.name;
         }
-        state.check_watchers();
-        drop(state);
-        self.frames_removed(removed);
+        self.frames_removed(state, removed);
         self.emit(&Event::FrameNavigated(self.frame_handle(&id)));
     }
 
@@ -107,14 +105,17 @@ impl Page {
         };
         // `swap`: the frame goes on in another process.
         if event.reason.as_deref().unwrap_or("remove") == "remove" {
-            let removed = self.lock().tree.remove(&event.frame_id);
-            self.lock().check_watchers();
-            self.frames_removed(removed);
+            let mut state = self.lock();
+            let removed = state.tree.remove(&event.frame_id);
+            self.frames_removed(state, removed);
         }
     }
 
-    pub(super) fn frames_removed(&self, removed: Vec<FrameState>) {
-        self.lock().remember(&removed);
+    /// Ends a change of the tree by which these frames have left.
+    pub(super) fn frames_removed(&self, mut state: MutexGuard<'_, State>, removed: Vec<FrameState>) {
+        state.remember(&removed);
+        state.check_watchers();
+        drop(state);
         for frame in removed {
             for waiter in frame.waiters {
                 waiter(Err(EvaluateError::NoContext));

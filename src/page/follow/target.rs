@@ -109,10 +109,8 @@ impl Page {
             .map(|frame| Arc::clone(&frame.id))
             .collect();
         let removed: Vec<FrameState> = gone.iter().flat_map(|id| state.tree.remove(id)).collect();
-        state.check_watchers();
-        drop(state);
+        self.frames_removed(state, removed);
         self.forget_closed_sessions();
-        self.frames_removed(removed);
     }
 
     /// The target is gone, or the browser is.
