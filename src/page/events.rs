@@ -11,96 +11,89 @@ use super::metrics::Mark;
 use super::page::Page;
 use super::request::{Request, Response};
 
-/// What one can listen to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub enum EventKind {
-    /// `console`
-    Console,
-    /// `pageerror`
-    PageError,
-    /// `error`: the renderer is gone.
-    Crash,
-    /// `dialog`
-    Dialog,
-    /// `request`
-    Request,
-    /// `requestservedfromcache`
-    RequestServedFromCache,
-    /// `response`
-    Response,
-    /// `requestfinished`
-    RequestFinished,
-    /// `requestfailed`
-    RequestFailed,
-    /// `domcontentloaded`
-    DomContentLoaded,
-    /// `load`
-    Load,
-    /// `frameattached`
-    FrameAttached,
-    /// `framenavigated`
-    FrameNavigated,
-    /// `framedetached`
-    FrameDetached,
-    /// `popup`
-    Popup,
-    /// `metrics`: the page called `console.timeStamp`.
-    Metrics,
-    /// `close`
-    Close,
+/// Declares the events: for each its kind, what it carries, and puppeteer's name of it.
+macro_rules! events {
+    ($($(#[$doc:meta])* $kind:ident $(($carried:ty))? = $name:literal,)*) => {
+        /// What one can listen to.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        pub enum EventKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// puppeteer's name of the event.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+
+        /// Something that happened to a page.
+        #[derive(Clone)]
+        pub enum Event {
+            $($(#[$doc])* $kind $(($carried))?,)*
+        }
+
+        impl Event {
+            /// Its kind.
+            #[must_use]
+            pub fn kind(&self) -> EventKind {
+                match self {
+                    $(Self::$kind { .. } => EventKind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// The page wrote to its console.
+    Console(Arc<ConsoleMessage>) = "console",
+    /// An exception was not caught.
+    PageError(Arc<Exception>) = "pageerror",
+    /// The renderer is gone.
+    Crash = "error",
+    /// A dialog waits for an answer.
+    Dialog(Arc<Dialog>) = "dialog",
+    /// A request begins.
+    Request(Arc<Request>) = "request",
+    /// A request is answered by the cache.
+    RequestServedFromCache(Arc<Request>) = "requestservedfromcache",
+    /// The head of an answer is there.
+    Response(Response) = "response",
+    /// An answer is there as a whole.
+    RequestFinished(Arc<Request>) = "requestfinished",
+    /// A request has no answer.
+    RequestFailed(Arc<Request>) = "requestfailed",
+    /// The main document is parsed.
+    DomContentLoaded = "domcontentloaded",
+    /// The main document is loaded.
+    Load = "load",
+    /// A frame has come.
+    FrameAttached(Frame) = "frameattached",
+    /// A frame has another document or address.
+    FrameNavigated(Frame) = "framenavigated",
+    /// A frame has left.
+    FrameDetached(Frame) = "framedetached",
+    /// The page has opened another.
+    Popup(Page) = "popup",
+    /// The page called `console.timeStamp`.
+    Metrics(Arc<Mark>) = "metrics",
+    /// The page is gone.
+    Close = "close",
 }
 
 impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 17] = [
-        Self::Console,
-        Self::PageError,
-        Self::Crash,
-        Self::Dialog,
-        Self::Request,
-        Self::RequestServedFromCache,
-        Self::Response,
-        Self::RequestFinished,
-        Self::RequestFailed,
-        Self::DomContentLoaded,
-        Self::Load,
-        Self::FrameAttached,
-        Self::FrameNavigated,
-        Self::FrameDetached,
-        Self::Popup,
-        Self::Metrics,
-        Self::Close,
-    ];
-
-    /// puppeteer's name of the event.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Console => "console",
-            Self::PageError => "pageerror",
-            Self::Crash => "error",
-            Self::Dialog => "dialog",
-            Self::Request => "request",
-            Self::RequestServedFromCache => "requestservedfromcache",
-            Self::Response => "response",
-            Self::RequestFinished => "requestfinished",
-            Self::RequestFailed => "requestfailed",
-            Self::DomContentLoaded => "domcontentloaded",
-            Self::Load => "load",
-            Self::FrameAttached => "frameattached",
-            Self::FrameNavigated => "framenavigated",
-            Self::FrameDetached => "framedetached",
-            Self::Popup => "popup",
-            Self::Metrics => "metrics",
-            Self::Close => "close",
-        }
-    }
-
     /// The kind of puppeteer's event of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
     /// Whether Chrome's network domain tells of it.
@@ -118,55 +111,6 @@ pub(super) const NETWORK: [EventKind; 5] = [
     EventKind::RequestFinished,
     EventKind::RequestFailed,
 ];
-
-/// Something that happened to a page.
-#[derive(Clone)]
-#[expect(missing_docs, reason = "each is what its `EventKind` says")]
-pub enum Event {
-    Console(Arc<ConsoleMessage>),
-    PageError(Arc<Exception>),
-    Crash,
-    Dialog(Arc<Dialog>),
-    Request(Arc<Request>),
-    RequestServedFromCache(Arc<Request>),
-    Response(Response),
-    RequestFinished(Arc<Request>),
-    RequestFailed(Arc<Request>),
-    DomContentLoaded,
-    Load,
-    FrameAttached(Frame),
-    FrameNavigated(Frame),
-    FrameDetached(Frame),
-    Popup(Page),
-    Metrics(Arc<Mark>),
-    Close,
-}
-
-impl Event {
-    /// Its kind.
-    #[must_use]
-    pub fn kind(&self) -> EventKind {
-        match self {
-            Self::Console(_) => EventKind::Console,
-            Self::PageError(_) => EventKind::PageError,
-            Self::Crash => EventKind::Crash,
-            Self::Dialog(_) => EventKind::Dialog,
-            Self::Request(_) => EventKind::Request,
-            Self::RequestServedFromCache(_) => EventKind::RequestServedFromCache,
-            Self::Response(_) => EventKind::Response,
-            Self::RequestFinished(_) => EventKind::RequestFinished,
-            Self::RequestFailed(_) => EventKind::RequestFailed,
-            Self::DomContentLoaded => EventKind::DomContentLoaded,
-            Self::Load => EventKind::Load,
-            Self::FrameAttached(_) => EventKind::FrameAttached,
-            Self::FrameNavigated(_) => EventKind::FrameNavigated,
-            Self::FrameDetached(_) => EventKind::FrameDetached,
-            Self::Popup(_) => EventKind::Popup,
-            Self::Metrics(_) => EventKind::Metrics,
-            Self::Close => EventKind::Close,
-        }
-    }
-}
 
 type Handler = Arc<dyn Fn(&Event) + Send + Sync>;
 

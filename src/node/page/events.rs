@@ -46,7 +46,7 @@ impl PageEvents {
     pub fn subscribe(&self, page: &Page) {
         let mut dropped = Vec::new();
         let mut subscriptions = self.subscriptions.borrow_mut();
-        for kind in EventKind::ALL {
+        for &kind in EventKind::ALL {
             // The end of the page is always listened to: the object is kept until then.
             let wanted = kind == EventKind::Close || self.is_heard(kind);
             if !wanted {
