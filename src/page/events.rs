@@ -9,7 +9,8 @@ use super::exception::Exception;
 use super::frame::Frame;
 use super::metrics::Mark;
 use super::page::Page;
-use super::request::{Request, Response};
+use super::request::Request;
+use super::response::Response;
 
 /// Declares the events: for each its kind, what it carries, and puppeteer's name of it.
 macro_rules! events {

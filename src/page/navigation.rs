@@ -12,7 +12,7 @@ use super::error::NavigationError;
 use super::frame::Frame;
 use super::lifecycle::{Milestone, Progress};
 use super::page::{Page, Watch, send};
-use super::request::Response;
+use super::response::Response;
 
 /// What a navigation waits for, and for how long.
 #[derive(Clone, Debug)]

@@ -20,7 +20,8 @@ use serde_json::value::RawValue;
 use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
-use super::request::{Circumstances, RawRequest, Request, Response};
+use super::request::{Circumstances, RawRequest, Request};
+use super::response::Response;
 use exchange::{Ending, Exchange, Progress, RequestExtraInfo, Step};
 
 use idle::Gauge;

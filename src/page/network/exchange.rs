@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
-use super::super::request::{Body, RawHeaders, RawResponse, Request, RequestWillBeSent, ResponseExtraInfo};
+use super::super::request::{RawHeaders, Request, RequestWillBeSent};
+use super::super::response::{Body, RawResponse, ResponseExtraInfo};
 use super::{NetworkEvent, parse, parse_owned};
 
 /// How long an answer that has ended, or a redirect, waits for its extra information.
