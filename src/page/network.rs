@@ -23,7 +23,6 @@ use crate::cdp::Session;
 use super::request::{Circumstances, RawRequest, Request};
 use super::response::Response;
 use exchange::{Ending, Exchange, Progress, RequestExtraInfo, Step};
-
 use idle::Gauge;
 
 pub(super) use exchange::Paused;
@@ -122,7 +121,7 @@ impl Tracker {
             let early = self
                 .exchanges
                 .iter()
-                .filter(|(_, exchange)| exchange.progress == Progress::Early);
+                .filter(|(_, exchange)| exchange.progress == Progress::Early && exchange.paused.is_none());
             if early.clone().count() >= EARLY_KEPT
                 && let Some(oldest) = early.min_by_key(|(_, exchange)| exchange.place)
             {

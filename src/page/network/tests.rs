@@ -321,16 +321,19 @@ fn nothing_is_kept_of_requests_that_nobody_follows_but_that_they_are_there() {
 }
 
 #[test]
-fn what_comes_after_the_end_is_bounded() {
+fn what_comes_after_the_end_is_bounded_and_displaces_nothing_that_is_held_back() {
     let mut world = World::new();
+    world.paused("a", "job-1");
     for n in 0..1000 {
         world.extra(&format!("late {n}"), 200);
     }
-    assert_eq!(world.tracker.exchanges.len(), EARLY_KEPT);
+    assert_eq!(world.tracker.exchanges.len(), EARLY_KEPT + 1);
     assert!(
         world.tracker.exchanges.contains_key("late 999"),
         "the latest are kept"
     );
+    world.intercepted("a", json!({}));
+    assert_eq!(world.told(), ["request a"]);
 }
 
 #[test]
