@@ -250,6 +250,7 @@ impl Shared {
 
     /// Takes one message from Chrome apart, and says whether it was for somebody. Runs on the reader only.
     pub fn receive(&self, message: &[u8]) -> bool {
+        io::wait_for_begun();
         let incoming = match serde_json::from_slice::<Incoming<'_>>(message) {
             Ok(incoming) => incoming,
             Err(error) => {

@@ -4,13 +4,16 @@
 //! lives as long as the process.
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::task::{AbortHandle, JoinHandle};
 
 static HANDLE: OnceLock<Handle> = OnceLock::new();
+
+/// Shared by threads that are between sending a command and spawning what awaits its answer.
+static BEGINNING: RwLock<()> = RwLock::new(());
 
 /// The runtime's handle; the first call starts the thread.
 pub fn handle() -> &'static Handle {
@@ -24,6 +27,18 @@ where
     F::Output: Send + 'static,
 {
     handle().spawn(future)
+}
+
+/// Keeps answers from being read until it is dropped. Whoever sends a command and then spawns what awaits the answer holds
+/// it meanwhile: else that could come to know its answer after others know what Chrome said later.
+#[must_use = "answers are kept back until it is dropped"]
+pub fn begin() -> RwLockReadGuard<'static, ()> {
+    BEGINNING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until everything that was begun has been spawned: microseconds. On the thread, before a message is read.
+pub(super) fn wait_for_begun() {
+    drop(BEGINNING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
 /// Runs the future on the thread until it has ended, or the task is dropped.

@@ -42,6 +42,7 @@ where
 {
     let (deferred, promise) = Deferred::new(scope)?;
     let mut future = Box::pin(future);
+    let begun = io::begin();
     // Timers need the runtime.
     let entered = io::handle().enter();
     let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -56,6 +57,7 @@ where
         };
         deferred.settle(move |scope| convert(scope, outcome));
     });
+    drop(begun);
     Ok(promise)
 }
 
