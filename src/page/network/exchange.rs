@@ -16,6 +16,7 @@ use super::{NetworkEvent, parse, parse_owned};
 
 /// How long an answer that has ended, or a redirect, waits for its extra information.
 pub(super) const EXTRA_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A request that Chrome holds back.
 #[derive(Clone)]
 pub(in crate::page) struct Paused {
