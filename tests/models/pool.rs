@@ -250,7 +250,10 @@ impl Model {
         for tab in gone.iter().filter(|tab| tab.primary) {
             self.orphans.push((tab.affinity, tab.used));
             if self.orphans.len() > ORPHANS {
-                self.orphans.sort_by_key(|orphan| orphan.1);
+                // Those that a caller waits to open stay as long as there are others.
+                let is_awaited = |affinity| self.waiting.iter().any(|call| call.affinity == affinity);
+                self.orphans
+                    .sort_by_key(|&(affinity, used)| (is_awaited(affinity), used));
                 self.orphans.remove(0);
             }
         }
