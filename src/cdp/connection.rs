@@ -311,7 +311,9 @@ impl Shared {
                 }
             }
             "Inspector.targetCrashed" => self.crash(session),
-            "Inspector.targetReloadedAfterCrash" => session.set_crashed(false),
+            "Inspector.targetReloadedAfterCrash" => {
+                session.set_crashed(false);
+            }
             _ => {}
         }
     }
@@ -346,7 +348,10 @@ impl Shared {
     fn crash(&self, session: &Session) {
         let calls = {
             let mut state = self.lock();
-            session.set_crashed(true);
+            if !session.set_crashed(true) {
+                // Chrome tells of each crash in two events: what was sent between them may bring the page back.
+                return;
+            }
             state.take_all_of(session.key())
         };
         for call in calls {

@@ -311,7 +311,8 @@ impl Session {
         });
     }
 
-    pub(super) fn set_crashed(&self, crashed: bool) {
+    /// Returns whether that is news.
+    pub(super) fn set_crashed(&self, crashed: bool) -> bool {
         let (from, to) = if crashed {
             (Health::Alive, Health::Crashed)
         } else {
@@ -323,7 +324,7 @@ impl Session {
                 *health = to;
             }
             changes
-        });
+        })
     }
 
     /// Why this command cannot be sent. Only a new document brings a crashed page back, so that much is let

@@ -101,8 +101,23 @@ fn a_crashed_target_takes_only_what_can_revive_it() {
         matches!(refused, CallError::TargetCrashed { .. }),
         "a later call got {refused:?}"
     );
-    page.call("Page.reload", json!({}), None, |_| {});
-    while chrome.hear()["method"] != "Page.reload" {}
+    let (sender, reloaded) = mpsc::channel();
+    page.call("Page.reload", json!({}), None, move |answer| {
+        let _ = sender.send(answer.map(drop));
+    });
+    let reload = loop {
+        let heard = chrome.hear();
+        if heard["method"] == "Page.reload" {
+            break heard["id"].clone();
+        }
+    };
+    chrome.say(r#"{"method":"Inspector.targetCrashed","sessionId":"S","params":{}}"#);
+    chrome.say(&format!(r#"{{"id":{reload},"sessionId":"S","result":{{}}}}"#));
+    let outcome = reloaded.recv().expect("an outcome");
+    assert!(
+        outcome.is_ok(),
+        "the second event of the same crash ended it: {outcome:?}"
+    );
     chrome.say(r#"{"method":"Inspector.targetReloadedAfterCrash","sessionId":"S","params":{}}"#);
     settle(&mut chrome, &connection);
     assert_eq!(
