@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinHandle};
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE, Listener, Session};
+use crate::cdp::{CallError, DEFAULT_DEADLINE, Listener, Session, io};
 
 use super::browser::{Browser, TargetInfo};
 use super::commands::{Sent, all};
@@ -83,7 +82,7 @@ pub(super) struct State {
     pub watchers: Vec<Watcher>,
     pub tracker: Tracker,
     /// Flushes the tracker when that is due.
-    pub(super) flush: Option<Task>,
+    pub(super) flush: Option<io::Task>,
     /// The sessions of dedicated workers, theirs included.
     pub(super) workers: Vec<Session>,
     next_watcher: u64,
@@ -492,21 +491,6 @@ impl Drop for Watch {
 /// Without a filter: Chrome lets workers wait as well, also those that a filter keeps from being attached.
 pub(super) fn auto_attach() -> serde_json::Value {
     json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true })
-}
-
-/// A task that ends when it is dropped.
-pub(super) struct Task(AbortHandle);
-
-impl Task {
-    pub fn new<T>(task: &JoinHandle<T>) -> Self {
-        Self(task.abort_handle())
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Sends a command at once, with the usual deadline.

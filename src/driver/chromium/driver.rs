@@ -9,7 +9,6 @@ use std::time::Duration;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::task::AbortHandle;
 
 use super::browser::{Browser, Ended, LaunchError};
 use super::close;
@@ -66,7 +65,7 @@ struct Registry {
 struct Watched {
     browser: Weak<Browser>,
     /// Reports its end.
-    task: AbortHandle,
+    _task: io::Task,
     reported: bool,
 }
 
@@ -238,7 +237,7 @@ impl Inner {
             return;
         }
         let (inner, watched) = (Arc::downgrade(self), Arc::clone(browser));
-        let task = io::spawn(async move {
+        let task = io::spawn_owned(async move {
             let ended = watched.ended().await;
             if let Some(inner) = inner.upgrade() {
                 inner.report_end(&watched, ended);
@@ -246,7 +245,7 @@ impl Inner {
         });
         registry.watched = Some(Watched {
             browser: Arc::downgrade(browser),
-            task: task.abort_handle(),
+            _task: task,
             reported: false,
         });
     }
@@ -427,15 +426,6 @@ impl Inner {
             .filter(|entry| entry.context == context)
             .filter_map(|entry| entry.tab.as_ref().map(|(tab, _)| Arc::clone(tab)))
             .collect()
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let registry = self.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(watched) = registry.watched.take() {
-            watched.task.abort();
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cdp::{DEFAULT_DEADLINE, Session, io};
 
 use super::super::events::{Event, NETWORK};
 use super::super::network::{NetworkEvent, Tracker};
-use super::super::page::{Page, State, Task};
+use super::super::page::{Page, State};
 
 impl Page {
     pub(in crate::page) fn observe_network(&self, session: &Session) {
@@ -110,13 +110,13 @@ impl Page {
             return;
         };
         let weak = self.downgrade();
-        state.flush = Some(Task::new(&io::spawn(async move {
+        state.flush = Some(io::spawn_owned(async move {
             tokio::time::sleep_until(due.into()).await;
             if let Some(page) = weak.upgrade() {
                 page.lock().flush = None;
                 page.follow(Tracker::flush);
             }
-        })));
+        }));
     }
 
     fn network_events(&self, events: Vec<NetworkEvent>) {
