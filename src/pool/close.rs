@@ -302,15 +302,12 @@ impl Pool {
         context.overdue = true;
         self.recount(context_id);
         self.warn_of_stuck("a page", owner);
+        self.give_up_tab(tab);
         match state {
             ContextState::Condemned { .. } => self.close_context(context_id),
-            _ if self.config.escalate_page_close => {
-                self.give_up_tab(tab);
-                self.close_orphan(context_id, true);
-            }
+            _ if self.config.escalate_page_close => self.close_orphan(context_id, true),
             _ => {}
         }
-        self.give_up_tab(tab);
     }
 
     fn context_overdue(&mut self, id: ContextId) {
