@@ -4,6 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 
+/// A disposal that nobody waits for.
+pub(super) const BACKGROUND: DisposeOptions = DisposeOptions {
+    await_idle: false,
+    retain_console_errors: false,
+    retain_shared_context: false,
+};
+
+/// One that leaves the primary as an orphan.
+pub(super) const RETAIN: DisposeOptions = DisposeOptions {
+    await_idle: true,
+    retain_console_errors: false,
+    retain_shared_context: true,
+};
+
 /// What an answer can be held back for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Kind {

@@ -1,7 +1,7 @@
 //! A request is cancelled at every point where it can be: it leaves every queue and gives back all it held.
 
-use crate::pool::testing::{Kind, World};
-use crate::pool::{DisposeOptions, PoolOptions, QueueKind};
+use crate::pool::testing::{Kind, RETAIN, World};
+use crate::pool::{PoolOptions, QueueKind};
 
 fn with_semaphore(pages: u32) -> World {
     let options = PoolOptions {
@@ -39,13 +39,7 @@ fn while_it_waits_for_a_standby_which_then_goes_to_whoever_is_next() {
 fn while_its_orphan_is_opened_and_the_page_stays_warm_for_the_next() {
     let mut world = World::new(2);
     world.visit("a");
-    world.dispose_with(
-        "a",
-        DisposeOptions {
-            retain_shared_context: true,
-            ..DisposeOptions::default()
-        },
-    );
+    world.dispose_with("a", RETAIN);
     world.hold(&[Kind::Open]);
     let gone = world.get("a");
     world.cancel(gone);

@@ -1,13 +1,7 @@
 //! Closes that hang, fail, or come late.
 
-use crate::pool::testing::{Kind, World};
-use crate::pool::{DisposeOptions, LogLevel, PoolOptions, QueueKind};
-
-const BACKGROUND: DisposeOptions = DisposeOptions {
-    await_idle: false,
-    retain_console_errors: false,
-    retain_shared_context: false,
-};
+use crate::pool::testing::{BACKGROUND, Kind, RETAIN, World};
+use crate::pool::{LogLevel, PoolOptions, QueueKind};
 
 #[test]
 fn a_hung_close_holds_nobody_else_up_nor_a_fresh_page_of_the_same_affinity() {
@@ -75,13 +69,7 @@ fn an_orphan_whose_page_hangs_is_not_offered_and_goes_on_counting() {
     let mut world = World::new(1);
     world.visit("a");
     world.hold(&[Kind::ClosePage]);
-    world.dispose_with(
-        "a",
-        DisposeOptions {
-            retain_shared_context: true,
-            ..DisposeOptions::default()
-        },
-    );
+    world.dispose_with("a", RETAIN);
     world.advance(5_000);
     let lease = world.lease("a");
     let other = world.get("b");
@@ -105,13 +93,7 @@ fn where_closing_a_context_is_harder_a_hung_page_takes_its_orphan_along() {
     );
     world.visit("a");
     world.hold(&[Kind::ClosePage]);
-    world.dispose_with(
-        "a",
-        DisposeOptions {
-            retain_shared_context: true,
-            ..DisposeOptions::default()
-        },
-    );
+    world.dispose_with("a", RETAIN);
     assert_eq!(world.ledger(), ["a 0"]);
     world.advance(5_000);
     assert!(world.ledger().is_empty(), "{:?}", world.ledger());
@@ -245,14 +227,7 @@ fn the_warning_does_not_count_orphans_which_take_no_slot() {
     world.hold(&[Kind::CloseContext]);
     for key in ["a", "b", "c"] {
         world.visit(key);
-        world.dispose_with(
-            key,
-            DisposeOptions {
-                await_idle: true,
-                retain_console_errors: false,
-                retain_shared_context: true,
-            },
-        );
+        world.dispose_with(key, RETAIN);
     }
     world.advance(6_000);
     assert_eq!(world.count(Kind::CloseContext), 2, "two orphans beyond the cap");

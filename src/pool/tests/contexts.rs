@@ -1,11 +1,5 @@
-use crate::pool::testing::{Kind, World, broken};
-use crate::pool::{DisposeOptions, PoolOptions, QueueKind};
-
-const RETAIN: DisposeOptions = DisposeOptions {
-    await_idle: true,
-    retain_console_errors: false,
-    retain_shared_context: true,
-};
+use crate::pool::testing::{Kind, RETAIN, World, broken};
+use crate::pool::{PoolOptions, QueueKind};
 
 #[test]
 fn an_affinitys_first_tab_registers_the_primary_and_further_ones_do_not_change_the_ledger() {

@@ -1,11 +1,5 @@
-use crate::pool::testing::{Kind, World, broken};
+use crate::pool::testing::{BACKGROUND, Kind, World, broken};
 use crate::pool::{DisposeOptions, PoolOptions, QueueKind};
-
-const BACKGROUND: DisposeOptions = DisposeOptions {
-    await_idle: false,
-    retain_console_errors: false,
-    retain_shared_context: false,
-};
 
 fn shared() -> PoolOptions {
     PoolOptions {
