@@ -29,8 +29,8 @@ where
     handle().spawn(future)
 }
 
-/// Keeps answers from being read until it is dropped. Whoever sends a command and then spawns what awaits the answer holds
-/// it meanwhile: else that could come to know its answer after others know what Chrome said later.
+/// Keeps answers from being read until it is dropped. Whoever sends a command and then spawns what awaits the answer
+/// holds it meanwhile: else that could come to know its answer after others know what Chrome said later.
 #[must_use = "answers are kept back until it is dropped"]
 pub fn begin() -> RwLockReadGuard<'static, ()> {
     BEGINNING.read().unwrap_or_else(PoisonError::into_inner)

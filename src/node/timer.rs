@@ -1,4 +1,5 @@
-//! Timers of the I/O thread, and what else it waits for, that come back to the JavaScript thread. None keeps the process alive.
+//! Timers of the I/O thread, and what else it waits for, that come back to the JavaScript thread. None keeps the
+//! process alive.
 
 use std::time::Duration;
 

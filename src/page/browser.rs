@@ -10,10 +10,9 @@ use tokio::sync::Notify;
 
 use crate::cdp::{CallError, Connection, Listener, Session, io};
 use crate::driver::chromium;
-use crate::lossy;
 
-use super::answer::decode;
 use super::context::{BrowserContext, ContextOptions};
+use super::decode::{decode, decode_event};
 use super::events::Event;
 use super::page::{Page, SetUp, send};
 use super::target::Targets;
@@ -136,7 +135,7 @@ impl Browser {
     }
 
     fn on_attached(&self, params: &RawValue) {
-        let Some(event) = parse::<Attached>(params) else {
+        let Some(event) = decode_event::<Attached>(params) else {
             return;
         };
         let Some(session) = self.0.connection.session(&event.session_id) else {
@@ -367,10 +366,4 @@ impl Browser {
             }
         }
     }
-}
-
-pub(super) fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
-    lossy::from_str(params.get())
-        .inspect_err(|error| tracing::warn!(%error, "an event of a target was not understood"))
-        .ok()
 }

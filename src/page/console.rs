@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::lossy;
 
+use super::decode::borrow_event;
 use super::exception::{StackFrame, StackTrace};
 use super::frame_tree::FrameId;
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
@@ -60,7 +61,7 @@ struct LogEntry<'a> {
 impl ConsoleMessage {
     /// Reads `Runtime.consoleAPICalled`.
     pub(crate) fn from_call(params: &RawValue) -> Option<Self> {
-        let event: ApiCalled<'_> = parse(params)?;
+        let event: ApiCalled<'_> = borrow_event(params)?;
         Some(Self {
             kind: event.kind.to_owned(),
             arguments: event.args.iter().map(RawRemoteObject::to_object).collect(),
@@ -74,7 +75,7 @@ impl ConsoleMessage {
 
     /// Reads `Log.entryAdded`; messages of workers are left out.
     pub(crate) fn from_log(params: &RawValue) -> Option<Self> {
-        let EntryAdded { entry } = parse(params)?;
+        let EntryAdded { entry } = borrow_event(params)?;
         if entry.source == "worker" {
             return None;
         }
@@ -128,12 +129,6 @@ fn argument_text(argument: &RemoteObject) -> String {
     let kind = argument.subtype.as_deref().unwrap_or(&argument.kind);
     let class = argument.class_name.as_deref().unwrap_or("undefined");
     format!("[{kind} {class}]")
-}
-
-fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
-    serde_json::from_str(params.get())
-        .inspect_err(|error| tracing::warn!(%error, "a console event was not understood"))
-        .ok()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cdp::CallError;
 
-use super::answer::decode;
 use super::context::BrowserContext;
+use super::decode::decode;
 use super::page::{Page, send};
 
 /// A cookie as JSON.

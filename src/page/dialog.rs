@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::cdp::{Call, DEFAULT_DEADLINE, Session};
-use crate::lossy;
+
+use super::decode::decode_event;
 
 /// A dialog that holds up its page until it is answered.
 pub struct Dialog {
@@ -33,9 +34,7 @@ struct Opening {
 
 impl Dialog {
     pub(super) fn parse(session: &Session, params: &RawValue) -> Option<Self> {
-        let opening: Opening = lossy::from_str(params.get())
-            .inspect_err(|error| tracing::warn!(%error, "a dialog was not understood"))
-            .ok()?;
+        let opening: Opening = decode_event(params)?;
         Some(Self {
             session: session.clone(),
             kind: opening.kind,

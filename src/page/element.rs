@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cdp::CallError;
 
-use super::answer::{decode, decode_object};
+use super::decode::{decode, decode_object};
 use super::error::EvaluateError;
 use super::evaluate::Code;
 use super::frame::Frame;

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::cdp::{CallError, Session};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::error::EvaluateError;
 use super::exception::Exception;
 use super::frame_tree::Realm;

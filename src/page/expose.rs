@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::evaluate::Code;
 use super::frame_tree::Realm;
 use super::page::{Page, send};

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Session};
 
+use super::decode::borrow_event;
 use super::emulation::WORKER_DEADLINE;
-use super::network::{RequestPaused, parse};
+use super::network::RequestPaused;
 use super::page::{Page, send};
 use super::request::Request;
 
@@ -138,7 +139,7 @@ impl Page {
     }
 
     fn on_paused(&self, session: &Session, params: &RawValue) {
-        let Some(event) = parse::<RequestPaused<'_>>(params) else {
+        let Some(event) = borrow_event::<RequestPaused<'_>>(params) else {
             return;
         };
         if self.is_intercepting() {
@@ -156,7 +157,7 @@ impl Page {
         struct AuthRequired {
             request_id: String,
         }
-        let Some(event) = parse::<AuthRequired>(params) else {
+        let Some(event) = borrow_event::<AuthRequired>(params) else {
             return;
         };
         let response = match self.credentials() {

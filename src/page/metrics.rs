@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{Call, CallError, Session};
 
-use super::answer::decode;
-use super::browser::parse;
+use super::decode::{decode, decode_event};
 use super::events::Event;
 use super::page::{Page, send};
 
@@ -86,7 +85,7 @@ impl Page {
     }
 
     fn on_metrics(&self, _: &Session, params: &RawValue) {
-        if let Some(mut counted) = parse::<Counted>(params) {
+        if let Some(mut counted) = decode_event::<Counted>(params) {
             let title = std::mem::take(&mut counted.title);
             let metrics = counted.shown();
             self.emit(&Event::Metrics(Arc::new(Mark { title, metrics })));

@@ -13,12 +13,12 @@
 //! only it needs is enabled in [`Page::listen`]. Then the method goes into the table of its class in
 //! `src/node/page/`, into `page.d.ts` and into `docs/page-api.md`.
 
-mod answer;
 mod browser;
 mod commands;
 mod console;
 mod context;
 mod cookies;
+mod decode;
 mod dialog;
 mod element;
 mod emulation;

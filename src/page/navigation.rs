@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::error::NavigationError;
 use super::frame::Frame;
 use super::lifecycle::{Milestone, Progress};

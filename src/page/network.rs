@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
+use super::decode::borrow_event;
 use super::request::{Circumstances, RawRequest, Request};
 use super::response::Response;
 use exchange::{Ending, Exchange, Progress, RequestExtraInfo, Step};
@@ -134,7 +134,7 @@ impl Tracker {
 
     /// Counts a request, whether or not anybody follows it. `at` is `Date.now()`.
     pub fn began(&mut self, session: &Session, params: &RawValue, at: f64) {
-        let Some(event) = parse::<Began<'_>>(params) else {
+        let Some(event) = borrow_event::<Began<'_>>(params) else {
             return;
         };
         let exchange = self.exchange(session, &event.request_id);
@@ -173,7 +173,7 @@ impl Tracker {
         params: &RawValue,
         now: Instant,
     ) -> Vec<NetworkEvent> {
-        let Some(event) = parse::<Began<'_>>(params) else {
+        let Some(event) = borrow_event::<Began<'_>>(params) else {
             return Vec::new();
         };
         if event.request.url.starts_with("data:") {
@@ -221,7 +221,7 @@ impl Tracker {
         exchange.intercepted(&paused.id);
         let sent = exchange.sent.take().filter(|sent| {
             // A redirect has the id of what it comes from.
-            parse::<Began<'_>>(sent).is_some_and(|sent| {
+            borrow_event::<Began<'_>>(sent).is_some_and(|sent| {
                 sent.request.url == event.request.url && sent.request.method == event.request.method
             })
         });
@@ -263,7 +263,7 @@ impl Tracker {
         let Some(id) = request_id(params) else { return };
         let exchange = self.early_exchange(session, &id);
         if let Some(request) = &exchange.request {
-            if let Some(extra) = parse_owned::<RequestExtraInfo>(params) {
+            if let Some(extra) = borrow_event::<RequestExtraInfo>(params) {
                 request.update_headers(&extra.headers);
             }
         } else if !exchange.is_unfollowed() {
@@ -309,19 +309,9 @@ impl Tracker {
         params: &RawValue,
         now: Instant,
     ) -> Vec<NetworkEvent> {
-        let Some(id) = request_id(params) else {
-            return Vec::new();
-        };
-        let Some(exchange) = self.exchanges.get_mut(&*id) else {
-            return Vec::new();
-        };
-        exchange.session = session.clone();
-        exchange.progress = Progress::Answered;
-        if !exchange.is_unfollowed() {
-            exchange.steps.push_back(Step::Response(params.to_owned()));
-        }
-        self.measure();
-        self.advance(&id, now, false)
+        self.progressed(session, params, Progress::Answered, now, |exchange| {
+            (!exchange.is_unfollowed()).then(|| Step::Response(params.to_owned()))
+        })
     }
 
     /// `Network.responseReceivedExtraInfo`
@@ -354,6 +344,25 @@ impl Tracker {
         failed: bool,
         now: Instant,
     ) -> Vec<NetworkEvent> {
+        self.progressed(session, params, Progress::Ended, now, |_| {
+            Some(Step::Ended(if failed {
+                let text = borrow_event::<LoadingEnded>(params).and_then(|event| event.error_text);
+                Ending::Failed(text.unwrap_or_default())
+            } else {
+                Ending::Finished
+            }))
+        })
+    }
+
+    /// A request that is known has come this far, and takes this step once those before it have been told.
+    fn progressed(
+        &mut self,
+        session: &Session,
+        params: &RawValue,
+        progress: Progress,
+        now: Instant,
+        step: impl FnOnce(&Exchange) -> Option<Step>,
+    ) -> Vec<NetworkEvent> {
         let Some(id) = request_id(params) else {
             return Vec::new();
         };
@@ -361,17 +370,9 @@ impl Tracker {
             return Vec::new();
         };
         exchange.session = session.clone();
-        exchange.progress = Progress::Ended;
-        let text = if failed {
-            parse::<LoadingEnded>(params).and_then(|event| event.error_text)
-        } else {
-            None
-        };
-        exchange.steps.push_back(Step::Ended(if failed {
-            Ending::Failed(text.unwrap_or_default())
-        } else {
-            Ending::Finished
-        }));
+        exchange.progress = progress;
+        let step = step(exchange);
+        exchange.steps.extend(step);
         self.measure();
         self.advance(&id, now, false)
     }
@@ -483,18 +484,8 @@ fn request_id(params: &RawValue) -> Option<Cow<'_, str>> {
     let first = params.get().strip_prefix(r#"{"requestId":""#);
     match first.and_then(|rest| rest.split_once('"')) {
         Some((id, _)) if !id.contains('\\') => Some(Cow::Borrowed(id)),
-        _ => parse::<Id<'_>>(params).map(|event| event.request_id),
+        _ => borrow_event::<Id<'_>>(params).map(|event| event.request_id),
     }
-}
-
-fn parse_owned<T: DeserializeOwned>(params: &RawValue) -> Option<T> {
-    parse(params)
-}
-
-pub(super) fn parse<'a, T: Deserialize<'a>>(params: &'a RawValue) -> Option<T> {
-    serde_json::from_str(params.get())
-        .inspect_err(|error| tracing::warn!(%error, "a network event was not understood"))
-        .ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
-use super::answer::decode;
+use super::decode::decode;
 use super::error::EvaluateError;
 use super::evaluate::Code;
 use super::page::{Page, send};

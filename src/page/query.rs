@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
-use super::answer::{decode, decode_object};
+use super::decode::{decode, decode_object};
 use super::error::EvaluateError;
 use super::evaluate::{Code, release};
 use super::frame::Frame;

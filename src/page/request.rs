@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::frame::Frame;
 use super::frame_tree::FrameId;
 use super::network::Paused;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::cdp::{CallError, CloseReason, DEFAULT_DEADLINE, Health};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::request::{Headers, RawHeaders, Request};
 use super::text::Text;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
-use super::answer::decode;
+use super::decode::decode;
 use super::element::ElementError;
 use super::error::EvaluateError;
 use super::evaluate::Code;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, Session};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::page::{Page, send};
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, Session};
 
-use super::answer::decode;
+use super::decode::decode;
 use super::page::send;
 
 /// A stream of Chrome, to be read to its end or closed.

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 
 use crate::cdp::{CallError, Session};
 
-use super::answer::decode;
-use super::browser::{Browser, TargetInfo, parse};
+use super::browser::{Browser, TargetInfo};
 use super::context::BrowserContext;
+use super::decode::{decode, decode_event};
 use super::page::{Page, send};
 
 /// A page, a worker of several pages, or the browser itself.
@@ -127,7 +127,7 @@ impl Browser {
     }
 
     pub(super) fn on_created(&self, params: &RawValue) {
-        let Some(WithInfo { target_info: info }) = parse::<WithInfo>(params) else {
+        let Some(WithInfo { target_info: info }) = decode_event::<WithInfo>(params) else {
             return;
         };
         if !matches!(info.kind.as_str(), "service_worker" | "shared_worker") {
@@ -142,7 +142,7 @@ impl Browser {
     }
 
     pub(super) fn on_info_changed(&self, params: &RawValue) {
-        let Some(WithInfo { target_info: info }) = parse::<WithInfo>(params) else {
+        let Some(WithInfo { target_info: info }) = decode_event::<WithInfo>(params) else {
             return;
         };
         if info.url.is_empty() {
@@ -169,7 +169,7 @@ impl Browser {
     }
 
     pub(super) fn on_destroyed(&self, params: &RawValue) {
-        let Some(Destroyed { target_id }) = parse::<Destroyed>(params) else {
+        let Some(Destroyed { target_id }) = decode_event::<Destroyed>(params) else {
             return;
         };
         let gone: Vec<_> = {

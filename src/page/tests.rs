@@ -1,6 +1,7 @@
 //! Pages of a Chrome that is the test, for what a real one does not do when it is wanted.
 
 use std::sync::{Weak, mpsc};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,7 @@ use crate::cdp::{CallError, Connection, io};
 
 use super::error::EvaluateError;
 use super::evaluate::Code;
+use super::events::{Event, EventKind};
 use super::expose::ExposeError;
 use super::page::Page;
 use super::{Browser, Frame};
@@ -214,5 +216,41 @@ fn a_function_that_could_not_be_exposed_can_be_exposed_later() {
     let again = begin(async move { page.expose_function("exposed", drop).await });
     let again = again.recv().expect("an outcome");
     assert!(matches!(again, Err(ExposeError::Exists(_))), "{again:?}");
+    given.connection.close();
+}
+
+#[test]
+fn what_waits_for_extra_information_is_told_by_a_timer_of_the_page() {
+    /// As long as a busy machine may need.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    let mut given = Fixture::start();
+    let (answered, told) = mpsc::channel();
+    let subscriptions = [EventKind::Response, EventKind::RequestFinished].map(|kind| {
+        let answered = answered.clone();
+        given.page.listen(kind, move |event| {
+            let told = match event {
+                Event::Response(response) => format!("response {}", response.status()),
+                _ => "finished".to_owned(),
+            };
+            answered.send(told).expect("a waiter");
+        })
+    });
+    for (method, params) in [
+        (
+            "Network.requestWillBeSent",
+            json!({ "requestId": "1", "request": { "url": "http://host.test/", "method": "GET" } }),
+        ),
+        (
+            "Network.responseReceived",
+            json!({ "requestId": "1", "hasExtraInfo": true, "response": { "status": 200 } }),
+        ),
+        ("Network.loadingFinished", json!({ "requestId": "1" })),
+    ] {
+        given.tell("P", method, &params);
+    }
+    assert_eq!(told.recv_timeout(PATIENCE).expect("an event"), "response 200");
+    assert_eq!(told.recv_timeout(PATIENCE).expect("an event"), "finished");
+    drop(subscriptions);
     given.connection.close();
 }

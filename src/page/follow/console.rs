@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use crate::cdp::{Session, io};
 
 use super::super::console::ConsoleMessage;
+use super::super::decode::decode_event;
 use super::super::dialog::Dialog;
 use super::super::events::{Event, EventKind};
 use super::super::exception::Exception;
 use super::super::page::Page;
-use super::parse;
 
 /// Nobody hears the console: how many messages before their objects are let go.
 const UNHEARD_BATCH: u32 = 256;
@@ -57,7 +57,7 @@ impl Page {
 
     pub(super) fn on_exception(&self, _: &Session, params: &RawValue) {
         if self.wants(EventKind::PageError)
-            && let Some(event) = parse::<ExceptionThrown>(params)
+            && let Some(event) = decode_event::<ExceptionThrown>(params)
         {
             self.emit(&Event::PageError(Arc::new(Exception::parse(
                 &event.exception_details,

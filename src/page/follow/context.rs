@@ -5,13 +5,13 @@ use serde_json::value::RawValue;
 
 use crate::cdp::Session;
 
+use super::super::decode::decode_event;
 use super::super::frame_tree::Realm;
 use super::super::page::Page;
-use super::parse;
 
 impl Page {
     pub(super) fn on_context_created(&self, session: &Session, params: &RawValue) {
-        let Some(ContextCreated { context }) = parse::<ContextCreated>(params) else {
+        let Some(ContextCreated { context }) = decode_event::<ContextCreated>(params) else {
             return;
         };
         let Some(frame) = context.aux_data.and_then(AuxData::frame_of_default) else {
@@ -31,7 +31,7 @@ impl Page {
     }
 
     pub(super) fn on_context_destroyed(&self, session: &Session, params: &RawValue) {
-        if let Some(event) = parse::<ContextDestroyed>(params) {
+        if let Some(event) = decode_event::<ContextDestroyed>(params) {
             self.lock()
                 .tree
                 .context_destroyed(session, event.execution_context_id);

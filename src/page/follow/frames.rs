@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 
 use crate::cdp::Session;
 
+use super::super::decode::decode_event;
 use super::super::error::EvaluateError;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState};
 use super::super::page::{Page, State};
-use super::parse;
 
 impl Page {
     pub(in crate::page) fn on_frame_tree(&self, session: &Session, answer: &RawValue) {
-        let Some(answer) = parse::<FrameTreeAnswer>(answer) else {
+        let Some(answer) = decode_event::<FrameTreeAnswer>(answer) else {
             return;
         };
         let mut open = vec![answer.frame_tree];
@@ -47,7 +47,7 @@ impl Page {
     }
 
     pub(super) fn on_frame_attached(&self, session: &Session, params: &RawValue) {
-        let Some(event) = parse::<FrameAttached>(params) else {
+        let Some(event) = decode_event::<FrameAttached>(params) else {
             return;
         };
         let id: FrameId = event.frame_id.into();
@@ -67,7 +67,7 @@ impl Page {
     }
 
     pub(super) fn on_frame_navigated(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<FrameNavigated>(params) else {
+        let Some(event) = decode_event::<FrameNavigated>(params) else {
             return;
         };
         let id: FrameId = event.frame.id.as_str().into();
@@ -82,7 +82,7 @@ impl Page {
     }
 
     pub(super) fn on_navigated_within_document(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<NavigatedWithinDocument>(params) else {
+        let Some(event) = decode_event::<NavigatedWithinDocument>(params) else {
             return;
         };
         let id: FrameId = event.frame_id.into();
@@ -100,7 +100,7 @@ impl Page {
     }
 
     pub(super) fn on_frame_detached(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<FrameDetached>(params) else {
+        let Some(event) = decode_event::<FrameDetached>(params) else {
             return;
         };
         // `swap`: the frame goes on in another process.

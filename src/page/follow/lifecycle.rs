@@ -5,14 +5,14 @@ use serde_json::value::RawValue;
 
 use crate::cdp::Session;
 
+use super::super::decode::decode_event;
 use super::super::frame_tree::FrameState;
 use super::super::lifecycle::{Lifecycle, Milestone};
 use super::super::page::Page;
-use super::parse;
 
 impl Page {
     pub(super) fn on_started_loading(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<OfFrame>(params) else {
+        let Some(event) = decode_event::<OfFrame>(params) else {
             return;
         };
         if let Some(frame) = self.lock().tree.get_mut(&event.frame_id) {
@@ -21,7 +21,7 @@ impl Page {
     }
 
     pub(super) fn on_stopped_loading(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<OfFrame>(params) else {
+        let Some(event) = decode_event::<OfFrame>(params) else {
             return;
         };
         let mut state = self.lock();
@@ -33,7 +33,7 @@ impl Page {
     }
 
     pub(super) fn on_lifecycle(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<LifecycleEvent>(params) else {
+        let Some(event) = decode_event::<LifecycleEvent>(params) else {
             return;
         };
         let mut state = self.lock();

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::cdp::Session;
-use crate::lossy;
 
 use super::events::Event;
 use super::frame::Frame;
@@ -95,10 +94,4 @@ impl Page {
             self.emit(event);
         }
     }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(params: &RawValue) -> Option<T> {
-    lossy::from_str(params.get())
-        .inspect_err(|error| tracing::warn!(%error, "an event of a page was not understood"))
-        .ok()
 }

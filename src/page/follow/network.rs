@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::capture::PendingRequest;
 use crate::cdp::{DEFAULT_DEADLINE, Session, io};
 
+use super::super::decode::says;
 use super::super::events::{Event, NETWORK};
 use super::super::network::{NetworkEvent, Tracker};
 use super::super::page::{Page, State};
@@ -141,7 +142,7 @@ impl Page {
 }
 
 fn is_document(params: &RawValue) -> bool {
-    memchr::memmem::find(params.get().as_bytes(), br#""type":"Document""#).is_some()
+    says(params, br#""type":"Document""#)
 }
 
 /// `Date.now()`, up to a fraction of a millisecond.
@@ -149,71 +150,4 @@ fn date_now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |since| (since.as_secs_f64() * 1000.0).floor())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Write as _, pipe};
-    use std::sync::{Weak, mpsc};
-    use std::time::Duration;
-
-    use serde_json::{Value, json};
-
-    use crate::cdp::Connection;
-
-    use super::super::super::browser::Browser;
-    use super::super::super::events::{Event, EventKind};
-
-    /// As long as a busy machine may need.
-    const PATIENCE: Duration = Duration::from_secs(30);
-
-    #[test]
-    fn what_waits_for_extra_information_is_told_by_a_timer_of_the_page() {
-        let (receiver, mut says) = pipe().expect("a pipe");
-        let (_hears, sender) = pipe().expect("a pipe");
-        let mut say = |event: Value| {
-            says.write_all(format!("{event}\0").as_bytes()).expect("a reader");
-        };
-        let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
-        let browser = Browser::over(connection.clone(), Weak::new());
-        let (attached, there) = mpsc::channel();
-        let listener = connection.browser().on("Target.attachedToTarget", move |_| {
-            attached.send(()).expect("a waiter");
-        });
-        say(
-            json!({ "method": "Target.attachedToTarget", "params": { "sessionId": "S",
-            "targetInfo": { "targetId": "MAIN", "type": "page", "url": "about:blank" } } }),
-        );
-        there.recv().expect("an event");
-        drop(listener);
-        let page = browser.page("MAIN").expect("a page");
-        let (answered, told) = mpsc::channel();
-        let subscriptions = [EventKind::Response, EventKind::RequestFinished].map(|kind| {
-            let answered = answered.clone();
-            page.listen(kind, move |event| {
-                let told = match event {
-                    Event::Response(response) => format!("response {}", response.status()),
-                    _ => "finished".to_owned(),
-                };
-                answered.send(told).expect("a waiter");
-            })
-        });
-        for (method, params) in [
-            (
-                "Network.requestWillBeSent",
-                json!({ "requestId": "1", "request": { "url": "http://host.test/", "method": "GET" } }),
-            ),
-            (
-                "Network.responseReceived",
-                json!({ "requestId": "1", "hasExtraInfo": true, "response": { "status": 200 } }),
-            ),
-            ("Network.loadingFinished", json!({ "requestId": "1" })),
-        ] {
-            say(json!({ "sessionId": "S", "method": method, "params": params }));
-        }
-        assert_eq!(told.recv_timeout(PATIENCE).expect("an event"), "response 200");
-        assert_eq!(told.recv_timeout(PATIENCE).expect("an event"), "finished");
-        drop(subscriptions);
-        connection.close();
-    }
 }

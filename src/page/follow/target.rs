@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 use crate::cdp::{CallError, CloseReason, Session};
 
 use super::super::browser::Attached;
+use super::super::decode::decode_event;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState, RealmWaiter};
 use super::super::page::{Page, auto_attach};
-use super::parse;
 
 impl Page {
     /// The renderer of the page has died, or that of a frame in another process.
@@ -43,7 +43,7 @@ impl Page {
 
     /// A worker, or a frame that lives in another process.
     pub(super) fn on_attached(&self, _: &Session, params: &RawValue) {
-        let Some(event) = parse::<Attached>(params) else {
+        let Some(event) = decode_event::<Attached>(params) else {
             return;
         };
         let Some(child) = self.0.browser.connection().session(&event.session_id) else {
@@ -94,7 +94,7 @@ impl Page {
         struct Detached {
             session_id: String,
         }
-        let Some(event) = parse::<Detached>(params) else {
+        let Some(event) = decode_event::<Detached>(params) else {
             return;
         };
         let mut state = self.lock();

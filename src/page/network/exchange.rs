@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
+use super::super::decode::{borrow_event, says};
 use super::super::request::{RawHeaders, Request, RequestWillBeSent};
 use super::super::response::{Body, RawResponse, ResponseExtraInfo};
-use super::{NetworkEvent, parse, parse_owned};
+use super::NetworkEvent;
 
 /// How long an answer that has ended, or a redirect, waits for its extra information.
 pub(super) const EXTRA_PATIENCE: Duration = Duration::from_secs(1);
@@ -188,7 +189,7 @@ impl Exchange {
             }
         }
         self.due = None;
-        Some((self.steps.pop_front()?, extra.and_then(|raw| parse_owned(&raw))))
+        Some((self.steps.pop_front()?, extra.and_then(|raw| borrow_event(&raw))))
     }
 
     pub fn will_be_sent(
@@ -199,7 +200,7 @@ impl Exchange {
         extra: Option<&ResponseExtraInfo>,
         events: &mut Vec<NetworkEvent>,
     ) {
-        let Some(event) = parse::<RequestWillBeSent<'_>>(params) else {
+        let Some(event) = borrow_event::<RequestWillBeSent<'_>>(params) else {
             return;
         };
         let mut redirects = Vec::new();
@@ -215,7 +216,7 @@ impl Exchange {
         }
         let request = Request::sent(&self.session, &event, redirects, paused);
         let extra = self.request_extra.pop_front();
-        if let Some(extra) = extra.and_then(|raw| parse_owned::<RequestExtraInfo>(&raw)) {
+        if let Some(extra) = extra.and_then(|raw| borrow_event::<RequestExtraInfo>(&raw)) {
             request.update_headers(&extra.headers);
         }
         self.request = Some(Arc::clone(&request));
@@ -224,7 +225,7 @@ impl Exchange {
 
     pub fn answered(&self, params: &RawValue, extra: Option<&ResponseExtraInfo>) -> Option<NetworkEvent> {
         let request = self.request.as_ref()?;
-        let raw = parse::<ResponseReceived<'_>>(params)?.response;
+        let raw = borrow_event::<ResponseReceived<'_>>(params)?.response;
         // Chrome tells the extra information of another response where the cache has answered.
         let extra = extra.filter(|_| !raw.from_disk_cache);
         Some(NetworkEvent::Response(request.answered(&raw, extra)))
@@ -250,9 +251,4 @@ impl Exchange {
             request.set_body(Body::Loaded);
         }
     }
-}
-
-/// Whether the event has this field, which nobody can write into one of its strings: quotes are escaped there.
-fn says(params: &RawValue, field: &[u8]) -> bool {
-    memchr::memmem::find(params.get().as_bytes(), field).is_some()
 }
