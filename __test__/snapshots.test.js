@@ -94,13 +94,13 @@ poolModule('getQueueDepthSnapshot', (kit) => {
       maxPending: 1,
       idle: false,
       byQueue: { file: 1, module: 0, command: 0 },
-      admission: { pending: 1, cap: 2 },
+      admission: { pending: 0, cap: 2 },
       tabQueuedByPriority: {},
       admissionQueuedByPriority: {},
     }, 'one file lease on one tab');
   });
 
-  QUnit.test('counts holders and waiters by queue', async (assert) => {
+  QUnit.test('byQueue counts what tabs serve now, and everything called queued those who wait', async (assert) => {
     const { pool } = await kit().warm({ maxPages: 3, env: { PRERENDER_AFFINITY_TAB_MAX: '2', PRERENDER_AFFINITY_FILE_CONCURRENCY: '1' } });
     await kit().take(pool, 'a', 'file');
     await kit().take(pool, 'a', 'module');
@@ -116,9 +116,8 @@ poolModule('getQueueDepthSnapshot', (kit) => {
     assert.strictEqual(row.maxPending, 3, 'spread over the tabs by fewest pending');
     assert.deepEqual(row.tabQueuedByPriority, { 2: 1, 5: 2 }, 'those who wait for a tab');
     assert.deepEqual(row.admissionQueuedByPriority, { 1: 1 }, 'those who wait for admission');
-    assert.deepEqual(row.admission, { pending: 2, cap: 1 }, 'a holder and a waiter');
-    assert.strictEqual(row.byQueue.module, 2, 'module: one holds, one waits');
-    assert.strictEqual(row.byQueue.command, 2, 'command: two wait');
+    assert.deepEqual(row.admission, { pending: 1, cap: 1 }, 'who waits for a permit, and not who has one');
+    assert.deepEqual(row.byQueue, { file: 1, module: 1, command: 0 }, 'what the two tabs serve, and nobody who waits');
     assert.strictEqual(snapshot.totalPending, 5, 'the sum of all affinities');
   });
 

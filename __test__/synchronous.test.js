@@ -12,9 +12,13 @@ poolModule('what is complete when the call returns', (kit) => {
     const semaphore = new lib.AsyncSemaphore(5);
     const { pool } = await kit().warm({ maxPages: 2, renderSemaphore: semaphore });
     const lease = await kit().take(pool, 'a', 'file');
-    assert.deepEqual([semaphore.inUseCount, row(pool, 'a').admission.pending, row(pool, 'a').idle], [1, 1, false], 'held');
+    const controller = new AbortController();
+    kit().ask(pool, 'a', 'file', { signal: controller.signal });
+    assert.deepEqual([semaphore.inUseCount, row(pool, 'a').admission.pending, row(pool, 'a').idle], [1, 1, false], 'held, and waited for');
+    controller.abort();
+    assert.deepEqual(row(pool, 'a').admission, { pending: 0, cap: 1 }, 'who has a permit does not wait for one');
     lease.release();
-    assert.deepEqual([semaphore.inUseCount, row(pool, 'a').admission.pending, row(pool, 'a').idle], [0, 0, true], 'given back');
+    assert.deepEqual([semaphore.inUseCount, row(pool, 'a').admission, row(pool, 'a').idle], [0, { pending: 0, cap: 0 }, true], 'given back');
   });
 
   QUnit.test('release: the waiter owns the tab, nobody overtakes', async (assert) => {

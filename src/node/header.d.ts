@@ -166,9 +166,9 @@ export interface AffinityQueueDepth {
   maxPending: number
   /** Nobody holds a tab of it, or waits for one or for admission. */
   idle: boolean
-  /** `pendingTotal` by what the leases are for. */
+  /** What its tabs are serving now, by what for; nobody who waits. */
   byQueue: Record<QueueKind, number>
-  /** Who holds or awaits admission, and how many may hold it; both 0 where nobody does. */
+  /** How many `file` callers wait for admission, and how many may have it; both 0 without a `file` lease or waiter. */
   admission: { pending: number; cap: number }
   /** How many wait for a tab, by priority. */
   tabQueuedByPriority: Record<string, number>

@@ -61,7 +61,7 @@ pub struct AffinityQueueDepth {
     pub max_pending: u32,
     /// No tab of it has a holder or a waiter, and nobody waits for admission.
     pub idle: bool,
-    /// Holders and waiters of its tabs, by what for.
+    /// Holders of its tabs, by what for; no waiters.
     pub by_queue: ByQueue,
     /// Its admission.
     pub admission: AdmissionDepth,
@@ -85,7 +85,7 @@ pub struct ByQueue {
 /// The state of an affinity's admission; both 0 without a `file` lease or waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct AdmissionDepth {
-    /// Holders and waiters.
+    /// `file` callers that wait for a permit; those that have one are not among them.
     pub pending: u32,
     /// Concurrent `file` leases at most.
     pub cap: u32,

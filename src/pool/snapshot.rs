@@ -101,16 +101,14 @@ impl Pool {
 
     fn queue_depth(&self, affinity: &Affinity, tabs: &[(TabId, &Tab)]) -> AffinityQueueDepth {
         let admission = &affinity.admission;
-        let pending = admission.holders + count(admission.waiters.len());
+        let waiting = count(admission.waiters.len());
         let mut by_queue = ByQueue::default();
-        for (_, tab) in tabs {
-            let all = tab.holder.into_iter().chain(tab.queue.iter().map(|at| at.1));
-            for request in all.filter_map(|id| self.requests.get(&id)) {
-                match request.queue {
-                    QueueKind::File => by_queue.file += 1,
-                    QueueKind::Module => by_queue.module += 1,
-                    QueueKind::Command => by_queue.command += 1,
-                }
+        let holders = tabs.iter().filter_map(|tab| tab.1.holder);
+        for request in holders.filter_map(|id| self.requests.get(&id)) {
+            match request.queue {
+                QueueKind::File => by_queue.file += 1,
+                QueueKind::Module => by_queue.module += 1,
+                QueueKind::Command => by_queue.command += 1,
             }
         }
         AffinityQueueDepth {
@@ -120,8 +118,11 @@ impl Pool {
             max_pending: tabs.iter().map(|tab| pending_of(tab.1)).max().unwrap_or(0),
             idle: is_idle(affinity, tabs),
             by_queue,
-            admission: match (pending, self.config.file_concurrency) {
-                (1.., Some(cap)) => AdmissionDepth { pending, cap },
+            admission: match self.config.file_concurrency {
+                Some(cap) if admission.holders + waiting > 0 => AdmissionDepth {
+                    pending: waiting,
+                    cap,
+                },
                 _ => AdmissionDepth::default(),
             },
             tab_queued_by_priority: by_priority(tabs.iter().map(|tab| &tab.1.queue)),

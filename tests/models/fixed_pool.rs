@@ -205,7 +205,8 @@ fn depth(model: &Model, affinity: usize) -> Option<AffinityQueueDepth> {
         .iter()
         .flat_map(|tab| tab.holder.iter().chain(&tab.queue))
         .collect();
-    let of = |queue| count(calls.iter().filter(|call| call.queue == queue).count());
+    let holders = || tabs.iter().filter_map(|tab| tab.holder.as_ref());
+    let of = |queue| count(holders().filter(|call| call.queue == queue).count());
     Some(AffinityQueueDepth {
         affinity: key(affinity),
         tab_count: count(tabs.len()),
@@ -218,7 +219,7 @@ fn depth(model: &Model, affinity: usize) -> Option<AffinityQueueDepth> {
             command: of(QueueKind::Command),
         },
         admission: AdmissionDepth {
-            pending: count(admitting),
+            pending: count(admission.len()),
             cap: count(model.file_cap.filter(|_| admitting > 0).unwrap_or(0)),
         },
         tab_queued_by_priority: by_priority(tabs.iter().flat_map(|tab| &tab.queue)),

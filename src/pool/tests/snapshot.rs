@@ -2,7 +2,7 @@ use crate::pool::testing::{Kind, World};
 use crate::pool::{AdmissionDepth, ByQueue, DisposeOptions, PoolOptions, Priority, QueueKind};
 
 #[test]
-fn queue_depth_counts_holders_and_waiters_by_kind_and_priority() {
+fn queue_depth_counts_holders_by_kind_and_waiters_by_priority() {
     let options = PoolOptions {
         disable_file_admission: true,
         ..PoolOptions::new(1)
@@ -27,10 +27,11 @@ fn queue_depth_counts_holders_and_waiters_by_kind_and_priority() {
     assert_eq!(
         depth.by_queue,
         ByQueue {
-            file: 2,
-            module: 1,
-            command: 1
-        }
+            file: 1,
+            module: 0,
+            command: 0
+        },
+        "what is served now, no waiters"
     );
     assert_eq!(depth.admission, AdmissionDepth::default());
     let queued: Vec<_> = depth
@@ -42,12 +43,16 @@ fn queue_depth_counts_holders_and_waiters_by_kind_and_priority() {
 }
 
 #[test]
-fn admission_shows_holders_and_waiters_and_its_cap_only_while_there_are_any() {
+fn admission_shows_its_waiters_and_its_cap_only_while_there_is_a_file_lease_or_waiter() {
     let mut world = World::new(2);
     let lease = world.lease("a");
     let waiter = world.get_for("a", QueueKind::File, 4.0);
     let depth = &world.pool.queue_depth_snapshot().affinities[0];
-    assert_eq!(depth.admission, AdmissionDepth { pending: 2, cap: 1 });
+    assert_eq!(
+        depth.admission,
+        AdmissionDepth { pending: 1, cap: 1 },
+        "the one that has a permit does not wait for one"
+    );
     assert_eq!(
         depth.admission_queued_by_priority,
         [(Priority::new(4.0).expect("finite"), 1)]

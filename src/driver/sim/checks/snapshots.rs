@@ -2,7 +2,7 @@
 
 use crate::driver::sim::chrome::{Page, PageState};
 use crate::driver::sim::world::{Request, World};
-use crate::pool::{AffinityKey, AffinityQueueDepth, QueueKind, Vacancy};
+use crate::pool::{AffinityKey, AffinityQueueDepth, Priority, QueueKind, Vacancy};
 
 impl World {
     /// Warm list, vacancies and queue depths, against calls and pages.
@@ -102,18 +102,46 @@ impl World {
             (1.., Some(cap)) => cap,
             _ => 0,
         };
-        let pending = if cap > 0 { files } else { 0 };
-        if (row.admission.pending as usize, row.admission.cap) != (pending, cap) {
+        // As many as may have a permit have one, and the others wait.
+        let waiting = if cap > 0 {
+            files.saturating_sub(cap as usize)
+        } else {
+            0
+        };
+        if (row.admission.pending as usize, row.admission.cap) != (waiting, cap) {
             return Some("the admission is wrong");
+        }
+        let queued = |counts: &[(Priority, u32)]| counts.iter().map(|at| at.1).sum::<u32>();
+        if queued(&row.admission_queued_by_priority) != row.admission.pending {
+            return Some("those who wait for admission are miscounted");
         }
         if !self.tabs_told(key, row.tab_count) {
             return Some("the number of tabs is wrong");
         }
         let kinds = row.by_queue;
-        if kinds.file + kinds.module + kinds.command != row.pending_total
+        let serving = kinds.file + kinds.module + kinds.command;
+        if serving + queued(&row.tab_queued_by_priority) != row.pending_total
+            || serving > row.tab_count
             || row.max_pending > row.pending_total
         {
             return Some("the sums are wrong");
+        }
+        let leases = |kind| {
+            let of_kind = self.requests_of(key).filter(|request| request.queue == kind);
+            of_kind
+                .filter(|request| request.lease.is_some_and(|tab| self.is_page_open(tab)))
+                .count()
+        };
+        let served = [
+            (kinds.file, QueueKind::File),
+            (kinds.module, QueueKind::Module),
+            (kinds.command, QueueKind::Command),
+        ];
+        if served
+            .iter()
+            .any(|(count, kind)| (*count as usize) < leases(*kind))
+        {
+            return Some("a lease is not counted as served");
         }
         None
     }
