@@ -3,6 +3,7 @@
 
 const { existsSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
+const { Locator, locate, locateHandle, setTimeoutError } = require('./locator.js');
 
 class PrerenderCancelledError extends Error {
   constructor(init) {
@@ -35,6 +36,8 @@ describe(TimeoutError, 'TIMEOUT');
 describe(ProtocolError, 'PROTOCOL_ERROR');
 describe(TargetCloseError, 'PAGE_CLOSED');
 
+setTimeoutError(TimeoutError);
+
 // These run in pages: nothing of this file is in reach there.
 
 function markStandby() {
@@ -65,6 +68,8 @@ native.__register({
   markStandby,
   isStandbyReady,
   probe,
+  locate,
+  locateHandle,
   root: __dirname,
 });
 
@@ -84,7 +89,11 @@ for (const [name, value] of Object.entries(native)) {
   }
 }
 
+// For `scripts/page-api.mjs`; not of what the package offers.
+Object.defineProperty(exports, '__pageClasses', { value: native.__pageClasses });
+
 Object.assign(exports, {
+  Locator,
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
   TimeoutError,

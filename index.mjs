@@ -4,6 +4,7 @@ import addon from './index.js';
 export const {
   AsyncSemaphore,
   BrowserManager,
+  Locator,
   PagePool,
   PrerenderCancelledError,
   ProtocolError,

@@ -1,6 +1,9 @@
 // The page and what belongs to it, in puppeteer's shape. docs/page-api.md says what is tested and what differs.
 
 import type { ConsoleErrorLocation } from './index.js'
+import type { Locator } from './locator.js'
+
+export * from './locator.js'
 
 type Listener = (...args: any[]) => void
 
@@ -22,7 +25,7 @@ export interface EventSource<E extends object = {}> {
 }
 
 type Unwrapped<A extends unknown[]> = { [I in keyof A]: A[I] extends JSHandle<infer T> ? T : A[I] }
-type HandleOf<T> = T extends Node ? ElementHandle<T> : JSHandle<T>
+export type HandleOf<T> = T extends Node ? ElementHandle<T> : JSHandle<T>
 
 /** Runs code in a page. Arguments and results are values; handles stand for their objects. */
 export interface Evaluates {
@@ -60,6 +63,14 @@ export interface Queries {
     selector: string,
     options?: WaitForSelectorOptions,
   ): Promise<ElementHandle<T> | null>
+}
+
+/** Makes locators: they wait for what they look for, and until it is ready. */
+export interface Locates {
+  /** Looks for elements by selector. */
+  locator<S extends string>(selector: S): Locator<Element>
+  /** Waits for what a function in the page returns. */
+  locator<R>(fn: () => R | Promise<R>): Locator<R>
 }
 
 /** An object that stayed in its page. */
@@ -129,6 +140,8 @@ interface Actions<Prefix extends unknown[]> {
 export interface ElementHandle<T extends Node = Element> extends JSHandle<T>, Queries, Actions<[]> {
   /** The frame that it is in. */
   readonly frame: Frame
+  /** A locator of this very element. */
+  asLocator(): Locator<T>
   press(key: string, options?: PressOptions): Promise<void>
   /** Puts files into a file input. */
   uploadFile(...paths: string[]): Promise<void>
@@ -220,7 +233,7 @@ export interface Navigates {
 }
 
 /** A frame of a page, of any site. */
-export interface Frame extends Evaluates, Queries, Navigates, Actions<[selector: string]> {
+export interface Frame extends Evaluates, Queries, Locates, Navigates, Actions<[selector: string]> {
   name(): string
   page(): Page
   parentFrame(): Frame | null
@@ -343,7 +356,13 @@ export interface PageEvents {
 }
 
 /** One page, in puppeteer's shape. */
-export interface Page extends EventSource<PageEvents>, Evaluates, Queries, Navigates, Actions<[selector: string]> {
+export interface Page
+  extends EventSource<PageEvents>,
+    Evaluates,
+    Queries,
+    Locates,
+    Navigates,
+    Actions<[selector: string]> {
   readonly keyboard: Keyboard
   readonly mouse: Mouse
   readonly touchscreen: Touchscreen

@@ -7,7 +7,7 @@ const { lib, poolModule } = require('./helpers/kit.js');
 const root = path.join(__dirname, '..');
 const values = [
   'PagePool', 'BrowserManager', 'AsyncSemaphore', 'TabQueue', 'PrerenderCancelledError', 'isPrerenderCancellation',
-  'throwIfAborted', 'abortable', 'StandbyTargetNotReadyError', 'getPendingNetworkRequests',
+  'throwIfAborted', 'abortable', 'StandbyTargetNotReadyError', 'getPendingNetworkRequests', 'Locator',
 ];
 
 QUnit.module('what the package exports', () => {

@@ -134,7 +134,22 @@ async function sharedContext(side) {
   return side.context;
 }
 
-/** One scenario: `run` gets a `Run`; the options say what it needs beside a page in the file's shared context. */
+/** Stands for an outcome that is an error of this name and message. */
+class Thrown {
+  constructor(error) {
+    this.error = error;
+  }
+}
+
+const throws = (error) => new Thrown(error);
+
+/** The outcome that `right` stands for, as `outcomeOf` has it. */
+const textOf = (right) => (right instanceof Thrown ? `error ${right.error}` : `value ${describe(right)}`);
+
+/**
+ * One scenario: `run` gets a `Run`; the options say what it needs beside a page in the file's shared context. With
+ * `right` they say what it must come to on either side, so that two sides that fail alike do not pass.
+ */
 const scenario = (name, run, options = {}) => ({ name, run, ...options });
 
 /** Declares the QUnit module of one area; `args` are Chrome's, beside the usual ones. */
@@ -169,6 +184,11 @@ function differential(area, scenarios, { args = [] } = {}) {
         const [theirs, ours] = await Promise.all(sides.map((side) => outcomeOf(side, each)));
         if (process.env.PAGE_SUITE_SHOW) console.error(`${area} > ${each.name}\n${theirs}\n`);
         const row = names().includes('ours') ? meant.get(`${area} > ${each.name}`) : undefined;
+        if ('right' in each) {
+          const [right, ...outcomes] = [textOf(each.right), theirs, ours].map((text) => text.split('\n  · ')[0]);
+          assert.strictEqual(outcomes[0], right, 'puppeteer does what is right');
+          assert.strictEqual(outcomes[1], right, 'ours does what is right');
+        }
         if (row) {
           const oneLine = (text) => text.replaceAll('\n  · ', ' · ');
           assert.strictEqual(oneLine(theirs), row.puppeteer, 'puppeteer as docs/page-api.md says');
@@ -182,4 +202,4 @@ function differential(area, scenarios, { args = [] } = {}) {
   });
 }
 
-module.exports = { differential, scenario, once };
+module.exports = { differential, scenario, once, throws };

@@ -12,10 +12,12 @@ use super::network;
 use super::pool::let_go_of_pools;
 
 /// What of it is asked for by name.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 10] = [
     "markStandby",
     "isStandbyReady",
     "probe",
+    "locate",
+    "locateHandle",
     "root",
     "AsyncSemaphore",
     "BrowserManager",

@@ -7,7 +7,7 @@ use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
 use crate::page::{Code, EvaluateError};
 
 use super::handle::{Handle, JsHandle};
-use super::{frame, options, promise, screenshot, wait};
+use super::{frame, locator, options, promise, screenshot, wait};
 
 pub(super) struct ElementHandle;
 
@@ -32,6 +32,7 @@ impl Class for ElementHandle {
         Method::promise("waitForSelector", |scope, handle, call| {
             wait::for_selector(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
         }),
+        Method::sync("asLocator", |scope, _, call| locator::locate_handle(scope, call)),
         Method::promise("screenshot", |scope, handle, call| {
             screenshot::of_element(scope, handle, call)
         }),

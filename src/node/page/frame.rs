@@ -9,7 +9,7 @@ use crate::page::{Argument, Code, EvaluateError, Frame, RemoteValue, Rethrown};
 use super::error::OfOurScript;
 use super::handle;
 use super::identity::{self, Key};
-use super::{arguments, navigation, options, page as page_class, promise, value, wait};
+use super::{arguments, locator, navigation, options, page as page_class, promise, value, wait};
 
 /// The frame's object: one as long as the frame is in its page.
 pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
@@ -42,6 +42,7 @@ impl Class for FrameClass {
         Method::promise("$$", |scope, frame, call| query_all(scope, frame, None, call)),
         Method::promise("$eval", |scope, frame, call| eval_one(scope, frame, None, call)),
         Method::promise("$$eval", |scope, frame, call| eval_all(scope, frame, None, call)),
+        Method::sync("locator", |scope, _, call| locator::locate(scope, call)),
         Method::promise("content", |scope, frame, _| content(scope, frame)),
         Method::promise("title", |scope, frame, _| title(scope, frame)),
         Method::promise("goto", |scope, frame, call| navigation::goto(scope, frame, call)),

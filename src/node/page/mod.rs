@@ -7,6 +7,7 @@
 mod abort;
 mod arguments;
 mod browser;
+mod classes;
 mod console;
 mod context;
 mod cookies;
@@ -23,6 +24,7 @@ mod http;
 mod identity;
 mod input;
 mod intercept;
+mod locator;
 mod navigation;
 mod options;
 #[expect(

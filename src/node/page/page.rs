@@ -15,8 +15,8 @@ use super::identity::{self, Key};
 use super::input::Devices;
 use super::tracing::{Tracing, TracingData};
 use super::{
-    arguments, browser, context, cookies, emitter, emulation, expose, frame, handle, input, navigation,
-    options, pdf, promise, screenshot, session, target, wait, wait_for_event,
+    arguments, browser, context, cookies, emitter, emulation, expose, frame, handle, input, locator,
+    navigation, options, pdf, promise, screenshot, session, target, wait, wait_for_event,
 };
 
 /// What a page's object carries.
@@ -93,6 +93,7 @@ impl Class for PageClass {
         of_main_frame!("waitForNavigation", navigation::wait_for_navigation),
         of_main_frame!("waitForFunction", wait::for_function),
         of_main_frame!("waitForSelector", wait::for_selector, None),
+        Method::sync("locator", |scope, _, call| locator::locate(scope, call)),
         Method::promise("content", |scope, page, _| {
             frame::content(scope, &page.core.main_frame())
         }),

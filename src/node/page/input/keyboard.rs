@@ -8,7 +8,7 @@ use crate::page::{InputError, Page};
 
 use super::super::{options, promise};
 
-pub(super) struct Keyboard;
+pub(in crate::node::page) struct Keyboard;
 
 impl Class for Keyboard {
     type Data = Page;

@@ -16,8 +16,8 @@ use crate::page::{Frame, Page};
 use super::page::PageData;
 use super::{promise, tag};
 use action::{by_selector, do_click, do_focus, do_hover, do_tap, do_type};
-use keyboard::Keyboard;
-use mouse::{Mouse, Touchscreen};
+pub(super) use keyboard::Keyboard;
+pub(super) use mouse::{Mouse, Touchscreen};
 
 pub(super) use element::ELEMENT_METHODS;
 

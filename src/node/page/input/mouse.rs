@@ -7,7 +7,7 @@ use crate::page::{ClickOptions, InputError, MouseButton, Page};
 use super::super::{options, promise};
 use super::keyboard::delay;
 
-pub(super) struct Mouse;
+pub(in crate::node::page) struct Mouse;
 
 impl Class for Mouse {
     type Data = Page;
@@ -47,7 +47,7 @@ impl Class for Mouse {
     ];
 }
 
-pub(super) struct Touchscreen;
+pub(in crate::node::page) struct Touchscreen;
 
 impl Class for Touchscreen {
     type Data = Page;
