@@ -217,10 +217,11 @@ export interface ConsoleErrorEntry {
 
 /** A request that has not ended. */
 export interface PendingNetworkRequest {
+  /** Its first 200 characters. */
   url: string
+  /** Since when it waits, in whole milliseconds; a redirect does not begin anew. */
+  ageMs: number
   method: string
-  /** A time as `Date.now()` gives it. */
-  startedAt: number
   /** As Chrome names it: `'Document'`, `'Script'`, `'Fetch'` and so on. */
   resourceType?: string
 }
@@ -352,7 +353,7 @@ export declare class PagePool {
   __test_tryExpand(priority?: number): boolean
   /** For tests: the same, but only while the render semaphore is full. */
   __test_maybeExpandUnderSaturation(priority?: number): boolean
-  /** For tests: an exception of the page that V8 took back. */
+  /** For tests: keeps a copy of the entry, as an exception of the page that V8 took back. */
   __test_seedRevokedException(pageId: string, entry: ConsoleErrorEntry, exceptionId: number): void
 }
 
@@ -377,8 +378,11 @@ export declare class TabQueue {
  */
 export declare function abortable<T>(signal: AbortSignal | undefined, run: () => Promise<T> | T, state?: PrerenderCancelledState): Promise<T>
 
-/** The requests of a pool's page that have not ended, oldest first; none for any other object. */
-export declare function getPendingNetworkRequests(page: object): PendingNetworkRequest[]
+/**
+ * The requests of a pool's page that have not ended: the oldest 20, oldest first. `null` for anything that is not
+ * followed, such as a page that was closed.
+ */
+export declare function getPendingNetworkRequests(page: object): PendingNetworkRequest[] | null
 
 /** Whether `error` says that a render was cancelled. */
 export declare function isPrerenderCancellation(error: unknown): error is PrerenderCancelledError

@@ -1,6 +1,6 @@
 'use strict';
 
-const { lib, poolModule } = require('./helpers/kit.js');
+const { poolModule } = require('./helpers/kit.js');
 const { NEVER } = require('./helpers/fake-browser.js');
 const { turns, until } = require('./helpers/wait.js');
 
@@ -139,7 +139,7 @@ poolModule('console errors', (kit) => {
     const entries = [];
     await until(() => entries.push(...take()) && entries.length, 'the message with what came of it');
     assert.strictEqual(entries[0].text, 'first JSHandle@object {"a":1}', 'only that argument is missing');
-    const lines = logs.lines.filter((l) => l.name === 'prerenderer-chrome').map((l) => l.text.split(': ').at(-1));
+    const lines = logs.lines.filter((l) => l.name === 'prerenderer-chrome').map((l) => l.text.split(') ').at(-1));
     assert.deepEqual(lines, ['first JSHandle@object {"a":1}', 'second'], 'the log keeps the order in which they were said');
   });
 
@@ -416,50 +416,5 @@ poolModule('uncaught exceptions', (kit) => {
     const [entry] = pool.takeConsoleErrors(lease.pageId);
     assert.strictEqual(entry.text, 'seeded', 'its text');
     assert.strictEqual(entry.revoked, true, 'revoked');
-  });
-});
-
-poolModule('requests in flight', (kit) => {
-  QUnit.test('follow the network events of the page', async (assert) => {
-    const { page } = await leased(kit());
-    await until(() => page.sessions.some((s) => s.sent.includes('Network.enable')), 'the session listens');
-    const session = page.sessions.find((s) => s.sent.includes('Network.enable'));
-    const start = (id, url) => session.emit('Network.requestWillBeSent', {
-      requestId: id, request: { url, method: 'GET' }, type: 'Fetch', timestamp: 1, wallTime: Date.now() / 1000,
-    });
-    start('1', 'http://host.test/one');
-    start('2', 'http://host.test/two');
-    start('3', 'http://host.test/three');
-    session.emit('Network.loadingFinished', { requestId: '1' });
-    session.emit('Network.loadingFailed', { requestId: '2' });
-    await turns();
-    const pending = await lib.getPendingNetworkRequests(page);
-    assert.deepEqual(pending.map((p) => p.url), ['http://host.test/three'], 'the one that has not ended');
-  });
-
-  QUnit.test('say what, how, since when and for what; none after the page has closed', async (assert) => {
-    const { pool, page, lease } = await leased(kit());
-    await until(() => page.sessions.some((s) => s.sent.includes('Network.enable')), 'the session listens');
-    const before = Date.now();
-    page.sessions[0].emit('Network.requestWillBeSent', { requestId: '1', request: { url: 'http://host.test/data', method: 'POST' }, type: 'XHR' });
-    page.sessions[0].emit('Network.requestWillBeSent', { requestId: '2', request: { url: 'http://host.test/bare' } });
-    const [full, bare] = lib.getPendingNetworkRequests(page);
-    assert.ok(full.startedAt >= before && full.startedAt <= Date.now(), 'since when');
-    assert.deepEqual({ ...full, startedAt: 0 }, { url: 'http://host.test/data', method: 'POST', startedAt: 0, resourceType: 'XHR' }, 'the rest');
-    assert.notOk('resourceType' in bare, 'what is not known is left out');
-    lease.release();
-    await pool.disposeAffinity('tenant');
-    assert.deepEqual(lib.getPendingNetworkRequests(page), [], 'gone with the page');
-  });
-
-  QUnit.test('events that say nothing harm nobody', async (assert) => {
-    const { page } = await leased(kit());
-    await until(() => page.sessions.some((s) => s.sent.includes('Network.enable')), 'the session listens');
-    for (const event of ['Network.requestWillBeSent', 'Network.loadingFinished', 'Network.loadingFailed']) {
-      for (const payload of [undefined, null, 5, {}, { requestId: 5, request: null }]) {
-        page.sessions[0].emit(event, payload);
-      }
-    }
-    assert.deepEqual(lib.getPendingNetworkRequests(page), [], 'none');
   });
 });

@@ -35,8 +35,8 @@ QUnit.module('what the package exports', () => {
 });
 
 QUnit.module('getPendingNetworkRequests', () => {
-  QUnit.test('of something that is no page of a pool is an empty list', async (assert) => {
-    assert.deepEqual(await lib.getPendingNetworkRequests({}), [], 'an unknown object has none in flight');
+  QUnit.test('of something that is no page of a pool is null', async (assert) => {
+    assert.strictEqual(lib.getPendingNetworkRequests({}), null, 'an unknown object is not followed');
   });
 });
 

@@ -18,7 +18,7 @@ use chromiumoxide::cdp::browser_protocol::page::CrashParams;
 use chromiumoxide::cdp::browser_protocol::target::GetBrowserContextsParams;
 use chromiumoxide::cdp::js_protocol::debugger::EnableParams;
 use host::{Host, Standby};
-use pagepool::capture::ConsoleErrors;
+use pagepool::capture::{ConsoleErrorEntry, ConsoleErrors};
 use pagepool::cdp::{CallError, Session};
 use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions, Environment,
@@ -48,6 +48,10 @@ impl ConsoleSink for Lines {
     fn said(&self, _tab: TabId, _page_id: &str, line: &ConsoleLine) {
         self.0.lock().expect("a lock").push(line.clone());
     }
+
+    fn thrown(&self, _tab: TabId, _exception_id: Option<i64>, _entry: &ConsoleErrorEntry) {}
+
+    fn revoked(&self, _tab: TabId, _exception_id: i64, _reason: &str) {}
 }
 
 /// A driver with a browser of its own.
@@ -214,6 +218,7 @@ fn a_standby_is_marked_before_its_document_and_ready() {
                 .tab(TAB)
                 .expect("a page")
                 .pending_requests()
+                .0
                 .is_empty(),
             "nothing is in flight"
         );

@@ -9,9 +9,9 @@ pub struct ConsoleErrorEntry {
     pub kind: String,
     /// What was said.
     pub text: String,
-    /// Where.
+    /// Where, by its own account: never a frame's place.
     pub location: Option<ConsoleErrorLocation>,
-    /// Who called whom, innermost first.
+    /// Who called whom, innermost first; only frames with an address.
     pub stack_frames: Vec<ConsoleErrorLocation>,
     /// Which of the two it is.
     pub source: Option<Source>,
@@ -42,15 +42,22 @@ impl ConsoleErrorLocation {
     /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.url.as_deref().is_none_or(str::is_empty)
-            && self.line_number.is_none()
-            && self.column_number.is_none()
+        !self.has_url() && self.line_number.is_none() && self.column_number.is_none()
     }
 
-    /// `url:line:column`, counted from 1.
+    /// Whether it says which script.
     #[must_use]
-    pub fn for_people(&self) -> String {
-        let mut text = self.url.clone().unwrap_or_default();
+    pub fn has_url(&self) -> bool {
+        self.url.as_deref().is_some_and(|url| !url.is_empty())
+    }
+
+    /// ` (url:line:column)`, counted from 1; nothing without a URL.
+    #[must_use]
+    pub fn in_brackets(&self) -> String {
+        if !self.has_url() {
+            return String::new();
+        }
+        let mut text = format!(" ({}", self.url.as_deref().unwrap_or_default());
         for number in [self.line_number, self.column_number]
             .into_iter()
             .map_while(|number| number)
@@ -58,6 +65,7 @@ impl ConsoleErrorLocation {
             // Writing to a string does not fail.
             let _ = write!(text, ":{}", number + 1.0);
         }
+        text.push(')');
         text
     }
 }

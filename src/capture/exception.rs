@@ -76,7 +76,8 @@ impl From<Frame> for ConsoleErrorLocation {
 pub fn exception_entry(exception_details: &str) -> Option<(Option<i64>, ConsoleErrorEntry)> {
     let details: Details = lossy::from_str(exception_details).ok()?;
     let frames = details.stack_trace.call_frames;
-    let stack_frames: Vec<ConsoleErrorLocation> = frames.into_iter().map(Into::into).collect();
+    let frames = frames.into_iter().map(ConsoleErrorLocation::from);
+    let stack_frames: Vec<_> = frames.filter(ConsoleErrorLocation::has_url).collect();
     let text = text(details.exception, details.text, !stack_frames.is_empty());
     let place = Frame {
         url: details.url,
@@ -87,7 +88,7 @@ pub fn exception_entry(exception_details: &str) -> Option<(Option<i64>, ConsoleE
     let entry = ConsoleErrorEntry {
         kind: "error".to_owned(),
         text,
-        location: location.or_else(|| stack_frames.first().cloned()),
+        location,
         stack_frames,
         source: Some(Source::Exception),
         revoked: false,
@@ -133,9 +134,16 @@ mod tests {
         let description = r#""exception":{"description":"Error: no\n    at f (x.js:1:2)"}"#;
         assert_eq!(
             text_of(&format!(
-                r#"{{"exceptionId":1,{description},"stackTrace":{{"callFrames":[{{}}]}}}}"#
+                r#"{{"exceptionId":1,{description},"stackTrace":{{"callFrames":[{{"url":"x.js"}}]}}}}"#
             )),
             "Error: no"
+        );
+        assert_eq!(
+            text_of(&format!(
+                r#"{{"exceptionId":1,{description},"stackTrace":{{"callFrames":[{{"url":"","lineNumber":0}}]}}}}"#
+            )),
+            "Error: no\n    at f (x.js:1:2)",
+            "a frame without an address carries nothing"
         );
         assert_eq!(
             text_of(&format!(r#"{{"exceptionId":1,{description}}}"#)),
@@ -182,13 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn the_place_falls_back_to_the_first_frame() {
+    fn a_location_is_never_made_from_a_frame() {
         let frames = r#""stackTrace":{"callFrames":[{"url":"a.js","lineNumber":3,"columnNumber":4}]}"#;
         let (id, entry) = exception_entry(&format!(r#"{{"exceptionId":7,{frames}}}"#)).expect("an entry");
         assert_eq!(id, Some(7));
+        assert_eq!(entry.location, None);
         assert_eq!(
-            entry.location.map(|place| place.for_people()).as_deref(),
-            Some("a.js:4:5")
+            entry.place().map(ConsoleErrorLocation::in_brackets).as_deref(),
+            Some(" (a.js:4:5)")
         );
     }
 }

@@ -12,7 +12,7 @@ pub struct PendingRequest {
     pub method: String,
     /// What it is for, as Chrome names it.
     pub resource_type: Option<String>,
-    /// `Date.now()` of its start.
+    /// `Date.now()` of its start; a redirect is no new one.
     pub started_at: f64,
 }
 
@@ -26,11 +26,14 @@ pub struct PendingRequests {
 
 impl PendingRequests {
     /// A request was sent, or redirected: then it keeps its place.
-    pub fn started(&mut self, request_id: &str, request: PendingRequest) {
+    pub fn started(&mut self, request_id: &str, mut request: PendingRequest) {
         let position = *self.positions.entry(request_id.to_owned()).or_insert_with(|| {
             self.next += 1;
             self.next
         });
+        if let Some(before) = self.by_start.get(&position) {
+            request.started_at = before.started_at;
+        }
         self.by_start.insert(position, request);
     }
 

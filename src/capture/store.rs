@@ -51,12 +51,11 @@ impl ConsoleErrors {
     }
 
     /// Keeps a console message, unless the same one is there, or the page was reset or forgotten since its place was
-    /// reserved. Without a location of its own it gets its first frame's.
-    pub fn push_console(&mut self, page_id: &str, place: Place, mut entry: ConsoleErrorEntry) {
+    /// reserved.
+    pub fn push_console(&mut self, page_id: &str, place: Place, entry: ConsoleErrorEntry) {
         let Some(page) = self.pages.get_mut(page_id) else {
             return;
         };
-        entry.location = entry.place().cloned();
         let same = |other: &ConsoleErrorEntry| {
             other.source != Some(Source::Exception)
                 && other.kind == entry.kind

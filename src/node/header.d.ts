@@ -217,10 +217,11 @@ export interface ConsoleErrorEntry {
 
 /** A request that has not ended. */
 export interface PendingNetworkRequest {
+  /** Its first 200 characters. */
   url: string
+  /** Since when it waits, in whole milliseconds; a redirect does not begin anew. */
+  ageMs: number
   method: string
-  /** A time as `Date.now()` gives it. */
-  startedAt: number
   /** As Chrome names it: `'Document'`, `'Script'`, `'Fetch'` and so on. */
   resourceType?: string
 }

@@ -8,9 +8,15 @@ use std::sync::Arc;
 use napi::Env;
 use napi_derive::napi;
 
+use super::clock::date_now;
 use super::js::{JsRef, Scope, Value};
 use crate::capture::{PendingRequest, PendingRequests};
 use crate::driver::chromium::Tab;
+
+/// How many requests are told of at most.
+const MOST_REQUESTS: usize = 20;
+/// How much of an address is told at most, in UTF-16 code units.
+const MOST_OF_URL: usize = 200;
 
 /// Where the requests of a page are.
 #[derive(Clone)]
@@ -20,14 +26,16 @@ enum Requests {
 }
 
 impl Requests {
-    fn read(&self) -> Vec<PendingRequest> {
-        match self {
-            Self::OfHost(requests) => requests
-                .upgrade()
-                .map(|requests| requests.borrow().iter().cloned().collect()),
-            Self::OfChrome(tab) => tab.upgrade().map(|tab| tab.pending_requests()),
-        }
-        .unwrap_or_default()
+    /// The requests, and the time by the clock that they were begun at; none of a page that is gone.
+    fn read(&self, scope: Scope<'_>) -> Option<(Vec<PendingRequest>, f64)> {
+        Some(match self {
+            Self::OfHost(requests) => {
+                let requests = requests.upgrade()?;
+                let requests = requests.borrow().iter().take(MOST_REQUESTS).cloned().collect();
+                (requests, date_now(scope))
+            }
+            Self::OfChrome(tab) => tab.upgrade()?.pending_requests(),
+        })
     }
 }
 
@@ -103,23 +111,27 @@ fn key_of(page: Value<'_>) -> Option<u64> {
         .map(|key| key as u64)
 }
 
-/// The requests of a pool's page that have not ended, oldest first; none for any other object.
+/// The requests of a pool's page that have not ended: the oldest 20, oldest first. `null` for anything that is not
+/// followed, such as a page that was closed.
 #[napi(
     catch_unwind,
     ts_args_type = "page: object",
-    ts_return_type = "PendingNetworkRequest[]"
+    ts_return_type = "PendingNetworkRequest[] | null"
 )]
 pub fn get_pending_network_requests<'s>(env: &'s Env, page: Value<'s>) -> Value<'s> {
     let scope = Scope::of(env);
     let requests =
         key_of(page).and_then(|key| PAGES.with(|pages| pages.borrow().requests.get(&key).cloned()));
-    let requests = requests.map(|requests| requests.read()).unwrap_or_default();
-    scope.array(requests.iter().map(|request| {
+    let Some((requests, now)) = requests.and_then(|requests| requests.read(scope)) else {
+        return scope.null();
+    };
+    scope.array(requests.iter().take(MOST_REQUESTS).map(|request| {
+        let url: Vec<u16> = request.url.encode_utf16().take(MOST_OF_URL).collect();
         let object = scope
             .object()
-            .set("url", scope.string(&request.url))
-            .set("method", scope.string(&request.method))
-            .set("startedAt", scope.number(request.started_at));
+            .set("url", scope.string_utf16(&url))
+            .set("ageMs", scope.number((now - request.started_at).max(0.0).floor()))
+            .set("method", scope.string(&request.method));
         if let Some(kind) = &request.resource_type {
             object.set("resourceType", scope.string(kind));
         }

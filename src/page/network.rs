@@ -144,11 +144,12 @@ impl Tracker {
         exchange.loader = event.loader_id.as_ref().into();
         exchange.frame = event.frame_id.as_deref().map(Into::into);
         exchange.kind = event.kind.as_deref().map(Into::into);
+        let started_at = exchange.pending.as_ref().map_or(at, |before| before.started_at);
         exchange.pending = Some(PendingRequest {
             url: event.request.url.into_owned(),
             method: event.request.method.into_owned(),
             resource_type: event.kind,
-            started_at: at,
+            started_at,
         });
         self.measure();
     }

@@ -103,6 +103,8 @@ pub enum Action {
         level: LogLevel,
         /// Its text.
         message: String,
+        /// The page that it is about, whose id belongs in the line.
+        tab: Option<TabId>,
     },
 }
 

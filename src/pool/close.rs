@@ -6,7 +6,8 @@ use super::context::ContextState;
 use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::{
-    Action, BrowserAction, ContextId, Deadline, Failure, LogLevel, Operation, OperationId, Pool, TabId,
+    Action, BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, OperationId, Pool,
+    TabId,
 };
 
 /// How long those who wait for a slot count on a close that is under way, ms. Most take a tenth of it.
@@ -168,10 +169,14 @@ impl Pool {
 
     pub(super) fn page_closed(&mut self, tab_id: TabId, context_id: ContextId, failure: Option<&Failure>) {
         if let Some(failure) = failure {
-            self.log(
-                LogLevel::Debug,
-                format!("closing a page failed: {}", failure.message),
-            );
+            let level = match failure.kind {
+                FailureKind::Gone => LogLevel::Debug,
+                _ => LogLevel::Warn,
+            };
+            let owner = self.tabs.get(&tab_id).and_then(super::tab::Tab::affinity);
+            let of = owner.map_or_else(String::new, |id| format!(" of {}", self.key_of(id)));
+            let message = format!("closing a page{of} failed: {}", failure.message);
+            self.log_of(tab_id, level, message);
         }
         let Some(context) = self.contexts.get_mut(&context_id) else {
             self.tab_gone(tab_id);

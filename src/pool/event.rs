@@ -231,6 +231,8 @@ pub enum FailureKind {
     Browser,
     /// The browser was stopped on purpose.
     BrowserStopped,
+    /// What was to be closed is gone already.
+    Gone,
     /// Anything else.
     Other,
 }

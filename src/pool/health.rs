@@ -34,7 +34,8 @@ impl Pool {
             affinity.offered.len() > 1 || !self.standbys.is_empty() || self.can_expand(priority);
         let key = affinity.key.clone();
         if last_choice || !alternative {
-            self.log(
+            self.log_of(
+                tab,
                 LogLevel::Warn,
                 format!(
                     "a tab of {key} does not answer and is handed out for lack of another: {}",
@@ -44,7 +45,8 @@ impl Pool {
             self.take_semaphore(id, tab);
             return;
         }
-        self.log(
+        self.log_of(
+            tab,
             LogLevel::Warn,
             format!(
                 "a tab of {key} does not answer and is retired: {}",
@@ -78,13 +80,15 @@ impl Pool {
             .map_or("a standby", |affinity| self.key_of(affinity));
         match tab.state {
             TabState::Standby => {
-                self.log(LogLevel::Warn, "a standby page crashed or was closed".to_owned());
+                let message = "a standby page crashed or was closed".to_owned();
+                self.log_of(id, LogLevel::Warn, message);
                 self.close_standby(id);
                 self.kick_refill();
             }
             TabState::Live { .. } if planted(Defect::CrashIgnored) => {}
             TabState::Live { .. } => {
-                self.log(LogLevel::Warn, format!("a page of {key} crashed or was closed"));
+                let message = format!("a page of {key} crashed or was closed");
+                self.log_of(id, LogLevel::Warn, message);
                 self.retire(id);
                 self.kick_refill();
             }

@@ -413,6 +413,19 @@ impl Pool {
     }
 
     fn log(&mut self, level: LogLevel, message: String) {
-        self.actions.push_back(Action::Log { level, message });
+        self.actions.push_back(Action::Log {
+            level,
+            message,
+            tab: None,
+        });
+    }
+
+    /// A line about a page, which names its id.
+    fn log_of(&mut self, tab: TabId, level: LogLevel, message: String) {
+        self.actions.push_back(Action::Log {
+            level,
+            message,
+            tab: Some(tab),
+        });
     }
 }

@@ -319,7 +319,7 @@ impl World {
                     failure: None,
                 });
             }
-            Action::Log { level, message } => self.log.push((level, message)),
+            Action::Log { level, message, .. } => self.log.push((level, message)),
         }
     }
 

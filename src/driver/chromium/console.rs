@@ -44,25 +44,31 @@ enum Part {
 
 impl Message {
     pub fn new(message: &ConsoleMessage) -> Self {
-        let mut stack_frames: Vec<_> = message.stack.iter().map(ConsoleErrorLocation::from).collect();
-        let place = message.place.as_ref().map(|(url, line)| ConsoleErrorLocation {
-            url: url.clone(),
-            line_number: line.and_then(number),
-            column_number: None,
-        });
-        if let Some(place) = place {
+        let stack: Vec<_> = match &message.place {
             // The place is all that puppeteer gives as the stack of a message of Chrome's own.
-            stack_frames = Vec::from_iter((!place.is_empty()).then_some(place));
-        }
+            Some((url, line)) => vec![ConsoleErrorLocation {
+                url: url.clone(),
+                line_number: line.and_then(number),
+                column_number: None,
+            }],
+            None => message.stack.iter().map(ConsoleErrorLocation::from).collect(),
+        };
+        let parts: Vec<_> = message.arguments.iter().map(Part::of).collect();
+        let text = if parts.iter().all(Part::is_empty) {
+            message.text()
+        } else {
+            String::new()
+        };
         Self {
             line: ConsoleLine {
                 level: ConsoleLevel::of(message.level()),
                 kind: message.level().to_owned(),
-                text: message.text.clone().unwrap_or_default(),
-                location: stack_frames.first().cloned(),
-                stack_frames,
+                text,
+                // A call's own location is where it was called.
+                location: stack.first().filter(|place| !place.is_empty()).cloned(),
+                stack_frames: stack.into_iter().filter(ConsoleErrorLocation::has_url).collect(),
             },
-            parts: message.arguments.iter().map(Part::of).collect(),
+            parts,
         }
     }
 
@@ -77,7 +83,7 @@ impl Message {
     /// The finished line, with the JSON of each object of [`Self::objects`] where it could be had.
     pub fn finish(self, mut json: impl Iterator<Item = Option<String>>) -> ConsoleLine {
         let Self { mut line, parts } = self;
-        if !parts.is_empty() {
+        if !parts.iter().all(Part::is_empty) {
             let texts: Vec<String> = parts
                 .into_iter()
                 .map(|part| match part {
@@ -112,6 +118,10 @@ impl Message {
 }
 
 impl Part {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Known(text) if text.is_empty())
+    }
+
     fn of(argument: &RemoteObject) -> Self {
         if let Some(id) = &argument.object_id {
             let fallback = format!(

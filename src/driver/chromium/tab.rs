@@ -24,6 +24,10 @@ const MOST_ASKED: usize = 64;
 pub trait ConsoleSink: Send + Sync {
     /// A console message, for the log.
     fn said(&self, tab: TabId, page_id: &str, line: &ConsoleLine);
+    /// An uncaught exception, for the log.
+    fn thrown(&self, tab: TabId, exception_id: Option<i64>, entry: &ConsoleErrorEntry);
+    /// An exception that V8 took back, for the log.
+    fn revoked(&self, tab: TabId, exception_id: i64, reason: &str);
 }
 
 /// What all tabs of a driver report to.
@@ -85,9 +89,9 @@ impl Tab {
         &self.page
     }
 
-    /// The requests that have not ended, oldest first.
+    /// The requests that have not ended, oldest first, and the time by the clock that they were begun at.
     #[must_use]
-    pub fn pending_requests(&self) -> Vec<PendingRequest> {
+    pub fn pending_requests(&self) -> (Vec<PendingRequest>, f64) {
         self.page.pending_requests()
     }
 
@@ -120,6 +124,8 @@ struct ExceptionThrown<'a> {
 #[serde(rename_all = "camelCase")]
 struct ExceptionRevoked {
     exception_id: i64,
+    #[serde(default)]
+    reason: String,
 }
 
 /// `Target.attachedToTarget`
@@ -164,12 +170,15 @@ impl Recorder {
                     .ok()
                     .and_then(|thrown| exception_entry(thrown.exception_details.get()));
                 if let Some((id, entry)) = entry {
+                    thrown.capture.sink.thrown(thrown.tab, id, &entry);
                     thrown.errors(|errors| errors.push_exception(&thrown.page_id, id, entry));
                 }
             }),
             session.on("Runtime.exceptionRevoked", move |params| {
                 if let Ok(event) = serde_json::from_str::<ExceptionRevoked>(params.get()) {
-                    revoked.errors(|errors| errors.revoke(&revoked.page_id, event.exception_id));
+                    let id = event.exception_id;
+                    revoked.capture.sink.revoked(revoked.tab, id, &event.reason);
+                    revoked.errors(|errors| errors.revoke(&revoked.page_id, id));
                 }
             }),
         ]

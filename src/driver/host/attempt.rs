@@ -12,7 +12,6 @@ use super::{ContextState, HostDriver, HostTab, call_where_it_exists, console, se
 use crate::node::clock::monotonic_ms;
 use crate::node::js::{ErrorClass, JsRef, Scope, Thrown, Value, call_method, with_scope};
 use crate::node::loader::definition;
-use crate::node::network;
 use crate::node::pool::failure_of;
 use crate::node::timer::sleep;
 use crate::pool::{Failure, FailureKind};
@@ -143,7 +142,6 @@ impl HostDriver {
         console::attach(self, tab, page);
         let (watch, changed) = CertificateWatch::attach(page)?;
         limits.certificate = Some(changed);
-        with_scope(|scope| network::register(page.get(scope), &tab.network));
         let marked = mark(page);
         let session = session::attach(self, tab, page);
         let grace = GRACE_MS.min(self.parts.standby_timeout_ms / 4);

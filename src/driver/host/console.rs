@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures_util::future::{join_all, select};
 
 use super::{HostDriver, HostTab, call_where_it_exists};
-use crate::capture::{ConsoleErrorEntry, Source};
+use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, Source};
 use crate::node::js::{JsRef, Kind, Settled, Thrown, Value, settled, spawn_local, with_scope};
 use crate::node::pool::read_location;
 use crate::node::timer::sleep;
@@ -49,7 +49,11 @@ fn heard(driver: &Rc<HostDriver>, tab: Rc<HostTab>, message: Value<'_>) {
         kind: text("type").unwrap_or_else(|| "log".to_owned()),
         text: String::new(),
         location: message.call_method("location", &[]).ok().and_then(read_location),
-        stack_frames: frames.into_iter().filter_map(read_location).collect(),
+        stack_frames: frames
+            .into_iter()
+            .filter_map(read_location)
+            .filter(ConsoleErrorLocation::has_url)
+            .collect(),
         source: Some(Source::Console),
         revoked: false,
     };
@@ -65,25 +69,22 @@ fn heard(driver: &Rc<HostDriver>, tab: Rc<HostTab>, message: Value<'_>) {
             value: argument.call_method("jsonValue", &[]).map(settled),
         })
         .collect();
-    let plain = if arguments.is_empty() {
-        text("text").unwrap_or_default()
-    } else {
-        String::new()
-    };
+    let plain = text("text").unwrap_or_default();
+    let stands_by = tab.info.affinity.borrow().is_none();
     let place = driver.parts.page_log.reserve(&tab.info);
     let slot = Rc::new(RefCell::new(None));
     tab.messages.borrow_mut().push_back(Rc::clone(&slot));
     let driver = Rc::clone(driver);
     spawn_local(async move {
-        let text = if arguments.is_empty() {
-            plain
-        } else {
-            joined(arguments).await
-        };
+        let text = joined(arguments).await.unwrap_or(plain);
         let entry = ConsoleErrorEntry { text, ..entry };
-        // The list is in order by the place; only the log waits for what was said before.
-        driver.parts.page_log.keep(&tab.info, place, &entry);
-        *slot.borrow_mut() = Some(entry);
+        let page_log = &driver.parts.page_log;
+        let is_news = !(stands_by && page_log.is_waiting_host_app(&entry));
+        if is_news {
+            // The list is in order by the place; only the log waits for what was said before.
+            page_log.keep(&tab.info, place, &entry);
+        }
+        *slot.borrow_mut() = Some(is_news.then_some(entry));
         log_complete(&driver, &tab);
     });
 }
@@ -99,11 +100,15 @@ fn log_complete(driver: &HostDriver, tab: &HostTab) {
             messages.pop_front();
             said
         };
-        driver.parts.page_log.console(&tab.info, &said);
+        if let Some(said) = said {
+            let page_log = &driver.parts.page_log;
+            page_log.console(&tab.info, &said.kind, said.location.as_ref(), &said.text);
+        }
     }
 }
 
-async fn joined(arguments: Vec<Argument>) -> String {
+/// The arguments' texts; none where all come out empty.
+async fn joined(arguments: Vec<Argument>) -> Option<String> {
     let texts: Vec<_> = arguments.iter().map(|_| RefCell::new(None)).collect();
     let objects: Vec<_> = arguments.iter().map(|argument| argument.object.clone()).collect();
     let values = arguments.into_iter().map(|argument| argument.value);
@@ -128,7 +133,7 @@ async fn joined(arguments: Vec<Argument>) -> String {
             text.unwrap_or_else(|| text_of(None, object.as_ref()))
         })
         .collect();
-    texts.join(" ")
+    texts.iter().any(|text| !text.is_empty()).then(|| texts.join(" "))
 }
 
 /// A string as it is, anything else as JSON, and what has none as the argument's `toString()`.

@@ -52,12 +52,15 @@ enum ContextState {
     Open(JsRef),
 }
 
+/// A message that is complete; none that is no news.
+type Message = Option<ConsoleErrorEntry>;
+
 struct HostTab {
     info: Rc<TabInfo>,
     context: ContextId,
     page: RefCell<Option<JsRef>>,
     /// Console messages that the log waits for, in the order in which they came.
-    messages: RefCell<VecDeque<Rc<RefCell<Option<ConsoleErrorEntry>>>>>,
+    messages: RefCell<VecDeque<Rc<RefCell<Option<Message>>>>>,
     network: Rc<RefCell<PendingRequests>>,
     /// Whether its listeners were taken off.
     silent: Cell<bool>,
@@ -212,10 +215,14 @@ impl HostDriver {
         };
         let closed = call_method(&page, "close", &[]);
         spawn_local(async move {
-            let failure = closed
-                .await
-                .err()
-                .map(|thrown| failure_of(thrown, FailureKind::Other));
+            let failure = closed.await.err().map(|thrown| {
+                let kind = if is_gone(&thrown) {
+                    FailureKind::Gone
+                } else {
+                    FailureKind::Other
+                };
+                failure_of(thrown, kind)
+            });
             self.report(Event::PageClosed { operation, failure });
         });
     }
@@ -269,6 +276,23 @@ fn silence(tab: &HostTab) {
         network::forget(page);
         call_where_it_exists(page, "removeAllListeners", &[scope.string("console")]);
     });
+}
+
+/// Whether puppeteer says that a page cannot be closed because it is there no more.
+fn is_gone(thrown: &Thrown) -> bool {
+    const SAYINGS: [&str; 5] = [
+        "Target closed",
+        "Session closed",
+        "Connection closed",
+        "No target with given id",
+        "Session with given id not found",
+    ];
+    with_scope(|scope| {
+        let name = thrown.value(scope).get("name").ok().and_then(Value::as_string);
+        let message = thrown.message(scope);
+        name.as_deref() == Some("TargetCloseError") || SAYINGS.iter().any(|saying| message.contains(saying))
+    })
+    .unwrap_or(false)
 }
 
 /// Calls a method that may be missing, throw or reject: that costs only what it provides.

@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::rc::Rc;
 
+use futures_util::future::join;
 use tokio::sync::oneshot;
 
 use super::{HostDriver, HostTab, call_where_it_exists};
 use crate::capture::{PendingRequest, exception_entry};
 use crate::node::clock::date_now;
 use crate::node::js::{JsRef, Value, call_method, spawn_local, with_scope};
+use crate::node::network;
 
 /// Attaches to the page's session; the future ends when the browser has confirmed it, or it failed. It goes on
 /// when the future is dropped.
@@ -27,17 +29,24 @@ pub(super) fn attach(
         let session = call_method(page, "createCDPSession", &[]);
         let driver = Rc::clone(driver);
         let tab = Rc::clone(tab);
+        let page = page.clone();
         spawn_local(async move {
-            if let Ok(session) = session.await {
+            if let Ok(session) = session.await
+                && !tab.silent.get()
+            {
                 listen(&driver, &tab, &session);
-                let enabled = ["Runtime.enable", "Network.enable"].map(|method| {
+                with_scope(|scope| network::register(page.get(scope), &tab.network));
+                let [runtime, network] = ["Runtime.enable", "Network.enable"].map(|method| {
                     let method = with_scope(|scope| JsRef::new(scope.string(method))).flatten();
                     call_method(&session, "send", method.as_slice())
                 });
-                for domain in enabled {
-                    // Without it, only what it provides is missing.
-                    drop(domain.await);
-                }
+                // Without a domain, only what it provides is missing.
+                let network = async {
+                    if network.await.is_err() {
+                        with_scope(|scope| network::forget(page.get(scope)));
+                    }
+                };
+                drop(join(runtime, network).await);
             }
             drop(done);
         });
@@ -67,7 +76,9 @@ fn listen(driver: &Rc<HostDriver>, tab: &Rc<HostTab>, session: &JsRef) {
                     .as_string()
             });
             if let Some((id, entry)) = json.as_deref().and_then(exception_entry) {
-                driver.parts.page_log.exception(&tab.info, id, entry);
+                let page_log = &driver.parts.page_log;
+                page_log.keep_exception(&tab.info, id, entry.clone());
+                page_log.exception(&tab.info, id, &entry);
             }
         },
     );
@@ -79,7 +90,11 @@ fn listen(driver: &Rc<HostDriver>, tab: &Rc<HostTab>, session: &JsRef) {
         |driver, tab, event| {
             if let Some(id) = event.get("exceptionId").ok().and_then(Value::as_f64) {
                 #[expect(clippy::cast_possible_truncation, reason = "V8's ids are small integers")]
-                driver.parts.page_log.revoked(&tab.info, id as i64);
+                let id = id as i64;
+                let reason = event.get("reason").ok().and_then(Value::as_string);
+                let page_log = &driver.parts.page_log;
+                page_log.mark_revoked(&tab.info, id);
+                page_log.revoked(&tab.info, id, &reason.unwrap_or_default());
             }
         },
     );

@@ -14,7 +14,7 @@ use super::page_log::PageLog;
 use super::registry;
 use super::tab::TabInfo;
 use super::world::PageDriver;
-use crate::capture::{ConsoleErrorLocation, ConsoleLevel};
+use crate::capture::{ConsoleErrorEntry, ConsoleLevel};
 use crate::cdp::io;
 use crate::driver::chromium::{ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions};
 use crate::driver::{Driver, Outcomes};
@@ -60,6 +60,34 @@ impl ConsoleSink for Post {
         self.thread.post(move |_| {
             if let Some(core) = registry::pool(pool) {
                 core.effects().chrome_said(tab, &line);
+            }
+        });
+    }
+
+    fn thrown(&self, tab: TabId, exception_id: Option<i64>, entry: &ConsoleErrorEntry) {
+        if !self.debug {
+            return;
+        }
+        let (pool, entry) = (self.pool, entry.clone());
+        self.thread.post(move |_| {
+            if let Some(core) = registry::pool(pool)
+                && let Some(info) = core.effects().tab(tab)
+            {
+                core.effects().page_log.exception(&info, exception_id, &entry);
+            }
+        });
+    }
+
+    fn revoked(&self, tab: TabId, exception_id: i64, reason: &str) {
+        if !self.debug {
+            return;
+        }
+        let (pool, reason) = (self.pool, reason.to_owned());
+        self.thread.post(move |_| {
+            if let Some(core) = registry::pool(pool)
+                && let Some(info) = core.effects().tab(tab)
+            {
+                core.effects().page_log.revoked(&info, exception_id, &reason);
             }
         });
     }
@@ -173,9 +201,7 @@ impl super::world::World {
     /// A line of a page's console, on its way to the log.
     fn chrome_said(&self, tab: TabId, line: &ConsoleLine) {
         let Some(info) = self.tab(tab) else { return };
-        let place: Option<&ConsoleErrorLocation> =
-            line.location.as_ref().or_else(|| line.stack_frames.first());
         self.page_log
-            .write(&info, line.level, &line.kind, place, &line.text);
+            .console(&info, &line.kind, line.location.as_ref(), &line.text);
     }
 }

@@ -54,7 +54,9 @@ pub(super) fn failure<'s>(scope: Scope<'s>, failure: &Failure) -> Value<'s> {
         FailureKind::Browser | FailureKind::BrowserStopped => {
             scope.error(ErrorClass::Error, message, Some("BROWSER_DISCONNECTED"))
         }
-        FailureKind::Other => scope.error(ErrorClass::Error, message, Some("PROTOCOL_ERROR")),
+        FailureKind::Gone | FailureKind::Other => {
+            scope.error(ErrorClass::Error, message, Some("PROTOCOL_ERROR"))
+        }
     }
 }
 

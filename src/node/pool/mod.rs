@@ -262,7 +262,7 @@ impl PagePool {
         calls::try_expand(&self.core, scope, priority, true).map_err(|thrown| thrown.into_napi(scope))
     }
 
-    /// For tests: an exception of the page that V8 took back.
+    /// For tests: keeps a copy of the entry, as an exception of the page that V8 took back.
     #[napi(
         js_name = "__test_seedRevokedException",
         catch_unwind,
@@ -274,7 +274,6 @@ impl PagePool {
             let id = exception_id.as_f64().unwrap_or_default() as i64;
             self.core.effects().page_log.with_errors(|errors| {
                 errors.push_exception(&page_id, Some(id), entry);
-                errors.revoke(&page_id, id);
             });
         }
     }

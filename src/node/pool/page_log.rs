@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::log::{CHROME_LOG, Log};
 use super::tab::TabInfo;
-use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, ConsoleErrors, ConsoleLevel, Place, Source};
+use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, ConsoleErrors, ConsoleLevel, Place};
 use crate::pool::LogLevel;
 
 /// Where a pool's drivers hand over what pages say. On the JavaScript thread.
@@ -38,42 +38,63 @@ impl PageLog {
     }
 
     /// A console message, for the log.
-    pub(crate) fn console(&self, tab: &TabInfo, entry: &ConsoleErrorEntry) {
-        if !self.is_waiting_host_app(tab, entry) {
-            let level = ConsoleLevel::of(&entry.kind);
-            self.write(tab, level, &entry.kind, entry.place(), &entry.text);
-        }
-    }
-
-    /// Writes a console message to the log.
-    pub(crate) fn write(
+    pub(crate) fn console(
         &self,
         tab: &TabInfo,
-        level: ConsoleLevel,
         kind: &str,
-        place: Option<&ConsoleErrorLocation>,
+        location: Option<&ConsoleErrorLocation>,
         text: &str,
     ) {
-        let affinity = tab.affinity.borrow();
-        let affinity = affinity.as_ref().map_or("standby", |affinity| affinity.as_str());
-        let place = place
-            .map(|place| format!(" at {}", place.for_people()))
+        let level = match ConsoleLevel::of(kind) {
+            ConsoleLevel::Debug => LogLevel::Debug,
+            ConsoleLevel::Info => LogLevel::Info,
+            ConsoleLevel::Warn => LogLevel::Warn,
+            ConsoleLevel::Error => LogLevel::Error,
+        };
+        let place = location
+            .map(ConsoleErrorLocation::in_brackets)
             .unwrap_or_default();
-        let line = format!(
-            "console.{kind} affinity={affinity} pageId={}{place}: {text}",
-            tab.page_id()
+        self.write(
+            tab,
+            level,
+            &format!("Console[{kind}]"),
+            &format!("{place} {text}"),
         );
-        self.log.write(CHROME_LOG, log_level(level), &line);
     }
 
-    /// An uncaught exception.
-    pub(crate) fn exception(&self, tab: &TabInfo, exception_id: Option<i64>, entry: ConsoleErrorEntry) {
+    /// An uncaught exception, for the list.
+    pub(crate) fn keep_exception(&self, tab: &TabInfo, exception_id: Option<i64>, entry: ConsoleErrorEntry) {
         self.with_errors(|errors| errors.push_exception(&tab.page_id(), exception_id, entry));
     }
 
-    /// V8 took an exception back.
-    pub(crate) fn revoked(&self, tab: &TabInfo, exception_id: i64) {
+    /// An uncaught exception, for the log.
+    pub(crate) fn exception(&self, tab: &TabInfo, exception_id: Option<i64>, entry: &ConsoleErrorEntry) {
+        let id = exception_id.map_or_else(String::new, |id| format!(" exceptionId={id}"));
+        let place = entry
+            .location
+            .as_ref()
+            .map(ConsoleErrorLocation::in_brackets)
+            .unwrap_or_default();
+        let rest = format!("{id}{place} {}", entry.text);
+        self.write(tab, LogLevel::Debug, "Runtime.exceptionThrown", &rest);
+    }
+
+    /// V8 took an exception back, for the list.
+    pub(crate) fn mark_revoked(&self, tab: &TabInfo, exception_id: i64) {
         self.with_errors(|errors| errors.revoke(&tab.page_id(), exception_id));
+    }
+
+    /// V8 took an exception back, for the log.
+    pub(crate) fn revoked(&self, tab: &TabInfo, exception_id: i64, reason: &str) {
+        let rest = format!(" exceptionId={exception_id} {reason}");
+        self.write(tab, LogLevel::Debug, "Runtime.exceptionRevoked", rest.trim_end());
+    }
+
+    fn write(&self, tab: &TabInfo, level: LogLevel, what: &str, rest: &str) {
+        let affinity = tab.affinity.borrow().clone();
+        let affinity = affinity.as_ref().map_or("standby", |affinity| affinity.as_str());
+        let line = format!("{what} affinity={affinity} pageId={}{rest}", tab.page_id());
+        self.log.write(CHROME_LOG, level, &line);
     }
 
     /// The list itself, which a driver may write to on its own thread.
@@ -86,7 +107,8 @@ impl PageLog {
         work(&mut self.errors.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn is_waiting_host_app(&self, tab: &TabInfo, entry: &ConsoleErrorEntry) -> bool {
+    /// Whether a message of a page that stands by tells of a host app that is not up yet.
+    pub(crate) fn is_waiting_host_app(&self, entry: &ConsoleErrorEntry) -> bool {
         let from_standby = entry
             .place()
             .and_then(|place| place.url.as_deref())
@@ -94,18 +116,6 @@ impl PageLog {
         let unavailable = ["502", "503"]
             .iter()
             .any(|status| entry.text.contains(&format!("status of {status}")));
-        from_standby
-            && unavailable
-            && entry.source == Some(Source::Console)
-            && tab.affinity.borrow().is_none()
-    }
-}
-
-fn log_level(level: ConsoleLevel) -> LogLevel {
-    match level {
-        ConsoleLevel::Debug => LogLevel::Debug,
-        ConsoleLevel::Info => LogLevel::Info,
-        ConsoleLevel::Warn => LogLevel::Warn,
-        ConsoleLevel::Error => LogLevel::Error,
+        from_standby && unavailable
     }
 }

@@ -123,7 +123,7 @@ fn location<'s>(scope: Scope<'s>, place: &ConsoleErrorLocation) -> Value<'s> {
     object
 }
 
-/// The other way round, for the test hook.
+/// The other way round, for the test hook: a revoked exception.
 pub(super) fn read_console_error(value: Value<'_>) -> Option<ConsoleErrorEntry> {
     let text = |name| value.get(name).ok().and_then(Value::as_string);
     let frames = value
@@ -136,12 +136,8 @@ pub(super) fn read_console_error(value: Value<'_>) -> Option<ConsoleErrorEntry> 
         text: text("text").unwrap_or_default(),
         location: value.get("location").ok().and_then(read_location),
         stack_frames: frames.into_iter().filter_map(read_location).collect(),
-        source: match text("source").as_deref() {
-            Some("console") => Some(Source::Console),
-            Some("exception") => Some(Source::Exception),
-            _ => None,
-        },
-        revoked: false,
+        source: Some(Source::Exception),
+        revoked: true,
     })
 }
 

@@ -143,6 +143,14 @@ impl World {
         self.tabs.borrow().get(&tab).cloned()
     }
 
+    /// A line of the pool's own, with the id of the page that it is about.
+    fn write_line(&self, level: LogLevel, mut message: String, tab: Option<TabId>) {
+        if let Some(tab) = tab.and_then(|tab| self.tab(tab)) {
+            message = format!("{message} (pageId={})", tab.page_id());
+        }
+        self.log.write(POOL_LOG, level, &message);
+    }
+
     fn perform_in_browser(&self, action: BrowserAction) {
         let mut made = None;
         let tab = match &action {
@@ -451,7 +459,7 @@ impl Effects for World {
                     }
                 }));
             }
-            Action::Log { level, message } => self.log.write(POOL_LOG, level, &message),
+            Action::Log { level, message, tab } => self.write_line(level, message, tab),
         }
     }
 

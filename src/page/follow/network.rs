@@ -69,10 +69,10 @@ impl Page {
         }
     }
 
-    /// The requests that have not ended, oldest first.
+    /// The requests that have not ended, oldest first, and the time by the clock that they were begun at.
     #[must_use]
-    pub fn pending_requests(&self) -> Vec<PendingRequest> {
-        self.lock().tracker.pending()
+    pub fn pending_requests(&self) -> (Vec<PendingRequest>, f64) {
+        (self.lock().tracker.pending(), date_now())
     }
 
     /// Whether every request is followed, or only those of documents.
