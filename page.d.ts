@@ -703,7 +703,7 @@ export interface HTTPResponse {
 
 /** Chrome's protocol, untyped, on a session of its own. */
 export interface CDPSession extends EventSource {
-  /** Sends a command; `timeout` in milliseconds. Default: no limit. */
+  /** Sends a command. `timeout`, in milliseconds, takes the place of the manager's `protocolTimeout`; 0: no limit. */
   send(method: string, params?: object, options?: { timeout?: number }): Promise<any>
   detach(): Promise<void>
   id(): string

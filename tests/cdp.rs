@@ -13,7 +13,7 @@ use chromiumoxide::cdp::browser_protocol::browser::GetVersionParams;
 use chromiumoxide::cdp::browser_protocol::page::CrashParams;
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use chromiumoxide::cdp::js_protocol::runtime::EnableParams;
-use pagepool::cdp::{CallError, CloseReason, Connection, io};
+use pagepool::cdp::{CallError, CloseReason, Connection, Deadline, Limits, io};
 use pagepool::driver::chromium::BrowserOptions;
 use support::{PATIENCE, evaluate, page, with_browser};
 
@@ -62,7 +62,7 @@ fn an_error_of_chrome_has_its_method_code_and_message() {
     with_browser(BrowserOptions::default(), |browser| async move {
         let call = browser
             .session()
-            .send_raw("No.suchMethod", serde_json::json!({}), None);
+            .send_raw("No.suchMethod", serde_json::json!({}), Deadline::Protocol);
         match call.await {
             Err(CallError::Protocol {
                 method,
@@ -119,7 +119,7 @@ fn listeners_hear_events_in_order_until_they_are_dropped() {
 fn pending_calls_end_at_once_when_the_target_closes() {
     with_browser(BrowserOptions::default(), |browser| async move {
         let page = page(&browser).await;
-        let stuck = page.send_within(evaluate("while (true);"), None);
+        let stuck = page.send_within(evaluate("while (true);"), Deadline::Protocol);
         let target_id = page.target_id().expect("a target").to_owned();
         let closing = browser.session().send(CloseTargetParams::new(target_id));
         let error = stuck.await.expect_err("a closed target");
@@ -142,8 +142,8 @@ fn pending_calls_end_at_once_when_the_target_closes() {
 fn pending_calls_end_at_once_when_the_renderer_dies() {
     with_browser(BrowserOptions::default(), |browser| async move {
         let page = page(&browser).await;
-        let stuck = page.send_within(evaluate("while (true);"), None);
-        let crash = page.send_within(CrashParams::default(), None);
+        let stuck = page.send_within(evaluate("while (true);"), Deadline::Protocol);
+        let crash = page.send_within(CrashParams::default(), Deadline::Protocol);
         let error = stuck.await.expect_err("a dead renderer");
         assert!(matches!(error, CallError::TargetCrashed { .. }), "got {error:?}");
         assert!(crash.await.is_err(), "Chrome does not answer Page.crash");
@@ -161,7 +161,7 @@ fn a_call_ends_at_its_deadline_and_the_page_goes_on() {
     with_browser(BrowserOptions::default(), |browser| async move {
         let page = page(&browser).await;
         let after = Duration::from_millis(50);
-        let late = page.send_within(evaluate("new Promise(() => {})"), Some(after));
+        let late = page.send_within(evaluate("new Promise(() => {})"), Deadline::Within(after));
         match late.await {
             Err(CallError::TimedOut { method, after: told }) => {
                 assert_eq!((&*method, told), ("Runtime.evaluate", after));
@@ -179,7 +179,7 @@ fn a_call_ends_at_its_deadline_and_the_page_goes_on() {
 fn everything_pending_ends_when_the_browser_dies() {
     with_browser(BrowserOptions::default(), |browser| async move {
         let page = page(&browser).await;
-        let stuck = page.send_within(evaluate("new Promise(() => {})"), None);
+        let stuck = page.send_within(evaluate("new Promise(() => {})"), Deadline::Protocol);
         browser.kill().await;
         let error = stuck.await.expect_err("a dead browser");
         assert!(matches!(error, CallError::Disconnected { .. }), "got {error:?}");
@@ -200,7 +200,7 @@ fn a_websocket_carries_the_same_conversation() {
     };
     with_browser(options, |browser| async move {
         let endpoint = browser.ws_endpoint().expect("an endpoint");
-        let connection = Connection::over_websocket(endpoint, PATIENCE)
+        let connection = Connection::over_websocket(endpoint, PATIENCE, Limits::default())
             .await
             .expect("a connection");
         let version = connection
@@ -226,7 +226,8 @@ fn a_websocket_carries_the_same_conversation() {
 #[test]
 fn an_endpoint_where_nobody_listens_is_an_error_that_names_it() {
     let endpoint = "ws://127.0.0.1:1/devtools/browser/none";
-    let connecting = io::spawn(async move { Connection::over_websocket(endpoint, PATIENCE).await });
+    let connecting =
+        io::spawn(async move { Connection::over_websocket(endpoint, PATIENCE, Limits::default()).await });
     let error = io::handle()
         .block_on(connecting)
         .expect("the task ended")

@@ -19,7 +19,7 @@ use chromiumoxide::cdp::browser_protocol::target::GetBrowserContextsParams;
 use chromiumoxide::cdp::js_protocol::debugger::EnableParams;
 use host::{Host, Standby};
 use pagepool::capture::{ConsoleErrorEntry, ConsoleErrors};
-use pagepool::cdp::{CallError, Session};
+use pagepool::cdp::{CallError, Deadline, Session};
 use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions, Environment,
 };
@@ -333,7 +333,9 @@ fn a_page_in_an_endless_loop_fails_its_probe_and_closes() {
         world.standby(CONTEXT, TAB).await.expect("a standby");
         world.standby(other_context, other).await.expect("a standby");
         for (context, tab) in [(CONTEXT, TAB), (other_context, other)] {
-            let stuck = world.session(tab).send_within(evaluate("while (true);"), None);
+            let stuck = world
+                .session(tab)
+                .send_within(evaluate("while (true);"), Deadline::Protocol);
             let failure = world.probe(tab, 250).await.expect_err("a stuck page");
             assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");
             if tab == TAB {
@@ -356,7 +358,9 @@ fn a_renderers_death_is_reported_for_its_tab() {
         let host = Host::start(Standby::Ready).await;
         let mut world = World::new(&host.url);
         world.standby(CONTEXT, TAB).await.expect("a standby");
-        let crash = world.session(TAB).send_within(CrashParams::default(), None);
+        let crash = world
+            .session(TAB)
+            .send_within(CrashParams::default(), Deadline::Protocol);
         assert!(
             matches!(world.event().await, Event::TabCrashed { tab: TAB }),
             "the crash is reported"
@@ -375,7 +379,7 @@ fn chromes_death_is_reported_and_the_next_standby_gets_a_new_one() {
         let mut world = World::new(&host.url);
         world.standby(CONTEXT, TAB).await.expect("a standby");
         let (session, pid) = (world.session(TAB), world.pid().await);
-        let pending = session.send_within(evaluate("new Promise(() => {})"), None);
+        let pending = session.send_within(evaluate("new Promise(() => {})"), Deadline::Protocol);
         kill_process(pid, Signal::KILL).expect("a process to kill");
         assert!(pending.await.is_err(), "what was pending ends");
         assert!(
@@ -402,7 +406,7 @@ fn a_browser_that_is_stopped_is_reported_as_such_before_what_fails_with_it() {
         let mut world = World::new(&host.url);
         world.standby(CONTEXT, TAB).await.expect("a standby");
         let session = world.session(TAB);
-        let pending = session.send_within(evaluate("new Promise(() => {})"), None);
+        let pending = session.send_within(evaluate("new Promise(() => {})"), Deadline::Protocol);
         world.manager.stop().await;
         assert!(
             matches!(world.event().await, Event::BrowserStopped),
@@ -468,7 +472,7 @@ fn a_page_that_has_stopped_in_its_debugger_fails_its_probe() {
         session.send(EnableParams::default()).await.expect("a debugger");
         let (sender, mut pauses) = mpsc::unbounded_channel();
         let _listener = session.on("Debugger.paused", move |_| sender.send(()).expect("a test"));
-        let stopped = session.send_within(evaluate("debugger"), None);
+        let stopped = session.send_within(evaluate("debugger"), Deadline::Protocol);
         pauses.recv().await.expect("a pause");
         let failure = world.probe(TAB, 300).await.expect_err("a stopped page");
         assert_eq!(failure.kind, FailureKind::TimedOut, "{failure:?}");

@@ -9,6 +9,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pagepool::cdp::Deadline;
 use pagepool::driver::chromium::{Browser, BrowserOptions};
 use pagepool::page::EvaluateError;
 use pagepool::page::{
@@ -330,9 +331,11 @@ fn what_waits_for_a_dying_page_hears_of_it_at_once() {
     with_page(|page| async move {
         let frame = page.main_frame();
         let pending = frame.evaluate(Code::Expression("new Promise(() => {})".into()));
-        let crash =
-            page.session()
-                .send_raw("Page.crash", serde_json::json!({}), Some(Duration::from_secs(20)));
+        let crash = page.session().send_raw(
+            "Page.crash",
+            serde_json::json!({}),
+            Deadline::Within(Duration::from_secs(20)),
+        );
         let (pending, crash) = tokio::join!(pending, crash);
         assert!(crash.is_err());
         let error = pending.expect_err("the page died");

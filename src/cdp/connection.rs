@@ -14,10 +14,12 @@ use tokio::net::unix::pipe as unix_pipe;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use super::envelope::{AttachedToTarget, DetachedFromTarget, Incoming, Outgoing, TargetGone, protocol_error};
+use super::envelope::{
+    AttachedToTarget, DetachedFromTarget, Incoming, Outgoing, TargetGone, nesting, protocol_error,
+};
 use super::pipe::{self, PipeWriter};
 use super::session::{Session, SessionKey};
-use super::{CallError, CloseReason, ConnectError, io, websocket};
+use super::{CallError, CloseReason, ConnectError, Deadline, Limits, io, websocket};
 
 /// What a call does with its answer, on the reader.
 pub(super) type Callback = Box<dyn FnOnce(Result<&RawValue, CallError>) + Send>;
@@ -37,13 +39,13 @@ impl Connection {
     ///
     /// # Errors
     /// Where the descriptors are not the ends of pipes.
-    pub fn over_pipe(receiver: OwnedFd, sender: OwnedFd) -> Result<Self, ConnectError> {
+    pub fn over_pipe(receiver: OwnedFd, sender: OwnedFd, limits: Limits) -> Result<Self, ConnectError> {
         let runtime = io::handle();
         let entered = runtime.enter();
         let receiver = unix_pipe::Receiver::from_owned_fd(receiver)?;
         let writer = Arc::new(PipeWriter::new(unix_pipe::Sender::from_owned_fd(sender)?));
         drop(entered);
-        let (shared, browser) = Shared::new(Outlet::Pipe(Arc::clone(&writer)));
+        let (shared, browser) = Shared::new(Outlet::Pipe(Arc::clone(&writer)), limits);
         let reader = pipe::read(Arc::clone(&shared), receiver);
         shared.run(reader, async move { writer.drain().await });
         Ok(Self { shared, browser })
@@ -53,10 +55,14 @@ impl Connection {
     ///
     /// # Errors
     /// Where the endpoint refuses, is none, or does not answer within the deadline.
-    pub async fn over_websocket(endpoint: &str, deadline: Duration) -> Result<Self, ConnectError> {
+    pub async fn over_websocket(
+        endpoint: &str,
+        deadline: Duration,
+        limits: Limits,
+    ) -> Result<Self, ConnectError> {
         let (sink, stream) = websocket::connect(endpoint, deadline).await?.split();
         let (sender, messages) = mpsc::unbounded_channel();
-        let (shared, browser) = Shared::new(Outlet::Channel(sender));
+        let (shared, browser) = Shared::new(Outlet::Channel(sender), limits);
         let reader = websocket::read(Arc::clone(&shared), stream);
         shared.run(reader, websocket::write(messages, sink));
         Ok(Self { shared, browser })
@@ -99,18 +105,35 @@ enum Outlet {
 struct Pending {
     session: SessionKey,
     method: Cow<'static, str>,
-    deadline: Option<(Instant, Duration)>,
+    due: Option<Due>,
+    /// Where it is deeper than [`DEEP`], else 0.
+    nesting: usize,
     activity: Arc<AtomicU64>,
     callback: Callback,
 }
+
+/// When a call is late.
+#[derive(Clone, Copy)]
+struct Due {
+    at: Instant,
+    after: Duration,
+    /// Whether the connection's own limit says so.
+    of_connection: bool,
+}
+
+/// Commands nested less deeply are certain to be understood: Chrome takes 300 levels.
+const DEEP: usize = 100;
 
 #[derive(Default)]
 struct State {
     last_id: u64,
     last_session: u64,
     pending: HashMap<u64, Pending>,
-    /// By time; the deadline task sleeps until the first.
+    /// By time.
     deadlines: BTreeSet<(Instant, u64)>,
+    /// When the deadline task looks next. It is not woken for a later deadline, nor when a call ends: of a thousand
+    /// calls one after another, one wakes it.
+    next_look: Option<Instant>,
     sessions: HashMap<Box<str>, Session>,
     tasks: Vec<AbortHandle>,
     closed: bool,
@@ -119,10 +142,22 @@ struct State {
 impl State {
     fn take(&mut self, id: u64) -> Option<Pending> {
         let pending = self.pending.remove(&id)?;
-        if let Some((at, _)) = pending.deadline {
-            self.deadlines.remove(&(at, id));
+        if let Some(due) = pending.due {
+            self.deadlines.remove(&(due.at, id));
         }
         Some(pending)
+    }
+
+    /// The call that Chrome could not read. Its answer has no id, but nothing else than deep nesting makes a command
+    /// of ours unreadable; where several are too deep, each gets such an answer.
+    fn take_unread(&mut self) -> Option<Pending> {
+        let deepest = self
+            .pending
+            .iter()
+            .filter(|(_, call)| call.nesting > DEEP)
+            .max_by_key(|(_, call)| call.nesting);
+        let id = deepest.map(|(id, _)| *id)?;
+        self.take(id)
     }
 
     fn take_all_of(&mut self, session: SessionKey) -> Vec<Pending> {
@@ -140,14 +175,16 @@ impl State {
 pub(super) struct Shared {
     state: Mutex<State>,
     outlet: Outlet,
+    limits: Limits,
     earlier_deadline: Notify,
 }
 
 impl Shared {
-    fn new(outlet: Outlet) -> (Arc<Self>, Session) {
+    fn new(outlet: Outlet, limits: Limits) -> (Arc<Self>, Session) {
         let shared = Arc::new(Self {
             state: Mutex::default(),
             outlet,
+            limits,
             earlier_deadline: Notify::new(),
         });
         let browser = Session::root(&shared);
@@ -189,7 +226,7 @@ impl Shared {
         session: &Session,
         method: Cow<'static, str>,
         params: impl Serialize,
-        deadline: Option<Duration>,
+        deadline: Deadline,
         callback: Callback,
     ) {
         let id = {
@@ -207,16 +244,17 @@ impl Shared {
             Ok(message) => message,
             Err(source) => return callback(Err(CallError::Encode { method, source })),
         };
+        let nesting = nesting(&message, DEEP);
         let mut state = self.lock();
         if let Some(refusal) = session.refusal(&method) {
             drop(state);
             return callback(Err(refusal));
         }
-        let deadline = deadline.map(|after| (Instant::now() + after, after));
-        if let Some((at, _)) = deadline {
-            let earliest = state.deadlines.first().is_none_or(|(first, _)| at < *first);
+        let due = self.due(deadline);
+        if let Some(Due { at, .. }) = due {
             state.deadlines.insert((at, id));
-            if earliest {
+            if state.next_look.is_none_or(|next| at < next) {
+                state.next_look = Some(at);
                 self.earlier_deadline.notify_one();
             }
         }
@@ -225,13 +263,27 @@ impl Shared {
             Pending {
                 session: session.key(),
                 method,
-                deadline,
+                due,
+                nesting,
                 activity: session.act(),
                 callback,
             },
         );
         drop(state);
         self.send(message);
+    }
+
+    fn due(&self, deadline: Deadline) -> Option<Due> {
+        let (after, of_connection) = match deadline {
+            Deadline::Protocol => (self.limits.protocol_timeout?, true),
+            Deadline::Within(after) => (after, false),
+            Deadline::Unbounded => return None,
+        };
+        Some(Due {
+            at: Instant::now().checked_add(after)?,
+            after,
+            of_connection,
+        })
     }
 
     fn send(&self, mut message: Vec<u8>) {
@@ -276,6 +328,13 @@ impl Shared {
             let params = incoming.params.unwrap_or(RawValue::NULL);
             self.observe(&session, method, params);
             session.dispatch(method, params)
+        } else if let Some(error) = incoming.error {
+            let Some(call) = self.lock().take_unread() else {
+                tracing::warn!(error = error.get(), "Chrome could not read a command");
+                return false;
+            };
+            (call.callback)(Err(protocol_error(call.method, error)));
+            true
         } else {
             false
         }
@@ -409,7 +468,11 @@ impl Shared {
     /// Ends calls whose deadline has come.
     async fn watch(&self) {
         loop {
-            let first = self.lock().deadlines.first().map(|(at, _)| *at);
+            let first = {
+                let mut state = self.lock();
+                state.next_look = state.deadlines.first().map(|(at, _)| *at);
+                state.next_look
+            };
             let Some(at) = first else {
                 self.earlier_deadline.notified().await;
                 continue;
@@ -432,12 +495,17 @@ impl Shared {
             };
             if let Some(Pending {
                 method,
-                deadline: Some((_, after)),
+                due: Some(due),
                 callback,
                 ..
             }) = late
             {
-                callback(Err(CallError::TimedOut { method, after }));
+                callback(Err(if due.of_connection {
+                    CallError::ProtocolTimedOut { method }
+                } else {
+                    let after = due.after;
+                    CallError::TimedOut { method, after }
+                }));
             }
         }
     }

@@ -86,6 +86,40 @@ pub(super) struct TargetGone<'a> {
     pub target_id: &'a str,
 }
 
+/// How deeply the JSON is nested; 0 where that is at most `floor` for certain.
+pub(super) fn nesting(json: &[u8], floor: usize) -> usize {
+    // Hardly any message gets past this, and it costs next to nothing.
+    if memchr::memchr2_iter(b'{', b'[', json).nth(floor).is_none() {
+        return 0;
+    }
+    let (mut depth, mut deepest, mut at) = (0_usize, 0, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => at = end_of_string(json, at + 1),
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
+}
+
+/// Where the string that begins at `at` has its closing quote.
+fn end_of_string(json: &[u8], mut at: usize) -> usize {
+    while let Some(ahead) = json.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += ahead;
+        if json[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    json.len()
+}
+
 /// Milliseconds for messages, without a fraction.
 pub(super) fn millis(duration: Duration) -> u128 {
     duration.as_millis()

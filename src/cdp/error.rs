@@ -54,6 +54,14 @@ pub enum CallError {
         /// The deadline it had.
         after: Duration,
     },
+    /// No answer came within the connection's `protocolTimeout`. The words are puppeteer's: callers look for them.
+    #[error(
+        "{method} timed out. Increase the 'protocolTimeout' setting in launch/connect calls for a higher timeout if needed."
+    )]
+    ProtocolTimedOut {
+        /// The command.
+        method: Cow<'static, str>,
+    },
     /// The parameters could not be written as JSON.
     #[error("{method}: the parameters are not valid JSON")]
     Encode {
@@ -83,6 +91,7 @@ impl CallError {
             | Self::TargetCrashed { method }
             | Self::Disconnected { method }
             | Self::TimedOut { method, .. }
+            | Self::ProtocolTimedOut { method }
             | Self::Encode { method, .. }
             | Self::Decode { method, .. } => method,
         }

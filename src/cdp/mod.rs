@@ -8,6 +8,7 @@ mod connection;
 mod envelope;
 mod error;
 pub mod io;
+mod limits;
 mod pipe;
 mod session;
 #[cfg(test)]
@@ -18,4 +19,5 @@ mod websocket;
 
 pub use connection::Connection;
 pub use error::{CallError, CloseReason, ConnectError};
-pub use session::{Call, DEFAULT_DEADLINE, Health, Listener, Session};
+pub use limits::{Deadline, Limits};
+pub use session::{Call, Health, Listener, Session};

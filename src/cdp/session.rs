@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::target::AttachToTargetParams;
 use chromiumoxide::types::Command;
@@ -15,11 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{oneshot, watch};
 
 use super::connection::Shared;
-use super::{CallError, CloseReason};
-
-/// How long a command may take where nothing else is said. Chrome answers in milliseconds; what runs a page's
-/// own code needs a deadline of its own, or none.
-pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+use super::{CallError, CloseReason, Deadline};
 
 /// Names a session within its connection; session ids of Chrome are strings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -124,18 +119,18 @@ impl Session {
         self.0.target.as_ref().map(|(_, kind)| &**kind)
     }
 
-    /// Sends a command at once, with [`DEFAULT_DEADLINE`]; the answer may be awaited later.
+    /// Sends a command at once, within the connection's limit; the answer may be awaited later.
     pub fn send<C>(&self, command: C) -> Call<C::Response>
     where
         C: Command,
         C::Response: Send + 'static,
     {
-        self.send_within(command, Some(DEFAULT_DEADLINE))
+        self.send_within(command, Deadline::Protocol)
     }
 
     /// Sends a command at once; the answer may be awaited later.
     #[expect(clippy::needless_pass_by_value, reason = "a command is spent when it is sent")]
-    pub fn send_within<C>(&self, command: C, deadline: Option<Duration>) -> Call<C::Response>
+    pub fn send_within<C>(&self, command: C, deadline: Deadline) -> Call<C::Response>
     where
         C: Command,
         C::Response: Send + 'static,
@@ -152,7 +147,7 @@ impl Session {
         &self,
         method: impl Into<Cow<'static, str>>,
         params: impl Serialize,
-        deadline: Option<Duration>,
+        deadline: Deadline,
     ) -> Call<Box<RawValue>> {
         self.request(method.into(), params, deadline, |raw| Ok(raw.to_owned()))
     }
@@ -161,7 +156,7 @@ impl Session {
         &self,
         method: Cow<'static, str>,
         params: impl Serialize,
-        deadline: Option<Duration>,
+        deadline: Deadline,
         decode: impl FnOnce(&RawValue) -> Result<T, CallError> + Send + 'static,
     ) -> Call<T> {
         let (sender, receiver) = oneshot::channel();
@@ -182,7 +177,7 @@ impl Session {
         &self,
         method: impl Into<Cow<'static, str>>,
         params: impl Serialize,
-        deadline: Option<Duration>,
+        deadline: Deadline,
         callback: impl FnOnce(Result<&RawValue, CallError>) + Send + 'static,
     ) {
         let method = method.into();

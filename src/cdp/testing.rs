@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use serde_json::{Value, json};
 
-use super::Connection;
+use super::{Connection, Deadline, Limits};
 
 /// The other end of the pipe.
 pub(crate) struct Chrome {
@@ -15,9 +15,13 @@ pub(crate) struct Chrome {
 
 impl Chrome {
     pub(crate) fn start() -> (Self, Connection) {
+        Self::start_with(Limits::default())
+    }
+
+    pub(crate) fn start_with(limits: Limits) -> (Self, Connection) {
         let (receiver, says) = pipe().expect("a pipe");
         let (hears, sender) = pipe().expect("a pipe");
-        let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
+        let connection = Connection::over_pipe(receiver.into(), sender.into(), limits).expect("a connection");
         (
             Self {
                 says,
@@ -54,7 +58,7 @@ pub(crate) fn settle(chrome: &mut Chrome, connection: &Connection) {
     let (done, wait) = mpsc::channel();
     connection
         .browser()
-        .call("Test.settle", json!({}), None, move |_| {
+        .call("Test.settle", json!({}), Deadline::Protocol, move |_| {
             done.send(()).expect("a waiter");
         });
     loop {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::testing::{Chrome, settle};
-use super::{CallError, CloseReason, Connection, Health, Session, io};
+use super::{CallError, CloseReason, Connection, Deadline, Health, Limits, Session, io};
 
 fn session(chrome: &mut Chrome, connection: &Connection, id: &str) -> Session {
     settle(chrome, connection);
@@ -16,11 +16,16 @@ fn session(chrome: &mut Chrome, connection: &Connection, id: &str) -> Session {
 /// Sends a call, and gives its outcome when there is one.
 fn call(session: &Session) -> mpsc::Receiver<Result<String, CallError>> {
     let (sender, receiver) = mpsc::channel();
-    session.call("Test.call", json!({ "a": 1 }), None, move |answer| {
-        sender
-            .send(answer.map(|raw| raw.get().to_owned()))
-            .expect("a waiter");
-    });
+    session.call(
+        "Test.call",
+        json!({ "a": 1 }),
+        Deadline::Protocol,
+        move |answer| {
+            sender
+                .send(answer.map(|raw| raw.get().to_owned()))
+                .expect("a waiter");
+        },
+    );
     receiver
 }
 
@@ -102,7 +107,7 @@ fn a_crashed_target_takes_only_what_can_revive_it() {
         "a later call got {refused:?}"
     );
     let (sender, reloaded) = mpsc::channel();
-    page.call("Page.reload", json!({}), None, move |answer| {
+    page.call("Page.reload", json!({}), Deadline::Protocol, move |answer| {
         let _ = sender.send(answer.map(drop));
     });
     let reload = loop {
@@ -150,7 +155,9 @@ fn commands_that_the_pipe_cannot_take_yet_keep_their_order() {
     let padding = "x".repeat(10_000);
     for number in 0..COMMANDS {
         let params = json!({ "number": number, "padding": padding });
-        connection.browser().call("Test.number", params, None, |_| {});
+        connection
+            .browser()
+            .call("Test.number", params, Deadline::Protocol, |_| {});
     }
     for number in 0..COMMANDS {
         let command = chrome.hear();
@@ -169,7 +176,9 @@ fn deadlines_end_the_calls_that_have_them_the_earliest_first() {
     let (sender, ended) = mpsc::channel();
     for (name, deadline) in [("late", Some(80)), ("never", None), ("early", Some(10))] {
         let sender = sender.clone();
-        let deadline = deadline.map(Duration::from_millis);
+        let deadline = deadline.map_or(Deadline::Unbounded, |ms| {
+            Deadline::Within(Duration::from_millis(ms))
+        });
         connection
             .browser()
             .call("Test.slow", json!({}), deadline, move |answer| {
@@ -186,5 +195,84 @@ fn deadlines_end_the_calls_that_have_them_the_earliest_first() {
     }
     settle(&mut chrome, &connection);
     assert!(ended.try_recv().is_err(), "a call without a deadline ended");
+    connection.close();
+}
+
+#[test]
+fn the_connection_s_limit_ends_the_calls_without_one_of_their_own() {
+    let limits = Limits {
+        protocol_timeout: Some(Duration::from_millis(20)),
+    };
+    let (mut chrome, connection) = Chrome::start_with(limits);
+    // The task that looks for late calls is asleep for the first of these, and must look again for the others.
+    for round in 0..3 {
+        let error = call(connection.browser())
+            .recv()
+            .expect("an outcome")
+            .expect_err("no answer");
+        assert!(
+            matches!(error, CallError::ProtocolTimedOut { .. }),
+            "round {round}: {error:?}"
+        );
+        settle(&mut chrome, &connection);
+    }
+    let (sender, ended) = mpsc::channel();
+    connection
+        .browser()
+        .call("Test.slow", json!({}), Deadline::Unbounded, move |answer| {
+            sender.send(answer.map(|_| ())).expect("a waiter");
+        });
+    let late = call(connection.browser()).recv().expect("an outcome");
+    assert!(late.is_err(), "a later call was answered: {late:?}");
+    assert!(
+        ended.try_recv().is_err(),
+        "a call that may take for ever ended with the limit"
+    );
+    connection.close();
+}
+
+#[test]
+fn an_answer_without_an_id_is_that_of_the_call_that_cannot_be_read() {
+    const UNREAD: &str =
+        r#"{"error":{"code":-32700,"message":"JSON: stack limit exceeded at position 369"}}"#;
+    let (mut chrome, connection) = Chrome::start();
+    let nested = |depth: usize| {
+        let (sender, receiver) = mpsc::channel();
+        let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let params = serde_json::value::RawValue::from_string(format!(r#"{{"x":{text}}}"#)).expect("JSON");
+        connection
+            .browser()
+            .call("Test.nested", params, Deadline::Protocol, move |answer| {
+                sender.send(answer.map(|_| ())).expect("a waiter");
+            });
+        receiver
+    };
+    let wide = {
+        let (sender, receiver) = mpsc::channel();
+        let brackets = json!({ "text": "[{\"".repeat(400), "flat": vec![json!({}); 400] });
+        connection
+            .browser()
+            .call("Test.wide", brackets, Deadline::Protocol, move |answer| {
+                sender.send(answer.map(|_| ())).expect("a waiter");
+            });
+        receiver
+    };
+    let (plain, shallow, deep) = (call(connection.browser()), nested(150), nested(400));
+    chrome.say(UNREAD);
+    let error = deep.recv().expect("an outcome").expect_err("no answer");
+    assert_eq!(
+        error.to_string(),
+        "Protocol error (Test.nested): JSON: stack limit exceeded at position 369"
+    );
+    // With nobody left whom it could be for but one that Chrome takes: the deepest of what waits.
+    chrome.say(UNREAD);
+    shallow.recv().expect("an outcome").expect_err("no answer");
+    chrome.say(UNREAD);
+    settle(&mut chrome, &connection);
+    assert!(plain.try_recv().is_err(), "a plain call ended");
+    assert!(
+        wide.try_recv().is_err(),
+        "brackets in a string were taken for nesting"
+    );
     connection.close();
 }

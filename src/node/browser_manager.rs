@@ -251,6 +251,15 @@ fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
         let ms = ms.ok_or_else(|| invalid(timeout, "options.launchTimeoutMs", "a number above 0"))?;
         read.launch_timeout = Duration::from_secs_f64(ms.min(86_400_000.0) / 1_000.0);
     }
+    let timeout = options.get("protocolTimeout")?;
+    if !timeout.is_undefined() {
+        let ms = timeout.as_f64().filter(|ms| *ms >= 0.0);
+        let ms = ms.ok_or_else(|| invalid(timeout, "options.protocolTimeout", "a number of 0 or more"))?;
+        // What does not fit is as good as for ever.
+        read.limits.protocol_timeout = Duration::try_from_secs_f64(ms / 1_000.0)
+            .ok()
+            .filter(|timeout| !timeout.is_zero());
+    }
     Ok(read)
 }
 

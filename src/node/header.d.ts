@@ -249,4 +249,9 @@ export interface BrowserManagerOptions {
   debuggingPort?: boolean | undefined
   /** How long Chrome may take to start, in ms. Default: 30000. */
   launchTimeoutMs?: number | undefined
+  /**
+   * How long any call to Chrome may take, in ms, `evaluate` and `CDPSession.send` included; 0: for ever. A call that is
+   * late rejects with a `ProtocolError` (`code: 'TIMEOUT'`). Default: 180000.
+   */
+  protocolTimeout?: number | undefined
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
-use crate::cdp::{CallError, Connection, Listener, Session, io};
+use crate::cdp::{CallError, Connection, Deadline, Listener, Session, io};
 use crate::driver::chromium;
 
 use super::context::{BrowserContext, ContextOptions};
@@ -120,7 +120,7 @@ impl Browser {
             "filter": [{ "type": "page" }] });
         connection
             .browser()
-            .call("Target.setAutoAttach", auto_attach, None, |_| {});
+            .call("Target.setAutoAttach", auto_attach, Deadline::Protocol, |_| {});
         // Ends with the connection.
         let disconnected = browser.clone();
         io::spawn(async move {

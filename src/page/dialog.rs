@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cdp::{Call, DEFAULT_DEADLINE, Session};
+use crate::cdp::{Call, Deadline, Session};
 
 use super::decode::decode_event;
 
@@ -61,7 +61,7 @@ impl Dialog {
         }
         Some(
             self.session
-                .send_raw("Page.handleJavaScriptDialog", params, Some(DEFAULT_DEADLINE)),
+                .send_raw("Page.handleJavaScriptDialog", params, Deadline::Protocol),
         )
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
+use crate::cdp::{CallError, Deadline, Session};
 
 use super::commands::{Sent, all};
 use super::page::{Page, send};
@@ -78,7 +78,7 @@ impl Default for NetworkConditions {
 }
 
 /// How long a worker may take over a command: one that computes does not answer.
-pub(super) const WORKER_DEADLINE: Duration = Duration::from_millis(500);
+pub(super) const WORKER_DEADLINE: Deadline = Deadline::Within(Duration::from_millis(500));
 
 impl Settings {
     pub fn new(viewport: Option<Viewport>) -> Self {
@@ -89,8 +89,8 @@ impl Settings {
     }
 
     /// Sends the network's part to one session.
-    pub fn apply_network(&self, session: &Session, deadline: Duration) -> Vec<Sent> {
-        let send = |session: &Session, method, params| session.send_raw(method, params, Some(deadline));
+    pub fn apply_network(&self, session: &Session, deadline: Deadline) -> Vec<Sent> {
+        let send = |session: &Session, method, params| session.send_raw(method, params, deadline);
         let mut calls = Vec::new();
         if let Some(headers) = &self.extra_headers {
             let params = json!({ "headers": headers });
@@ -132,7 +132,7 @@ impl Page {
             let mut settings = self.lock_settings();
             change(&mut settings);
             let mut sent = self.broadcast(&sessions, |session| {
-                settings.apply_network(session, DEFAULT_DEADLINE)
+                settings.apply_network(session, Deadline::Protocol)
             });
             for worker in &workers {
                 sent.add_of_worker(settings.apply_network(worker, WORKER_DEADLINE));

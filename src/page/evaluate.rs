@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
-use crate::cdp::{CallError, Session};
+use crate::cdp::{CallError, Deadline, Session};
 
 use super::decode::decode;
 use super::error::EvaluateError;
@@ -107,7 +107,7 @@ impl Realm {
                     await_promise: true,
                     user_gesture: true,
                 };
-                self.session.call(method, params, None, answered);
+                self.session.call(method, params, Deadline::Protocol, answered);
             }
             Code::Function {
                 declaration,
@@ -121,7 +121,7 @@ impl Realm {
                     await_promise: true,
                     user_gesture: true,
                 };
-                self.session.call(method, params, None, answered);
+                self.session.call(method, params, Deadline::Protocol, answered);
             }
         }
     }
@@ -194,5 +194,10 @@ struct ReleaseObject<'a> {
 
 /// Lets go of an object of the page. It goes with its document anyway, so nobody waits for the answer.
 pub fn release(session: &Session, object_id: &str) {
-    session.call("Runtime.releaseObject", ReleaseObject { object_id }, None, |_| {});
+    session.call(
+        "Runtime.releaseObject",
+        ReleaseObject { object_id },
+        Deadline::Protocol,
+        |_| {},
+    );
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
+use crate::cdp::{CallError, Deadline, Session};
 
 use super::decode::decode;
 use super::evaluate::Code;
@@ -228,15 +228,10 @@ impl Page {
         }
         for name in names {
             let add = json!({ "name": format!("{PREFIX}{name}") });
-            session.call("Runtime.addBinding", add, Some(DEFAULT_DEADLINE), |_| {});
+            session.call("Runtime.addBinding", add, Deadline::Protocol, |_| {});
             let install = format!("({INSTALL})({}, {})", quoted(&name), quoted(PREFIX));
             let method = "Page.addScriptToEvaluateOnNewDocument";
-            session.call(
-                method,
-                json!({ "source": install }),
-                Some(DEFAULT_DEADLINE),
-                |_| {},
-            );
+            session.call(method, json!({ "source": install }), Deadline::Protocol, |_| {});
         }
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::cdp::{Call, CallError, DEFAULT_DEADLINE, Session};
+use crate::cdp::{Call, CallError, Deadline, Session};
 
 use super::decode::borrow_event;
 use super::emulation::WORKER_DEADLINE;
@@ -111,7 +111,7 @@ impl Page {
         self.lock_settings().cache_disabled.get_or_insert(false);
         let sent = self.broadcast(&self.sessions(), |session| {
             // The renderer's answer may come after the first request that is held back, and is not waited for.
-            drop(self.lock_settings().apply_network(session, DEFAULT_DEADLINE));
+            drop(self.lock_settings().apply_network(session, Deadline::Protocol));
             vec![if wanted {
                 send(session, "Fetch.enable", enable())
             } else {
@@ -134,7 +134,7 @@ impl Page {
             ],
         );
         if self.0.interception.in_chrome.load(Ordering::Acquire) {
-            session.call("Fetch.enable", enable(), Some(DEFAULT_DEADLINE), |_| {});
+            session.call("Fetch.enable", enable(), Deadline::Protocol, |_| {});
         }
     }
 
@@ -147,7 +147,7 @@ impl Page {
         } else {
             self.lock().tracker.intercepted(session, &event);
             let params = json!({ "requestId": event.request_id });
-            session.call("Fetch.continueRequest", params, Some(DEFAULT_DEADLINE), |_| {});
+            session.call("Fetch.continueRequest", params, Deadline::Protocol, |_| {});
         }
     }
 
@@ -169,7 +169,7 @@ impl Page {
             Some(_) => json!({ "response": "CancelAuth" }),
         };
         let params = json!({ "requestId": event.request_id, "authChallengeResponse": response });
-        session.call("Fetch.continueWithAuth", params, Some(DEFAULT_DEADLINE), |_| {});
+        session.call("Fetch.continueWithAuth", params, Deadline::Protocol, |_| {});
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE};
+use crate::cdp::{CallError, Deadline};
 
 use super::decode::decode;
 use super::error::NavigationError;
@@ -88,7 +88,9 @@ impl Frame {
             frame_id: self.id(),
             referrer_policy: options.referrer_policy.as_deref(),
         };
-        let navigating = self.session().send_raw("Page.navigate", params, None);
+        let navigating = self
+            .session()
+            .send_raw("Page.navigate", params, Deadline::Protocol);
         let waiting = async {
             let answer = tokio::select! {
                 answer = navigating => answer?,
@@ -263,7 +265,7 @@ impl Page {
         let method = "Page.getNavigationHistory";
         let answer = self
             .session()
-            .send_raw(method, json!({}), Some(DEFAULT_DEADLINE))
+            .send_raw(method, json!({}), Deadline::Protocol)
             .await?;
         let history: History = decode(method, answer.get())?;
         let entry = history

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE, Listener, Session, io};
+use crate::cdp::{CallError, Deadline, Listener, Session, io};
 
 use super::browser::{Browser, TargetInfo};
 use super::commands::{Sent, all};
@@ -195,11 +195,11 @@ impl Page {
     pub(super) fn set_up(&self, session: &Session) -> Vec<Sent> {
         let weak = Arc::downgrade(&self.0);
         let tree_session = session.clone();
-        session.call("Page.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
+        session.call("Page.enable", json!({}), Deadline::Protocol, |_| {});
         session.call(
             "Page.getFrameTree",
             json!({}),
-            Some(DEFAULT_DEADLINE),
+            Deadline::Protocol,
             move |answer| {
                 if let (Some(inner), Ok(answer)) = (weak.upgrade(), answer) {
                     Page(inner).on_frame_tree(&tree_session, answer);
@@ -495,5 +495,5 @@ pub(super) fn auto_attach() -> serde_json::Value {
 
 /// Sends a command at once, with the usual deadline.
 pub(super) fn send(session: &Session, method: &'static str, params: serde_json::Value) -> Sent {
-    session.send_raw(method, params, Some(DEFAULT_DEADLINE))
+    session.send_raw(method, params, Deadline::Protocol)
 }

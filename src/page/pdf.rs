@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cdp::CallError;
+use crate::cdp::{CallError, Deadline};
 
 use super::decode::decode;
 use super::error::EvaluateError;
@@ -237,17 +237,19 @@ impl Page {
             .omit_background
             .then(|| background(json!({ "color": { "r": 0, "g": 0, "b": 0, "a": 0 } })));
         let method = "Page.printToPDF";
-        let printed = self.session().send_raw(method, params, limit).await;
+        let printing = self.session().send_raw(method, params, Deadline::Protocol);
+        let printed = match limit {
+            Some(limit) => tokio::time::timeout(limit, printing)
+                .await
+                .map_err(|_| PdfError::TimedOut(limit.as_millis())),
+            None => Ok(printing.await),
+        };
         if let Some(cleared) = cleared {
             let restored = background(json!({}));
             cleared.await?;
             restored.await?;
         }
-        let printed = printed.map_err(|error| match error {
-            CallError::TimedOut { after, .. } => PdfError::TimedOut(after.as_millis()),
-            error => error.into(),
-        })?;
-        Ok(decode(method, printed.get())?)
+        Ok(decode(method, printed??.get())?)
     }
 }
 

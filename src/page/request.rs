@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE, Session};
+use crate::cdp::{CallError, Deadline, Session};
 
 use super::decode::decode;
 use super::frame::Frame;
@@ -376,7 +376,7 @@ impl Request {
         let params = serde_json::json!({ "requestId": self.id });
         let answer = self
             .session()
-            .send_raw(method, params, Some(DEFAULT_DEADLINE))
+            .send_raw(method, params, Deadline::Protocol)
             .await?;
         let answer: PostData = decode(method, answer.get())?;
         Ok(answer.post_data)

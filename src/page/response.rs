@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use crate::cdp::{CallError, CloseReason, DEFAULT_DEADLINE, Health};
+use crate::cdp::{CallError, CloseReason, Deadline, Health};
 
 use super::decode::decode;
 use super::request::{Headers, RawHeaders, Request};
@@ -254,7 +254,7 @@ impl Response {
         let answer = self
             .0
             .session()
-            .send_raw(method, params, Some(DEFAULT_DEADLINE))
+            .send_raw(method, params, Deadline::Protocol)
             .await
             .map_err(|error| match error {
                 CallError::Protocol { message, .. }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::cdp::{CallError, Session};
+use crate::cdp::{CallError, Deadline, Session};
 
 use super::decode::decode;
 use super::page::{Page, send};
@@ -35,7 +35,7 @@ impl Page {
         let adding = send(self.session(), method, params());
         for session in self.sessions().iter().skip(1) {
             // A frame in a process of its own may go away meanwhile.
-            session.call(method, params(), None, |_| {});
+            session.call(method, params(), Deadline::Protocol, |_| {});
         }
         let answer = adding.await?;
         let added: Added = decode(method, answer.get())?;
@@ -73,7 +73,12 @@ impl Page {
             .collect();
         for source in scripts {
             let params = json!({ "source": source });
-            session.call("Page.addScriptToEvaluateOnNewDocument", params, None, |_| {});
+            session.call(
+                "Page.addScriptToEvaluateOnNewDocument",
+                params,
+                Deadline::Protocol,
+                |_| {},
+            );
         }
     }
 }

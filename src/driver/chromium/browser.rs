@@ -17,7 +17,7 @@ use super::find::{self, FindError};
 use super::options::{BrowserOptions, Environment};
 use super::process::{self, Process, Start, Started};
 use super::profile::{self, Profile};
-use crate::cdp::{CallError, ConnectError, Connection, Session, io as io_thread};
+use crate::cdp::{CallError, ConnectError, Connection, Deadline, Limits, Session, io as io_thread};
 use crate::page;
 
 /// How long Chrome may take to end by itself before it is killed.
@@ -133,15 +133,15 @@ impl Browser {
     ) -> Result<Arc<Self>, LaunchError> {
         match &options.ws_endpoint {
             Some(endpoint) => tokio::select! {
-                connected = Self::connect(endpoint, options.launch_timeout) => connected,
+                connected = Self::connect(endpoint, options.launch_timeout, options.limits) => connected,
                 _ = unwanted => Err(LaunchError::Stopped),
             },
             None => Self::launch(options, environment, unwanted).await,
         }
     }
 
-    async fn connect(endpoint: &str, timeout: Duration) -> Result<Arc<Self>, LaunchError> {
-        let connection = Connection::over_websocket(endpoint, timeout).await?;
+    async fn connect(endpoint: &str, timeout: Duration, limits: Limits) -> Result<Arc<Self>, LaunchError> {
+        let connection = Connection::over_websocket(endpoint, timeout, limits).await?;
         let mut greeting = Greeting {
             connection: &connection,
             was_answered: false,
@@ -191,7 +191,7 @@ impl Browser {
             executable: executable.clone(),
             source,
         })?;
-        let connection = match Connection::over_pipe(receiver, sender) {
+        let connection = match Connection::over_pipe(receiver, sender, options.limits) {
             Ok(connection) => connection,
             Err(error) => {
                 process.kill();
@@ -360,8 +360,12 @@ impl Browser {
         self.ends_as(Ended::OnPurpose);
         if self.process.is_some() {
             // The answer would be the end of the connection.
-            self.session()
-                .call("Browser.close", CloseParams::default(), None, |_| {});
+            self.session().call(
+                "Browser.close",
+                CloseParams::default(),
+                Deadline::Protocol,
+                |_| {},
+            );
         }
         self.disconnect();
         let Some(process) = &self.process else { return };
@@ -400,8 +404,8 @@ impl Browser {
 /// The first words, in one batch.
 async fn greet(connection: &Connection, timeout: Duration) -> Result<String, CallError> {
     let session = connection.browser();
-    let version = session.send_within(GetVersionParams::default(), Some(timeout));
-    let discover = session.send_within(SetDiscoverTargetsParams::new(true), Some(timeout));
+    let version = session.send_within(GetVersionParams::default(), Deadline::Within(timeout));
+    let discover = session.send_within(SetDiscoverTargetsParams::new(true), Deadline::Within(timeout));
     let version = version.await?;
     discover.await?;
     Ok(version.product)

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::browser::Browser;
 use super::tab::Tab;
-use crate::cdp::CallError;
+use crate::cdp::{CallError, Deadline};
 use crate::page::BrowserContext;
 
 /// How long each step after the first may take.
@@ -43,16 +43,15 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
     tab.closing.store(true, Ordering::Release);
     let target_id = tab.page().target_id();
     let close = || {
-        drop(
-            browser
-                .session()
-                .send_within(CloseTargetParams::new(target_id.to_owned()), Some(patience)),
-        );
+        drop(browser.session().send_within(
+            CloseTargetParams::new(target_id.to_owned()),
+            Deadline::Within(patience),
+        ));
     };
     // A page in a loop is let go ten times faster when the loop is ended first.
     drop(
         tab.session()
-            .send_within(TerminateExecutionParams::default(), Some(STEP)),
+            .send_within(TerminateExecutionParams::default(), Deadline::Within(STEP)),
     );
     close();
     if timeout(patience, tab.session().closed()).await.is_ok() {
@@ -124,7 +123,10 @@ async fn dispose(context: &BrowserContext, tabs: &[Arc<Tab>], patience: Duration
 
 /// Chrome does not answer this one.
 fn crash(tab: &Tab) {
-    drop(tab.session().send_within(CrashParams::default(), Some(STEP)));
+    drop(
+        tab.session()
+            .send_within(CrashParams::default(), Deadline::Within(STEP)),
+    );
 }
 
 /// Does the work; a browser of ours that answers nothing meanwhile is restarted, which ends what waits for it.
@@ -146,7 +148,7 @@ pub(super) async fn watched<T>(browser: &Browser, patience: Duration, work: impl
 pub(super) async fn restart_unless_it_answers(browser: &Browser, patience: Duration) -> bool {
     let asked = browser
         .session()
-        .send_within(GetVersionParams::default(), Some(patience));
+        .send_within(GetVersionParams::default(), Deadline::Within(patience));
     let gone = asked.await.is_err() && !browser.is_foreign();
     if gone {
         restart(browser).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::time::timeout;
 
 use super::browser::{Browser, Ended, LaunchError};
 use super::close;
@@ -16,10 +17,13 @@ use super::load::{self, Load, LoadError};
 use super::manager::BrowserManager;
 use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
-use crate::cdp::{CallError, Health, io};
+use crate::cdp::{CallError, Deadline, Health, io};
 use crate::driver::{Driver, Outcomes};
 use crate::page::BrowserContext;
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
+
+/// How long Chrome may take over a new context; it answers in milliseconds.
+const CREATION_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a pool asks of its browser.
 #[derive(Clone, Debug)]
@@ -213,7 +217,15 @@ impl Inner {
         let opening = async move {
             let browser = inner.manager.browser().await.map_err(OpenError::Launch)?;
             inner.watch(&browser);
-            let creating = browser.pages().create_bound_context();
+            let creating =
+                timeout(CREATION_PATIENCE, browser.pages().create_bound_context()).map(|created| {
+                    created.unwrap_or_else(|_| {
+                        Err(CallError::TimedOut {
+                            method: "Target.createBrowserContext".into(),
+                            after: CREATION_PATIENCE,
+                        })
+                    })
+                });
             match close::watched(&browser, inner.options.close_timeout, creating).await {
                 Ok(context) => Ok(Context { browser, context }),
                 Err(error) => Err(OpenError::Call {
@@ -344,8 +356,11 @@ impl Inner {
         let mut question = EvaluateParams::new("1");
         question.await_promise = Some(true);
         let budget = Duration::from_millis(budget_ms);
-        page.session()
-            .call("Runtime.evaluate", question, Some(budget), move |answer| {
+        page.session().call(
+            "Runtime.evaluate",
+            question,
+            Deadline::Within(budget),
+            move |answer| {
                 let Err(error) = answer else {
                     return self.outcomes.report(Event::ProbeAnswered { operation });
                 };
@@ -368,7 +383,8 @@ impl Inner {
                         close::restart_unless_it_answers(&browser, patience).await;
                     }
                 });
-            });
+            },
+        );
     }
 
     fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {

@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tab::{Capture, Tab};
-use crate::cdp::{Call, CallError, CloseReason, DEFAULT_DEADLINE, Health, Listener, Session};
+use crate::cdp::{Call, CallError, CloseReason, Deadline, Health, Listener, Session};
 use crate::page::{BrowserContext, Page};
 use crate::pool::{FailureKind, TabId};
 
@@ -79,7 +79,10 @@ impl LoadError {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Self::NotReady { .. } => FailureKind::TargetNotReady,
-            Self::TimedOut { .. } | Self::Call(CallError::TimedOut { .. }) => FailureKind::TimedOut,
+            Self::TimedOut { .. }
+            | Self::Call(CallError::TimedOut { .. } | CallError::ProtocolTimedOut { .. }) => {
+                FailureKind::TimedOut
+            }
             Self::Call(CallError::Disconnected { .. }) => FailureKind::Browser,
             Self::Navigation { .. } | Self::Threw(_) | Self::Call(_) => FailureKind::Other,
         }
@@ -146,7 +149,7 @@ pub(super) async fn open(
 
 /// Sends what the capture and the marks need beyond what every page has.
 fn mark(session: &Session) -> [Call<Box<RawValue>>; 2] {
-    let send = |method, params| session.send_raw(method, params, Some(DEFAULT_DEADLINE));
+    let send = |method, params| session.send_raw(method, params, Deadline::Protocol);
     [
         send("Log.enable", json!({})),
         send("Page.addScriptToEvaluateOnNewDocument", json!({ "source": MARK })),
@@ -223,7 +226,7 @@ async fn ready(session: &Session) -> Result<(), LoadError> {
     loop {
         let mut check = EvaluateParams::new(READY);
         check.await_promise = Some(true);
-        match session.send_within(check, None).await {
+        match session.send_within(check, Deadline::Unbounded).await {
             Ok(answer) => match answer.exception_details {
                 None => return Ok(()),
                 Some(details) => return Err(LoadError::Threw(details.text)),
@@ -395,7 +398,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::cdp::{Connection, io};
+    use crate::cdp::{Connection, Limits, io};
 
     /// A session whose Chrome is the test.
     struct Script {
@@ -408,7 +411,8 @@ mod tests {
         fn start() -> Self {
             let (receiver, chrome) = std::io::pipe().expect("a pipe");
             let (commands, sender) = std::io::pipe().expect("a pipe");
-            let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
+            let connection = Connection::over_pipe(receiver.into(), sender.into(), Limits::default())
+                .expect("a connection");
             let mut script = Self {
                 connection,
                 chrome,

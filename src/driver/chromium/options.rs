@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cdp::Limits;
+
 /// Which Chrome is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Headless {
@@ -35,6 +37,8 @@ pub struct BrowserOptions {
     pub ws_endpoint: Option<String>,
     /// How long Chrome may take to start. Default: 30 s.
     pub launch_timeout: Duration,
+    /// What the connection puts up with. Default: puppeteer's.
+    pub limits: Limits,
     /// Directories from which the embedded Chrome's package is searched for, upwards through `node_modules`.
     /// Default: the working directory.
     pub package_roots: Vec<PathBuf>,
@@ -51,6 +55,7 @@ impl Default for BrowserOptions {
             debugging_port: false,
             ws_endpoint: None,
             launch_timeout: Duration::from_secs(30),
+            limits: Limits::default(),
             package_roots: Vec::new(),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::console::{ConsoleLine, Message, value_text};
 use crate::capture::{ConsoleErrorEntry, ConsoleErrors, PendingRequest, Place, Source, exception_entry};
-use crate::cdp::{Connection, Listener, Session, io};
+use crate::cdp::{Connection, Deadline, Listener, Session, io};
 use crate::page::{ConsoleMessage, Page};
 use crate::pool::TabId;
 
@@ -209,7 +209,7 @@ impl Recorder {
                         recorder.said(&message);
                     }
                 });
-                session.call("Runtime.enable", json!({}), None, |_| {});
+                session.call("Runtime.enable", json!({}), Deadline::Protocol, |_| {});
                 heard
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -251,7 +251,7 @@ impl Recorder {
                     "returnByValue": true,
                 });
                 self.session
-                    .send_raw("Runtime.callFunctionOn", params, Some(JSON_PATIENCE))
+                    .send_raw("Runtime.callFunctionOn", params, Deadline::Within(JSON_PATIENCE))
             })
             .collect();
         let recorder = self.clone();

@@ -24,6 +24,7 @@ impl Rejection for CallError {
             Self::TargetCrashed { .. } => (ErrorClass::TargetCloseError, "PAGE_CRASHED"),
             Self::Disconnected { .. } => (ErrorClass::TargetCloseError, "BROWSER_DISCONNECTED"),
             Self::TimedOut { .. } => (ErrorClass::TimeoutError, "TIMEOUT"),
+            Self::ProtocolTimedOut { .. } => (ErrorClass::ProtocolError, "TIMEOUT"),
             Self::Encode { .. } | Self::Decode { .. } => (ErrorClass::Error, "PROTOCOL_ERROR"),
         };
         let message = match self {

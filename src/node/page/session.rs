@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{CallError, Listener, Session, io};
+use crate::cdp::{CallError, Deadline, Listener, Session, io};
 use crate::node::js::class::{self, Class, Method, data_of};
 use crate::node::js::{Call, ErrorClass, JsRef, JsThread, Scope, Thrown, Value};
 use crate::page::{Browser, Target, Text};
@@ -78,7 +79,10 @@ impl Class for CdpSession {
             let params = json!({ "sessionId": session.session.id() });
             session.forget();
             let browser = session.browser.session();
-            promise::start_void(scope, browser.send_raw("Target.detachFromTarget", params, None))
+            promise::start_void(
+                scope,
+                browser.send_raw("Target.detachFromTarget", params, Deadline::Protocol),
+            )
         }),
         Method::sync("id", |scope, session, _| {
             Ok(scope.string(session.session.id().unwrap_or_default()))
@@ -162,12 +166,19 @@ fn send<'s>(scope: Scope<'s>, session: &Rc<SessionData>, call: &Call<'s>) -> Res
     };
     let params = RawValue::from_string(params.unwrap_or_else(|| "{}".to_owned()))
         .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))?;
-    let deadline = options::timeout(call.argument(2))?
-        .filter(|millis| *millis > 0)
-        .map(std::time::Duration::from_millis);
+    let deadline = match options::timeout(call.argument(2))? {
+        None => Deadline::Protocol,
+        Some(0) => Deadline::Unbounded,
+        Some(millis) => Deadline::Within(Duration::from_millis(millis)),
+    };
     promise::pending(scope, |deferred| {
         session.session.call(method, params, deadline, move |answer| {
-            let answer: Result<Text, CallError> = answer.map(|raw| Text::from_utf8(raw.get()));
+            let answer = answer.map(|raw| Text::from_utf8(raw.get()));
+            let answer: Result<Text, CallError> = answer.map_err(|error| match error {
+                // The caller's own limit takes the place of the connection's.
+                CallError::TimedOut { method, .. } => CallError::ProtocolTimedOut { method },
+                error => error,
+            });
             promise::settle(deferred, answer, |scope, text| {
                 value::parse_json(scope, value::text_to_js(scope, text))
             });

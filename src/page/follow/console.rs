@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{Session, io};
+use crate::cdp::{Deadline, Session, io};
 
 use super::super::console::ConsoleMessage;
 use super::super::decode::decode_event;
@@ -29,7 +29,9 @@ impl Page {
                 let group = json!({ "objectGroup": "console" });
                 let session = session.clone();
                 // After whoever else hears this message has asked for its objects.
-                io::spawn(async move { session.call("Runtime.releaseObjectGroup", group, None, |_| {}) });
+                io::spawn(async move {
+                    session.call("Runtime.releaseObjectGroup", group, Deadline::Protocol, |_| {});
+                });
             }
         }
         if !self.wants(EventKind::Console) {

@@ -6,7 +6,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::capture::PendingRequest;
-use crate::cdp::{DEFAULT_DEADLINE, Session, io};
+use crate::cdp::{Deadline, Session, io};
 
 use super::super::decode::says;
 use super::super::events::{Event, NETWORK};
@@ -39,8 +39,8 @@ impl Page {
                 }),
             ],
         );
-        session.call("Network.enable", json!({}), Some(DEFAULT_DEADLINE), |_| {});
-        for call in self.lock_settings().apply_network(session, DEFAULT_DEADLINE) {
+        session.call("Network.enable", json!({}), Deadline::Protocol, |_| {});
+        for call in self.lock_settings().apply_network(session, Deadline::Protocol) {
             drop(call);
         }
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{CallError, CloseReason, Session};
+use crate::cdp::{CallError, CloseReason, Deadline, Session};
 
 use super::super::browser::Attached;
 use super::super::decode::decode_event;
@@ -56,7 +56,12 @@ impl Page {
         let mut state = self.lock();
         let Some(frame) = state.tree.get_mut(&id) else {
             drop(state);
-            child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
+            child.call(
+                "Runtime.runIfWaitingForDebugger",
+                json!({}),
+                Deadline::Protocol,
+                |_| {},
+            );
             return;
         };
         frame.session = child.clone();
@@ -70,7 +75,12 @@ impl Page {
         self.observe_network(&child);
         self.observe_interception(&child);
         self.add_scripts_to(&child);
-        child.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
+        child.call(
+            "Runtime.runIfWaitingForDebugger",
+            json!({}),
+            Deadline::Protocol,
+            |_| {},
+        );
     }
 
     /// A dedicated worker, whose requests are its page's. It may have workers of its own.
@@ -84,8 +94,13 @@ impl Page {
             ],
         );
         self.observe_network(worker);
-        worker.call("Target.setAutoAttach", auto_attach(), None, |_| {});
-        worker.call("Runtime.runIfWaitingForDebugger", json!({}), None, |_| {});
+        worker.call("Target.setAutoAttach", auto_attach(), Deadline::Protocol, |_| {});
+        worker.call(
+            "Runtime.runIfWaitingForDebugger",
+            json!({}),
+            Deadline::Protocol,
+            |_| {},
+        );
     }
 
     pub(super) fn on_child_detached(&self, _: &Session, params: &RawValue) {

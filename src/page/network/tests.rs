@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use crate::cdp::{Connection, Session};
+use crate::cdp::{Connection, Limits, Session};
 
 use super::super::frame_tree::{FrameState, FrameTree};
 use super::super::lifecycle::{Milestone, Watcher};
@@ -31,7 +31,8 @@ impl World {
     fn new() -> Self {
         let (receiver, says) = pipe().expect("a pipe");
         let (hears, sender) = pipe().expect("a pipe");
-        let connection = Connection::over_pipe(receiver.into(), sender.into()).expect("a connection");
+        let connection =
+            Connection::over_pipe(receiver.into(), sender.into(), Limits::default()).expect("a connection");
         let mut world = Self {
             page: connection.browser().clone(),
             connection,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cdp::{CallError, DEFAULT_DEADLINE};
+use crate::cdp::{CallError, Deadline};
 use crate::node::js::class::Method;
 use crate::node::js::{Scope, Thrown, Value};
 use crate::page::{Argument, Code};
@@ -89,7 +89,7 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
             let params = json!({ "files": files, "objectId": object.object_id.as_deref() });
             let session = frame.session();
             session
-                .send_raw("DOM.setFileInputFiles", params, Some(DEFAULT_DEADLINE))
+                .send_raw("DOM.setFileInputFiles", params, Deadline::Protocol)
                 .await
         })
     }),
@@ -99,7 +99,7 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
             let params = json!({ "objectId": object.object_id.as_deref() });
             let answer = frame
                 .session()
-                .send_raw("DOM.describeNode", params, Some(DEFAULT_DEADLINE))
+                .send_raw("DOM.describeNode", params, Deadline::Protocol)
                 .await?;
             let node: Described = serde_json::from_str(answer.get()).unwrap_or_default();
             let page = frame.page().clone();
