@@ -10,10 +10,12 @@ export type PrerenderCancelledState = 'queued' | 'rendering' | 'releasing'
 /** A render that was called off, by its signal or by its owner. */
 export declare class PrerenderCancelledError extends Error {
   /** Default state: `'queued'`. */
-  constructor(init?: string | { state?: PrerenderCancelledState | undefined; reason?: string | undefined })
+  constructor(
+    init?: string | { state?: PrerenderCancelledState | undefined; reason?: string | undefined; cause?: unknown },
+  )
   readonly code: 'PRERENDER_CANCELLED'
   state: PrerenderCancelledState
-  /** Why, where it is known. */
+  /** Why, where that was said in words; where it was an error, that is the `cause`. */
   reason?: string
 }
 
@@ -353,7 +355,7 @@ export declare class PagePool {
   /** The URL that the prerender manager knows this server by. */
   get serverURL(): string
   /** Changes it for notifications to come. */
-  set serverURL(url: string)
+  set serverURL(url: string | URL)
   /** For tests: expands by one page if the pool can, for this priority. */
   __test_tryExpand(priority?: number): boolean
   /** For tests: the same, but only while the render semaphore is full. */

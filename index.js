@@ -7,8 +7,8 @@ const { Locator, locate, locateHandle, setTimeoutError } = require('./locator.js
 
 class PrerenderCancelledError extends Error {
   constructor(init) {
-    const { state = 'queued', reason } = typeof init === 'string' ? { reason: init } : (init ?? {});
-    super(reason ? `prerender cancelled: ${reason}` : 'prerender cancelled');
+    const { state = 'queued', reason, cause } = typeof init === 'string' ? { reason: init } : (init ?? {});
+    super(reason ? `prerender cancelled: ${reason}` : 'prerender cancelled', cause === undefined ? undefined : { cause });
     this.state = state;
     if (reason !== undefined) {
       this.reason = reason;

@@ -1,5 +1,6 @@
 //! `AbortSignal`s: looking at them, listening to them, and the error they end in.
 
+use super::check::invalid;
 use super::js::{ErrorClass, JsRef, Scope, Thrown, Value, with_scope};
 
 /// Where a render stood when it was cancelled.
@@ -16,9 +17,23 @@ impl CancelState {
     }
 }
 
-/// Whether the signal, if one was given, is aborted.
-pub(crate) fn is_aborted(signal: Value<'_>) -> Result<bool, Thrown> {
-    Ok(signal.get("aborted")?.is_truthy())
+/// Whether the signal, if one was given, is aborted; refused under its name where it is no signal.
+pub(crate) fn is_aborted(signal: Value<'_>, name: &str) -> Result<bool, Thrown> {
+    if signal.is_nullish() {
+        return Ok(false);
+    }
+    let aborted = signal.get("aborted")?;
+    let is_signal = signal.is_object()
+        && (!aborted.is_undefined() || signal.get("addEventListener")?.is_function());
+    if !is_signal {
+        let expected = if signal.get("signal")?.is_object() {
+            "an AbortSignal: of an AbortController, its .signal"
+        } else {
+            "an AbortSignal"
+        };
+        return Err(invalid(signal, name, expected));
+    }
+    Ok(aborted.is_truthy())
 }
 
 /// The error of a signal that was aborted.
@@ -33,6 +48,10 @@ pub(crate) fn cancelled_in<'s>(signal: Value<'_>, scope: Scope<'s>, state: Value
         && reason.as_utf16().is_some()
     {
         options.set("reason", reason);
+    } else if let Ok(reason) = signal.get("reason")
+        && is_error(reason)
+    {
+        options.set("cause", reason);
     }
     ErrorClass::PrerenderCancelledError
         .constructor(scope)
@@ -44,6 +63,14 @@ pub(crate) fn cancelled_in<'s>(signal: Value<'_>, scope: Scope<'s>, state: Value
                 Some("PRERENDER_CANCELLED"),
             )
         })
+}
+
+/// Whether it is an error, of whichever realm, or what Node makes for a bare `abort()`.
+fn is_error(value: Value<'_>) -> bool {
+    value.is_error()
+        || ErrorClass::Error
+            .constructor(value.scope())
+            .is_some_and(|class| value.instance_of(class))
 }
 
 /// A listener for `abort` that is taken off when this is dropped.

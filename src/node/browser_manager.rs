@@ -10,10 +10,11 @@ use napi::Env;
 use napi::bindgen_prelude::{ClassInstance, FromNapiValue, This};
 use napi_derive::napi;
 
+use super::check::{self, invalid};
 use super::js::{Deferred, Scope, Thrown, Value};
 use super::loader::{definition, require_new};
 use super::page::wrap_browser;
-use super::pool::{browser_error, environment, invalid};
+use super::pool::{browser_error, environment};
 use crate::cdp::io;
 use crate::driver::chromium::{self, BrowserOptions, Environment, Headless};
 
@@ -204,17 +205,28 @@ fn stop_all() {
     let _ = end.recv_timeout(Duration::from_secs(5));
 }
 
+/// Every option of `new BrowserManager`.
+const OPTIONS: &[&str] = &[
+    "args",
+    "browserWSEndpoint",
+    "debuggingPort",
+    "executablePath",
+    "headless",
+    "launchTimeoutMs",
+    "noSandbox",
+    "profileParent",
+    "protocolTimeout",
+];
+
 fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
     let root = definition(options.scope(), "root").as_string();
     let mut read = BrowserOptions {
         package_roots: root.map(PathBuf::from).into_iter().collect(),
         ..BrowserOptions::default()
     };
+    check::options(options, OPTIONS)?;
     if options.is_undefined() {
         return Ok(read);
-    }
-    if !options.is_object() {
-        return Err(invalid(options, "options", "an object"));
     }
     read.executable = text(options, "executablePath")?.map(PathBuf::from);
     read.profile_parent = text(options, "profileParent")?.map(PathBuf::from);

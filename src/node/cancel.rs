@@ -10,7 +10,7 @@ use super::abort::{self, AbortListener};
 use super::js::{
     Deferred, ErrorClass, LocalTask, Scope, Thrown, Value, settled, spawn_cancellable, with_scope,
 };
-use super::pool::invalid;
+use super::check::invalid;
 
 /// Whether `error` says that a render was cancelled.
 #[napi(
@@ -40,7 +40,7 @@ pub fn throw_if_aborted(env: Env, signal: Value<'_>, state: Value<'_>) -> napi::
 }
 
 fn check(scope: Scope<'_>, signal: Value<'_>, state: Value<'_>, default: &str) -> Result<(), Thrown> {
-    if abort::is_aborted(signal)? {
+    if abort::is_aborted(signal, "signal")? {
         let state = state_or(scope, state, default);
         return Err(Thrown::new(abort::cancelled_in(signal, scope, state)));
     }

@@ -3,6 +3,7 @@
 mod abort;
 mod browser_manager;
 mod cancel;
+pub(crate) mod check;
 pub(crate) mod clock;
 pub(crate) mod js;
 pub(crate) mod loader;

@@ -169,7 +169,7 @@ fn priority_of(scope: Scope<'_>, signal: Value<'_>, priority: Value<'_>) -> Resu
     } else {
         priority.coerce_to_number()?
     };
-    if abort::is_aborted(signal)? {
+    if abort::is_aborted(signal, "signal")? {
         return Err(Thrown::new(abort::cancelled(signal, scope, CancelState::Queued)));
     }
     Ok(priority)

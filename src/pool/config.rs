@@ -119,6 +119,7 @@ impl Config {
     #[must_use]
     pub fn resolve(options: &PoolOptions, env: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<Notice>) {
         let mut notices = Vec::new();
+        warn_of_unusable(env, &mut notices);
         let envelope = Envelope::resolve(options.max_pages.clamp(1, MOST_PAGES), env, &mut notices);
         let dynamic = envelope.min < envelope.burst;
         let contraction_threshold_ms =
@@ -324,6 +325,29 @@ fn positive_integer(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<
     env(name)
         .map(|text| js_number(&text))
         .filter(|&value| is_integer(value) && value >= 1.0)
+}
+
+/// Says of each variable that should be a positive integer, and is none, that it counts as unset.
+fn warn_of_unusable(env: &dyn Fn(&str) -> Option<String>, notices: &mut Vec<Notice>) {
+    const NAMES: [&str; 6] = [
+        "PRERENDER_PAGE_POOL_MIN",
+        "PRERENDER_PAGE_POOL_MAX",
+        "PRERENDER_PAGE_POOL_INITIAL",
+        "PRERENDER_PAGE_POOL_HIGH_PRIORITY_MAX",
+        "PRERENDER_HIGH_PRIORITY_THRESHOLD",
+        "PRERENDER_POOL_IDLE_CONTRACTION_MS",
+    ];
+    for name in NAMES {
+        let set = env(name).filter(|text| !js_trim(text).is_empty());
+        if let Some(text) = set
+            && positive_integer(env, name).is_none()
+        {
+            warn(
+                notices,
+                format!("{name}={text} is no integer ≥ 1: as if it were not set"),
+            );
+        }
+    }
 }
 
 fn is_integer(value: f64) -> bool {

@@ -75,6 +75,12 @@ fn model(max_pages: f64, environment: &Environment) -> Settled {
     let whole = |value: f64| value.is_finite() && value.floor().total_cmp(&value).is_eq();
     let positive = |name| number(name).filter(|&value| whole(value) && value >= 1.0);
 
+    // Those that are to be positive integers, and are none, count as unset, which is said.
+    warnings += NAMES[..6]
+        .iter()
+        .filter(|name| filled(name).is_some() && positive(name).is_none())
+        .count();
+
     let (mut min, mut initial, mut burst) = (max_pages, max_pages, max_pages);
     if let (Some(low), Some(high)) = (positive(NAMES[0]), positive(NAMES[1])) {
         warnings += usize::from(high < low);

@@ -26,7 +26,7 @@ impl Abort {
             return Ok((abort, None));
         };
         abort.signal = JsRef::new(signal);
-        if abort::is_aborted(signal)? {
+        if abort::is_aborted(signal, "options.signal")? {
             return Err(abort.reason(signal.scope()));
         }
         let (sender, receiver) = oneshot::channel();

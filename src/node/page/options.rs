@@ -1,5 +1,6 @@
 //! Reading options as puppeteer's callers give them.
 
+use crate::node::check::invalid;
 use crate::node::js::{Kind, Scope, Thrown, Value};
 use crate::page::Selector;
 
@@ -25,7 +26,23 @@ pub(super) fn number(options: Value<'_>, name: &str) -> Result<Option<f64>, Thro
 
 /// A timeout in milliseconds: 0 for none, which `Infinity` means as well.
 pub(super) fn timeout(options: Value<'_>) -> Result<Option<u64>, Thrown> {
-    Ok(number(options, "timeout")?.map(millis))
+    let timeout = get(options, "timeout")?.filter(|timeout| !timeout.is_nullish());
+    timeout
+        .map(|timeout| {
+            let ms = timeout.as_f64();
+            ms.ok_or_else(|| invalid(timeout, "options.timeout", "a number of milliseconds"))
+        })
+        .transpose()
+        .map(|ms| ms.map(millis))
+}
+
+/// A default timeout in milliseconds, in the same way.
+pub(super) fn default_timeout(timeout: Value<'_>) -> Result<u64, Thrown> {
+    if timeout.is_nullish() {
+        return Ok(0);
+    }
+    let ms = timeout.as_f64().map(millis);
+    ms.ok_or_else(|| invalid(timeout, "timeout", "a number of milliseconds"))
 }
 
 /// Milliseconds as given from JavaScript; what is no length of time means none.

@@ -159,13 +159,13 @@ impl Class for PageClass {
             target::wrap(scope, &Target::Page(page.core.clone()))
         }),
         Method::sync("setDefaultTimeout", |scope, page, call| {
-            let millis = call.argument(0).as_f64().unwrap_or_default();
-            page.core.set_default_timeout(options::millis(millis));
+            let millis = options::default_timeout(call.argument(0))?;
+            page.core.set_default_timeout(millis);
             Ok(scope.undefined())
         }),
         Method::sync("setDefaultNavigationTimeout", |scope, page, call| {
-            let millis = call.argument(0).as_f64().unwrap_or_default();
-            page.core.set_default_navigation_timeout(options::millis(millis));
+            let millis = options::default_timeout(call.argument(0))?;
+            page.core.set_default_navigation_timeout(millis);
             Ok(scope.undefined())
         }),
         #[expect(clippy::cast_precision_loss, reason = "no timeout is that long")]

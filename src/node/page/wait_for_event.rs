@@ -134,7 +134,7 @@ impl Wait {
     ) -> Result<(Rc<Self>, Value<'s>), Thrown> {
         let signal = options::get(given, "signal")?.filter(|signal| signal.is_object());
         if let Some(signal) = signal
-            && abort::is_aborted(signal)?
+            && abort::is_aborted(signal, "options.signal")?
         {
             return Err(Thrown::new(signal.get("reason")?));
         }

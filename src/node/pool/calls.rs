@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::super::abort::{self, AbortListener, CancelState};
+use super::super::check::{self, invalid};
 use super::super::js::{Deferred, Scope, Thrown, Value};
-use super::options::invalid;
+use super::options::{DISPOSE_OPTIONS, GET_PAGE_OPTIONS};
 use super::world::{Call, Core, Request};
 use super::{Answer, affinity_of, kept};
 use crate::pool::{AffinityKey, DisposeOptions, Event, Inputs, Priority, QueueKind, RequestId, TicketId};
@@ -79,13 +80,8 @@ fn arguments<'s>(
 ) -> Result<Arguments<'s>, Thrown> {
     let affinity = affinity_of(key)?;
     let kind = queue_kind(queue)?;
-    if !options.is_undefined() && !options.is_object() {
-        return Err(invalid(options, "options", "an object"));
-    }
+    check::options(options, GET_PAGE_OPTIONS)?;
     let signal = options.get("signal")?;
-    if !signal.is_nullish() && !signal.is_object() {
-        return Err(invalid(signal, "options.signal", "an AbortSignal"));
-    }
     let priority = options.get("priority")?;
     let priority = if priority.is_undefined() {
         Priority::default()
@@ -111,7 +107,7 @@ fn arguments<'s>(
 }
 
 fn not_aborted(scope: Scope<'_>, signal: Value<'_>) -> Result<(), Thrown> {
-    if abort::is_aborted(signal)? {
+    if abort::is_aborted(signal, "options.signal")? {
         return Err(Thrown::new(abort::cancelled(signal, scope, CancelState::Queued)));
     }
     Ok(())
@@ -151,6 +147,7 @@ pub(super) fn dispose_affinity<'s>(
 
 fn disposal(key: Value<'_>, options: Value<'_>) -> Result<(AffinityKey, DisposeOptions), Thrown> {
     let affinity = affinity_of(key)?;
+    check::options(options, DISPOSE_OPTIONS)?;
     let default = DisposeOptions::default();
     let options = DisposeOptions {
         await_idle: flag(options, "awaitIdle", default.await_idle)?,

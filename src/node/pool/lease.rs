@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Weak;
 
-use super::super::js::{Scope, Value};
+use super::super::js::{JsRef, Scope, Value};
 use super::world::Core;
 use crate::pool::{Event, Grant, RequestId};
 
@@ -42,21 +42,25 @@ pub(super) fn lease<'s>(
         .set("launchMs", milliseconds(scope, grant.launch_ms))
         .set("waits", waits)
         .set("release", release);
-    set_async_dispose(lease, release);
+    set_async_dispose(scope, lease, release);
     lease
 }
 
-/// `await using lease` releases; awaiting what `release` returns is no wait. A spread copies it along.
-fn set_async_dispose(lease: Value<'_>, release: Value<'_>) {
-    let symbol = lease
-        .scope()
+/// `await using lease` releases. A spread copies it along, and it may be called detached.
+fn set_async_dispose<'s>(scope: Scope<'s>, lease: Value<'s>, release: Value<'s>) {
+    let symbol = scope
         .global()
         .get("Symbol")
         .and_then(|symbol| symbol.get("asyncDispose"));
     if let Ok(symbol) = symbol
         && !symbol.is_undefined()
     {
-        lease.set_key(symbol, release);
+        let Some(release) = JsRef::new(release) else { return };
+        let dispose = scope.function("[Symbol.asyncDispose]", move |scope, _| {
+            release.get(scope).call(scope.undefined(), &[])?;
+            scope.global().get("Promise")?.call_method("resolve", &[])
+        });
+        lease.set_key(symbol, dispose);
     }
 }
 

@@ -22,6 +22,7 @@ use napi::bindgen_prelude::This;
 use napi::{Env, JsValue};
 use napi_derive::napi;
 
+use super::check;
 use super::js::{JsRef, Scope, Thrown, Value};
 use super::loader::require_new;
 use crate::pool::{AffinityKey, Event};
@@ -29,7 +30,7 @@ use world::Core;
 
 pub(crate) use errors::browser_error;
 pub(crate) use liveness::Liveness;
-pub(crate) use options::{environment, invalid};
+pub(crate) use options::environment;
 pub(crate) use page_log::PageLog;
 pub(crate) use registry::let_go as let_go_of_pools;
 pub(crate) use render_semaphore::failure_of;
@@ -233,9 +234,9 @@ impl PagePool {
     }
 
     /// Changes it for notifications to come.
-    #[napi(setter, js_name = "serverURL", catch_unwind, ts_args_type = "url: string")]
+    #[napi(setter, js_name = "serverURL", catch_unwind, ts_args_type = "url: string | URL")]
     pub fn set_server_url(&self, env: Env, url: Value<'_>) -> napi::Result<()> {
-        let url = options::server_url(url).map_err(|thrown| thrown.into_napi(Scope::of(&env)))?;
+        let url = check::url(url, "serverURL").map_err(|thrown| thrown.into_napi(Scope::of(&env)))?;
         *self.core.effects().server_url.borrow_mut() = url;
         Ok(())
     }
@@ -284,7 +285,7 @@ fn affinity_of(value: Value<'_>) -> Result<AffinityKey, Thrown> {
     let key = value.as_utf16().and_then(|units| String::from_utf16(&units).ok());
     key.filter(|key| !key.is_empty())
         .map(|key| AffinityKey::from(key.as_str()))
-        .ok_or_else(|| options::invalid(value, "affinityKey", "a well-formed string that is not empty"))
+        .ok_or_else(|| check::invalid(value, "affinityKey", "a well-formed string that is not empty"))
 }
 
 fn kept(value: Value<'_>) -> Option<JsRef> {

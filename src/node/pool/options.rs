@@ -1,7 +1,35 @@
 //! The constructor's options, checked.
 
-use super::super::js::{Kind, Scope, Thrown, Value};
+use super::super::check::{self, invalid};
+use super::super::js::{Scope, Thrown, Value};
 use crate::pool::PoolOptions;
+
+/// Every option of `new PagePool`.
+const POOL_OPTIONS: &[&str] = &[
+    "allowTabMigration",
+    "boxelHostURL",
+    "browserManager",
+    "closeTimeoutMs",
+    "contractionTickMs",
+    "disableFileAdmission",
+    "disableStandbyRefill",
+    "leaseGraceMs",
+    "logger",
+    "maxPages",
+    "onAffinityDisposed",
+    "renderSemaphore",
+    "serverURL",
+    "standbyTimeoutMs",
+    "tabHealthProbeMs",
+    "tabProofOfLifeMs",
+];
+/// Every option of `getPage`.
+pub(super) const GET_PAGE_OPTIONS: &[&str] = &["priority", "signal"];
+/// Every option of `disposeAffinity`.
+pub(super) const DISPOSE_OPTIONS: &[&str] = &["awaitIdle", "retainConsoleErrors", "retainSharedContext"];
+
+/// More pages than this are nobody's intention: each takes some 50 MB.
+const MOST_PAGES: f64 = 10_000.0;
 
 /// What `new PagePool` was given, as far as it is not the machine's.
 pub(super) struct Options<'s> {
@@ -19,29 +47,34 @@ impl<'s> Options<'s> {
         if !options.is_object() {
             return Err(invalid(options, "options", "an object"));
         }
+        check::options(options, POOL_OPTIONS)?;
         let pages = options.get("maxPages")?;
         let max_pages = pages
             .as_f64()
-            .filter(|pages| pages.is_finite() && pages.fract() == 0.0 && *pages >= 1.0)
-            .ok_or_else(|| invalid(pages, "options.maxPages", "an integer ≥ 1"))?;
+            .filter(|pages| pages.fract() == 0.0 && (1.0..=MOST_PAGES).contains(pages))
+            .ok_or_else(|| {
+                let expected = format!("an integer ≥ 1, and at most {MOST_PAGES}");
+                invalid(pages, "options.maxPages", &expected)
+            })?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "an integer from 1; one beyond the range of u32 becomes the largest"
+            reason = "an integer within the bounds"
         )]
         let mut machine = PoolOptions::new(max_pages as u32);
-        machine.standby_timeout_ms = number(options, "standbyTimeoutMs")?;
-        machine.contraction_tick_ms = number(options, "contractionTickMs")?;
-        machine.tab_health_probe_ms = number(options, "tabHealthProbeMs")?;
-        machine.close_timeout_ms = number(options, "closeTimeoutMs")?;
+        machine.standby_timeout_ms = milliseconds(options, "standbyTimeoutMs")?;
+        machine.contraction_tick_ms = milliseconds(options, "contractionTickMs")?;
+        machine.tab_health_probe_ms = milliseconds(options, "tabHealthProbeMs")?;
+        machine.close_timeout_ms = milliseconds(options, "closeTimeoutMs")?;
         machine.disable_standby_refill = flag(options, "disableStandbyRefill")?;
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
-        let server_url = url(options, "serverURL")?;
-        let host_url = url(options, "boxelHostURL")?;
+        let server_url = check::url(options.get("serverURL")?, "options.serverURL")?;
+        let host_url = check::url(options.get("boxelHostURL")?, "options.boxelHostURL")?;
         let manager = options.get("browserManager")?;
         let expected = "a BrowserManager, or an object with getBrowser() and cleanupUserDataDirs()";
-        if !manager.is_object() || !manager.get("getBrowser")?.is_function() {
+        let can = |method| Ok::<_, Thrown>(manager.is_object() && manager.get(method)?.is_function());
+        if !can("getBrowser")? || !can("cleanupUserDataDirs")? {
             return Err(invalid(manager, "options.browserManager", expected));
         }
         let render_semaphore = object_with(options, "renderSemaphore", "acquire")?;
@@ -61,46 +94,14 @@ impl<'s> Options<'s> {
     }
 }
 
-/// The same rule for the setter of `serverURL`.
-pub(super) fn server_url(value: Value<'_>) -> Result<String, Thrown> {
-    value
-        .as_string()
-        .filter(|url| !url.is_empty())
-        .ok_or_else(|| invalid(value, "serverURL", "a URL"))
-}
-
-/// The error for an option or argument that is not what it must be.
-pub(crate) fn invalid(value: Value<'_>, name: &str, expected: &str) -> Thrown {
-    let message = format!("{name} must be {expected}, but is {}", described(value));
-    Thrown::invalid_argument(value.scope(), &message)
-}
-
-fn described(value: Value<'_>) -> String {
-    let text = || value.coerce_to_string().unwrap_or_default();
-    match value.kind() {
-        Kind::Undefined => "undefined".to_owned(),
-        Kind::Null => "null".to_owned(),
-        Kind::String => format!("'{}'", text()),
-        Kind::Function => "a function".to_owned(),
-        Kind::Symbol => "a symbol".to_owned(),
-        Kind::Object if value.is_array() => "an array".to_owned(),
-        Kind::Object => "an object".to_owned(),
-        Kind::Boolean | Kind::Number | Kind::BigInt => text(),
-    }
-}
-
 /// An option that may be absent, or present and `undefined`.
 fn given<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown> {
     Ok(Some(options.get(name)?).filter(|value| !value.is_undefined()))
 }
 
-fn number(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
+fn milliseconds(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
     given(options, name)?
-        .map(|value| {
-            value
-                .as_f64()
-                .ok_or_else(|| invalid(value, &format!("options.{name}"), "a number"))
-        })
+        .map(|value| check::milliseconds(value, &format!("options.{name}")))
         .transpose()
 }
 
@@ -110,14 +111,6 @@ fn flag(options: Value<'_>, name: &str) -> Result<bool, Thrown> {
             .as_bool()
             .ok_or_else(|| invalid(value, &format!("options.{name}"), "a boolean"))
     })
-}
-
-fn url(options: Value<'_>, name: &str) -> Result<String, Thrown> {
-    let value = options.get(name)?;
-    value
-        .as_string()
-        .filter(|url| !url.is_empty())
-        .ok_or_else(|| invalid(value, &format!("options.{name}"), "a URL"))
 }
 
 fn function<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown> {
