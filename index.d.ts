@@ -69,14 +69,14 @@ export interface RenderSemaphore {
 
 /** What `new PagePool` takes. */
 export interface PagePoolOptions {
-  /** Pages when the environment sets no envelope (`PRERENDER_PAGE_POOL_MIN` and `_MAX`): an integer from 1. */
+  /** Pages when the environment sets no envelope (`PRERENDER_PAGE_POOL_MIN` and `_MAX`): an integer from 1 to 10000. */
   maxPages: number
   /** This server's URL, told to the prerender manager. */
-  serverURL: string
+  serverURL: string | URL
   /** Whose browser pages are made in. */
   browserManager: BrowserManagerLike
-  /** The origin of the host app. */
-  boxelHostURL: string
+  /** The origin of the host app, with http: or https:. */
+  boxelHostURL: string | URL
   /** The budget of a standby's navigation, and again of its readiness, in ms. Default: 30000. */
   standbyTimeoutMs?: number | undefined
   /** The cap on concurrent leases of every kind. Default: none. */

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pagepool::capture::ConsoleErrors;
+use pagepool::capture::{ConsoleErrorEntry, ConsoleErrors};
 use pagepool::cdp::io;
 use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions,
@@ -30,6 +30,10 @@ struct Silence;
 
 impl ConsoleSink for Silence {
     fn said(&self, _tab: TabId, _page_id: &str, _line: &ConsoleLine) {}
+
+    fn thrown(&self, _tab: TabId, _exception_id: Option<i64>, _entry: &ConsoleErrorEntry) {}
+
+    fn revoked(&self, _tab: TabId, _exception_id: i64, _reason: &str) {}
 }
 
 const PAGE: &str = "<!doctype html><title>host</title><div id=standby-ready></div>";

@@ -23,8 +23,8 @@ pub(crate) fn is_aborted(signal: Value<'_>, name: &str) -> Result<bool, Thrown> 
         return Ok(false);
     }
     let aborted = signal.get("aborted")?;
-    let is_signal = signal.is_object()
-        && (!aborted.is_undefined() || signal.get("addEventListener")?.is_function());
+    let is_signal =
+        signal.is_object() && (!aborted.is_undefined() || signal.get("addEventListener")?.is_function());
     if !is_signal {
         let expected = if signal.get("signal")?.is_object() {
             "an AbortSignal: of an AbortController, its .signal"

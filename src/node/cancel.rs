@@ -7,10 +7,10 @@ use napi::Env;
 use napi_derive::napi;
 
 use super::abort::{self, AbortListener};
+use super::check::invalid;
 use super::js::{
     Deferred, ErrorClass, LocalTask, Scope, Thrown, Value, settled, spawn_cancellable, with_scope,
 };
-use super::check::invalid;
 
 /// Whether `error` says that a render was cancelled.
 #[napi(

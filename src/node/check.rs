@@ -36,7 +36,8 @@ pub(crate) fn options(options: Value<'_>, known: &[&str]) -> Result<(), Thrown> 
         if known.contains(&key.as_str()) || options.get(&key)?.is_undefined() {
             continue;
         }
-        let meant = resembling(&key, known).map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
+        let meant =
+            resembling(&key, known).map_or_else(String::new, |name| format!("; did you mean '{name}'?"));
         let message = format!("options.{key} is none of the options{meant}");
         return Err(Thrown::invalid_argument(scope, &message));
     }
@@ -47,7 +48,8 @@ pub(crate) fn options(options: Value<'_>, known: &[&str]) -> Result<(), Thrown> 
 fn resembling<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     /// As `strsim` counts: 1 is the same, 0 nothing alike.
     const CLOSE: f64 = 0.6;
-    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&key.to_lowercase(), &name.to_lowercase());
+    let likeness =
+        |name: &str| strsim::normalized_damerau_levenshtein(&key.to_lowercase(), &name.to_lowercase());
     known
         .iter()
         .map(|&name| (likeness(name), name))
@@ -61,7 +63,9 @@ pub(crate) fn url(value: Value<'_>, name: &str) -> Result<String, Thrown> {
     let refused = || invalid(value, name, "a URL that begins with http:// or https://");
     let class = value.scope().global().get("URL")?;
     let as_object = || value.get("href").ok().and_then(Value::as_string);
-    let text = value.as_string().or_else(|| value.is_object().then(as_object).flatten());
+    let text = value
+        .as_string()
+        .or_else(|| value.is_object().then(as_object).flatten());
     let text = text.filter(|text| !text.is_empty()).ok_or_else(refused)?;
     let parsed = class
         .construct(&[value.scope().string(&text)])

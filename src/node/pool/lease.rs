@@ -55,7 +55,9 @@ fn set_async_dispose<'s>(scope: Scope<'s>, lease: Value<'s>, release: Value<'s>)
     if let Ok(symbol) = symbol
         && !symbol.is_undefined()
     {
-        let Some(release) = JsRef::new(release) else { return };
+        let Some(release) = JsRef::new(release) else {
+            return;
+        };
         let dispose = scope.function("[Symbol.asyncDispose]", move |scope, _| {
             release.get(scope).call(scope.undefined(), &[])?;
             scope.global().get("Promise")?.call_method("resolve", &[])

@@ -234,7 +234,12 @@ impl PagePool {
     }
 
     /// Changes it for notifications to come.
-    #[napi(setter, js_name = "serverURL", catch_unwind, ts_args_type = "url: string | URL")]
+    #[napi(
+        setter,
+        js_name = "serverURL",
+        catch_unwind,
+        ts_args_type = "url: string | URL"
+    )]
     pub fn set_server_url(&self, env: Env, url: Value<'_>) -> napi::Result<()> {
         let url = check::url(url, "serverURL").map_err(|thrown| thrown.into_napi(Scope::of(&env)))?;
         *self.core.effects().server_url.borrow_mut() = url;
