@@ -6,12 +6,11 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { findChrome, needsNoSandbox } = require('./helpers/chrome.js');
+const { chromeTest: test, needsNoSandbox } = require('./helpers/chrome.js');
 const { processes } = require('./helpers/real-chrome.js');
 const { until, within } = require('./helpers/wait.js');
 
 const OWNER = path.join(__dirname, 'helpers', 'processes', 'chrome-owner.js');
-const test = findChrome() ? QUnit.test : QUnit.test.skip;
 
 QUnit.module('the owner of a Chrome ends', (hooks) => {
   let directory;

@@ -7,6 +7,8 @@ const os = require('node:os');
 const path = require('node:path');
 const QUnit = require('qunit');
 const { BrowserManager } = require('..');
+// Runs on each kind of Chrome.
+require('./helpers/chrome.js');
 
 const REFUSED = 'ERR_INVALID_ARG_VALUE';
 const FAILED = 'PROTOCOL_ERROR';

@@ -8,6 +8,8 @@ const fs = require('node:fs/promises');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const QUnit = require('qunit');
+// Runs on each kind of Chrome.
+require('./helpers/chrome.js');
 
 const EXAMPLE = join(__dirname, '..', 'examples', 'render-cards.mjs');
 const SECOND_CLIENT = join(__dirname, '..', 'examples', 'second-client.mjs');

@@ -3,6 +3,8 @@
 
 const QUnit = require('qunit');
 const { BrowserManager } = require('../index.js');
+// Runs on each kind of Chrome.
+require('./helpers/chrome.js');
 
 QUnit.module('page basics', (hooks) => {
   let manager;
@@ -51,7 +53,7 @@ QUnit.module('page basics', (hooks) => {
 
   QUnit.test('the requests of a worker are intercepted', async (assert) => {
     const answers = {
-      '/': { contentType: 'text/html', body: '<title>made</title>' },
+      '/': { contentType: 'text/html', body: '<title>made</title><link rel="icon" href="data:,">' },
       '/worker.js': { contentType: 'text/javascript', body: 'fetch("/data").then((r) => r.text()).then(postMessage)' },
       '/data': { contentType: 'text/plain', body: 'by hand' },
     };

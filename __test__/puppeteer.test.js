@@ -4,7 +4,7 @@
 // is written here, and both the same.
 
 const lib = require('..');
-const { PuppeteerManager, findChrome, needsNoSandbox } = require('./helpers/chrome.js');
+const { PuppeteerManager, chromeTest: test, findChrome, needsNoSandbox } = require('./helpers/chrome.js');
 const { Logs, withEnv } = require('./helpers/kit.js');
 const { startHost } = require('./helpers/host.js');
 const { until, within } = require('./helpers/wait.js');
@@ -302,9 +302,6 @@ const expected = {
   'a page that is closed by its user is replaced': { samePage: false, works: 3 },
 };
 
-const chrome = findChrome();
-const test = chrome ? QUnit.test : QUnit.test.skip;
-
 QUnit.module('on real Chrome, ours beside puppeteer', (hooks) => {
   const outcomes = {};
   let host;
@@ -317,7 +314,7 @@ QUnit.module('on real Chrome, ours beside puppeteer', (hooks) => {
       process.env.PUPPETEER_DISABLE_SANDBOX = 'true';
     }
     host = await startHost();
-    if (chrome) {
+    if (findChrome()) {
       for (const [name, make] of Object.entries(managers)) {
         running[name] = make();
       }

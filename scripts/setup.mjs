@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { buildAddon } from './lib/addon.mjs';
-import { bringChrome } from './lib/chrome.mjs';
+import { bringChrome, bringTestedChromes } from './lib/chrome.mjs';
 import { installPackages } from './lib/packages.mjs';
 import { complain, say, seconds } from './lib/steps.mjs';
 import { checkToolchain } from './lib/toolchain.mjs';
@@ -16,19 +16,20 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const HELP = `Makes this checkout ready to use: npm packages, the native addon, a Chrome.
 
-  npm run setup -- [--release | --debug] [--no-chrome]
+  npm run setup -- [--release | --debug] [--no-chrome | --every-chrome]
 
-  --release     build the optimised addon
-  --debug       build the addon with debug assertions
-  --no-chrome   do not look for a Chrome
-  --help        this text
+  --release       build the optimised addon
+  --debug         build the addon with debug assertions
+  --no-chrome     do not look for a Chrome
+  --every-chrome  both kinds that the tests run on, the headless shell and full Chrome
+  --help          this text
 
 Without --release or --debug the kind of addon that is there is kept; the first one is a debug build.
 PUPPETEER_EXECUTABLE_PATH names the Chrome to use; PAGEPOOL_NO_APT=1 keeps it from installing a Debian package.
 `;
 
 /**
- * @param {{ profile?: 'debug' | 'release', otherwise?: 'debug' | 'release', chrome?: boolean }} [options]
+ * @param {{ profile?: 'debug' | 'release', otherwise?: 'debug' | 'release', chrome?: boolean | 'every' }} [options]
  * @returns {Promise<{ profile: 'debug' | 'release' }>} what was built
  */
 export async function setup({ profile, otherwise, chrome = true } = {}) {
@@ -36,7 +37,7 @@ export async function setup({ profile, otherwise, chrome = true } = {}) {
   say('toolchain', await checkToolchain(root));
   await installPackages(root);
   const built = await buildAddon(root, { profile, otherwise });
-  if (chrome) await bringChrome(root);
+  if (chrome) await (chrome === 'every' ? bringTestedChromes : bringChrome)(root);
   say('ready', `after ${seconds(Date.now() - started)}`);
   return { profile: built };
 }
@@ -47,6 +48,7 @@ async function main() {
       release: { type: 'boolean' },
       debug: { type: 'boolean' },
       'no-chrome': { type: 'boolean' },
+      'every-chrome': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -60,7 +62,7 @@ async function main() {
     });
   }
   const profile = (values.release && 'release') || (values.debug && 'debug') || undefined;
-  await setup({ profile, chrome: !values['no-chrome'] });
+  await setup({ profile, chrome: values['every-chrome'] ? 'every' : !values['no-chrome'] });
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

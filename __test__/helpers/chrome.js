@@ -1,9 +1,13 @@
 'use strict';
 
 // Which Chrome the tests of real browsers use, and a browser manager over puppeteer-core for comparison.
+//
+// A file that needs a real Chrome requires this one, itself or by another helper: the runner runs such a file once on
+// each kind of Chrome that there is, and gives no Chrome to any other.
 
 const fs = require('node:fs');
 const path = require('node:path');
+const QUnit = require('qunit');
 
 const NAMES = [
   'chromium-headless-shell', 'chrome-headless-shell', 'headless_shell', 'chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome',
@@ -24,6 +28,10 @@ function findChrome() {
   return undefined;
 }
 
+/** `QUnit.test` of something on a real Chrome: without one it fails, so that no run is green by leaving it out. */
+const chromeTest = (name, run) =>
+  QUnit.test(name, findChrome() ? run : (assert) => assert.true(false, 'there is a Chrome: set PUPPETEER_EXECUTABLE_PATH'));
+
 /** As root Chrome runs only without its sandbox. */
 const needsNoSandbox = () => process.getuid?.() === 0 || process.env.CI === 'true' || process.env.PUPPETEER_DISABLE_SANDBOX === 'true';
 
@@ -34,7 +42,7 @@ class PuppeteerManager {
     const puppeteer = require('puppeteer-core');
     this.#browser ??= puppeteer.launch({
       executablePath: findChrome(),
-      headless: 'shell',
+      headless: /headless.shell/.test(findChrome()) ? 'shell' : true,
       args: [...(needsNoSandbox() ? ['--no-sandbox', '--disable-setuid-sandbox'] : []), '--disable-background-networking', '--no-first-run'],
     });
     return this.#browser;
@@ -48,4 +56,4 @@ class PuppeteerManager {
   }
 }
 
-module.exports = { PuppeteerManager, findChrome, needsNoSandbox };
+module.exports = { PuppeteerManager, chromeTest, findChrome, needsNoSandbox };

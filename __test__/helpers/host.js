@@ -4,7 +4,8 @@
 
 const http = require('node:http');
 
-const STANDBY = `<!doctype html><title>standby</title>
+/** With an icon of its own: full Chrome would ask for one. */
+const STANDBY = `<!doctype html><title>standby</title><link rel="icon" href="data:,">
 <script>window.marked = [globalThis.__boxelDuringPrerender, globalThis.__boxelRenderContext];</script>
 <div id="standby-ready">ready</div>`;
 

@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const lib = require('../..');
-const { findChrome, needsNoSandbox } = require('./chrome.js');
+const { chromeTest, needsNoSandbox } = require('./chrome.js');
 const { startHost } = require('./host.js');
 const { Logs, withEnv } = require('./kit.js');
 const { until, within } = require('./wait.js');
@@ -158,7 +158,7 @@ class ChromeKit {
   }
 }
 
-/** A QUnit module whose tests run on a real Chrome, where there is one. */
+/** A QUnit module whose tests run on a real Chrome. */
 function chromeModule(name, define) {
   QUnit.module(name, (hooks) => {
     let kit;
@@ -168,7 +168,7 @@ function chromeModule(name, define) {
       await kit.start();
     });
     hooks.afterEach((assert) => kit.end(assert));
-    define(() => kit, findChrome() ? QUnit.test : QUnit.test.skip);
+    define(() => kit, chromeTest);
   });
 }
 

@@ -138,8 +138,10 @@ differential('browser', [
   }),
   scenario('targetcreated and targetdestroyed of a context', async ({ newContext, note }) => {
     const context = await newContext();
-    context.on('targetcreated', (target) => note('created', target.type()));
-    context.on('targetdestroyed', (target) => note('destroyed', target.type()));
+    // Full Chrome's own user interface is a target of puppeteer's, and none of ours: docs/page-api.md.
+    const isOfThePage = (target) => !target.url().startsWith('chrome://');
+    context.on('targetcreated', (target) => isOfThePage(target) && note('created', target.type()));
+    context.on('targetdestroyed', (target) => isOfThePage(target) && note('destroyed', target.type()));
     const page = await context.newPage();
     const destroyed = once(context, 'targetdestroyed');
     await page.close();

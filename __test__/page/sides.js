@@ -1,9 +1,9 @@
 'use strict';
 // The two browsers under comparison: puppeteer's and ours, each with its own server and its own Chrome.
 
-const { accessSync, constants, readFileSync } = require('node:fs');
-const path = require('node:path');
+const { readFileSync } = require('node:fs');
 const puppeteer = require('puppeteer-core');
+const { findChrome } = require('../helpers/chrome.js');
 const { Server } = require('./server.js');
 
 const ARGS = [
@@ -16,26 +16,9 @@ const ARGS = [
   '--disable-quic',
 ];
 
-function onPath(name) {
-  for (const directory of (process.env.PATH ?? '').split(path.delimiter)) {
-    const candidate = path.join(directory, name);
-    try {
-      accessSync(candidate, constants.X_OK);
-      return candidate;
-    } catch {
-      // Not here; the next directory.
-    }
-  }
-  return undefined;
-}
-
 /** The one binary both sides run. */
 function executablePath() {
-  const found =
-    process.env.PUPPETEER_EXECUTABLE_PATH ??
-    ['chromium-headless-shell', 'chrome-headless-shell', 'chromium', 'google-chrome', 'chromium-browser']
-      .map(onPath)
-      .find(Boolean);
+  const found = findChrome();
   if (!found) throw new Error('no Chrome on PATH: set PUPPETEER_EXECUTABLE_PATH');
   return unwrapped(found);
 }
@@ -66,15 +49,6 @@ async function openOurs(more) {
   return { browser, manager, close: () => manager.stop() };
 }
 
-/** Whether the addon has a browser of its own to compare. */
-const oursExists = () => {
-  try {
-    return typeof require('../../index.js').BrowserManager === 'function';
-  } catch {
-    return false;
-  }
-};
-
 const OPENERS = { puppeteer: openPuppeteer, ours: openOurs };
 
 /** `puppeteer,ours`; `puppeteer,puppeteer` shows whether the scenarios themselves are deterministic. */
@@ -93,4 +67,4 @@ async function openSide(name, more = []) {
   }
 }
 
-module.exports = { ARGS, executablePath, isShell, names, openBrowser, openSide, oursExists };
+module.exports = { ARGS, executablePath, isShell, names, openBrowser, openSide };

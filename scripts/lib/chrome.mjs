@@ -6,12 +6,10 @@ import { delimiter, join } from 'node:path';
 
 import { atInterrupt, run, say, SetupError, step, tail, warn } from './steps.mjs';
 
-/** Names Chrome goes by on PATH, in the order in which the addon looks for them: the light headless builds first. */
-const NAMES = [
-  'chromium-headless-shell',
-  'chrome-headless-shell',
-  'headless-shell',
-  'headless_shell',
+/** Names by which the headless shell goes on PATH, in the order in which the addon looks for them. */
+const SHELL_NAMES = ['chromium-headless-shell', 'chrome-headless-shell', 'headless-shell', 'headless_shell'];
+/** The same of full Chrome. */
+const FULL_NAMES = [
   'google-chrome-stable',
   'google-chrome',
   'chrome',
@@ -19,6 +17,8 @@ const NAMES = [
   'chromium-browser',
   'chrome-browser',
 ];
+/** The light headless builds first. */
+const NAMES = [...SHELL_NAMES, ...FULL_NAMES];
 /** Where installers put a Chrome without a name on PATH. */
 const PLACES = [
   '/opt/google/chrome/chrome',
@@ -26,7 +26,8 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ];
-const DEBIAN_PACKAGE = 'chromium-headless-shell';
+const DEBIAN_SHELL = 'chromium-headless-shell';
+const DEBIAN_FULL = 'chromium';
 const CHECK_TIMEOUT_MS = 60_000;
 const UNPACK_TIMEOUT_MS = 300_000;
 
@@ -107,17 +108,51 @@ function mayInstall() {
   );
 }
 
-/** Installs Debian's headless shell; tells why it could not, where it could not. */
-async function installDebianPackage() {
+/** Installs a package of Debian's; tells why it could not, where it could not. */
+async function installDebianPackage(name) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return step(`Chrome: apt-get install ${DEBIAN_PACKAGE}`, async (now) => {
+  return step(`Chrome: apt-get install ${name}`, async (now) => {
     const update = await run('apt-get', ['update'], { env, now });
-    const install = await run('apt-get', ['install', '-y', '--no-install-recommends', DEBIAN_PACKAGE], {
-      env,
-      now,
-    });
+    const install = await run('apt-get', ['install', '-y', '--no-install-recommends', name], { env, now });
     return install.code === 0 ? null : tail(update.output + install.output, 6);
   });
+}
+
+/**
+ * The Chromes to test on, one of each kind that there is: the headless shell and full Chrome behave differently. One
+ * that `PUPPETEER_EXECUTABLE_PATH` names stands for itself.
+ *
+ * @returns {{ kind: string, path: string | undefined }[]} without a path: none of that kind was found
+ */
+export function testedChromes(named = process.env.PUPPETEER_EXECUTABLE_PATH) {
+  if (named) return [{ kind: 'the Chrome of PUPPETEER_EXECUTABLE_PATH', path: named }];
+  return [
+    { kind: 'headless shell', path: onPath(SHELL_NAMES)[0] },
+    { kind: 'full Chrome', path: [...onPath(FULL_NAMES), ...PLACES.filter(isProgram)][0] },
+  ];
+}
+
+/** Installs what is missing of the two kinds, where that is allowed; the tests say which they have run on. */
+export async function bringTestedChromes(root) {
+  allowRoot();
+  if (!process.env.PUPPETEER_EXECUTABLE_PATH && mayInstall()) {
+    const missing = testedChromes().filter(({ path }) => !path);
+    for (const { kind } of missing) {
+      const failure = await installDebianPackage(kind === 'headless shell' ? DEBIAN_SHELL : DEBIAN_FULL);
+      if (failure) warn(`apt-get could not install the ${kind}, so nothing is tested on it:\n${failure}`);
+    }
+  }
+  const chromes = testedChromes().filter(({ path }) => path);
+  if (chromes.length === 0) return bringChrome(root);
+  for (const { path } of chromes) {
+    const reason = isProgram(path) ? await whyBroken(path) : `${path}: no such program`;
+    if (reason)
+      throw new SetupError(`A Chrome to test on does not start: ${path}`, {
+        details: reason,
+        hint: brokenHint(reason),
+      });
+    say('Chrome', `${await versionOf(path)} (${path})`);
+  }
 }
 
 /**
@@ -146,9 +181,9 @@ export async function bringChrome(root) {
   if (broken === null) return;
 
   if (mayInstall()) {
-    const failure = await installDebianPackage();
+    const failure = await installDebianPackage(DEBIAN_SHELL);
     if (failure) warn(`apt-get could not install it, so the embedded Chrome is next:\n${failure}`);
-    broken = (await tryThose(onPath([DEBIAN_PACKAGE]))) ?? null;
+    broken = (await tryThose(onPath([DEBIAN_SHELL]))) ?? null;
     if (broken === null) return;
   }
 
@@ -165,14 +200,14 @@ export async function bringChrome(root) {
   });
 }
 
-/** Starts a browser as the addon finds it, and prints which one it is. */
+/** Starts a browser as the addon finds it, and prints what it is called and where it is. */
 const START = `
+const { readlinkSync } = require('node:fs');
 const { BrowserManager } = require(process.argv[1]);
 const manager = new BrowserManager();
 manager
   .getBrowser()
-  .then((browser) => browser.version())
-  .then((version) => process.stdout.write(version))
+  .then(async (browser) => process.stdout.write(JSON.stringify([await browser.version(), readlinkSync('/proc/' + browser.process().pid + '/exe')])))
   .then(() => manager.stop())
   .catch((error) => {
     process.stderr.write(error.message);
@@ -181,21 +216,25 @@ manager
 
 /** Has the addon unpack the embedded Chrome now, where somebody can see that it takes a while. */
 async function tryEmbedded(root) {
-  const version = await step('Chrome: none installed, unpacking the embedded headless build', async () => {
-    const interrupted = new AbortController();
-    const forget = atInterrupt(() => interrupted.abort());
-    const args = ['-e', START, join(root, 'index.js')];
-    const { code, stdout, output } = await run(process.execPath, args, {
-      timeoutMs: UNPACK_TIMEOUT_MS,
-      signal: interrupted.signal,
-    });
-    forget();
-    if (code === 0) return stdout;
-    throw new SetupError('The embedded Chrome does not start.', {
-      details: tail(output, 15),
-      hint: brokenHint(output),
-    });
-  });
+  const [version, path] = await step(
+    'Chrome: none installed, unpacking the embedded headless build',
+    async () => {
+      const interrupted = new AbortController();
+      const forget = atInterrupt(() => interrupted.abort());
+      const args = ['-e', START, join(root, 'index.js')];
+      const { code, stdout, output } = await run(process.execPath, args, {
+        timeoutMs: UNPACK_TIMEOUT_MS,
+        signal: interrupted.signal,
+      });
+      forget();
+      if (code === 0) return JSON.parse(stdout);
+      throw new SetupError('The embedded Chrome does not start.', {
+        details: tail(output, 15),
+        hint: brokenHint(output),
+      });
+    },
+  );
+  process.env.PUPPETEER_EXECUTABLE_PATH = path;
   say('Chrome', `${version} (embedded)`);
 }
 

@@ -69,8 +69,14 @@ pub(super) struct Inner {
     attached: Notify,
     pub(super) targets: Targets,
     viewport: Option<Viewport>,
+    /// Whether Chrome tells of the requests of a page that is made at a URL. Full Chrome is on its way there before
+    /// anybody can listen.
+    tells_first_requests: bool,
     listeners: Mutex<Vec<Listener>>,
 }
+
+/// The product name of the headless shell; full Chrome calls itself `Chrome`, without windows too.
+const SHELL: &str = "HeadlessChrome/";
 
 #[derive(Default)]
 struct State {
@@ -85,11 +91,16 @@ struct State {
 impl Browser {
     /// Takes hold of all pages of the browser, those that come later included.
     pub(crate) fn attach(process: &Arc<chromium::Browser>) -> Self {
-        Self::over(process.connection().clone(), Arc::downgrade(process))
+        let is_shell = process.product().starts_with(SHELL);
+        Self::over(process.connection().clone(), Arc::downgrade(process), is_shell)
     }
 
     /// The same, where there may be no process.
-    pub(super) fn over(connection: Connection, process: Weak<chromium::Browser>) -> Self {
+    pub(super) fn over(
+        connection: Connection,
+        process: Weak<chromium::Browser>,
+        tells_first_requests: bool,
+    ) -> Self {
         let browser = Self(Arc::new(Inner {
             connection: connection.clone(),
             process,
@@ -97,6 +108,7 @@ impl Browser {
             attached: Notify::new(),
             targets: Targets::default(),
             viewport: Some(Viewport::default()),
+            tells_first_requests,
             listeners: Mutex::default(),
         }));
         let events: [(&'static str, Handle); 5] = [
@@ -339,6 +351,11 @@ impl Browser {
     pub(super) fn forget_preparation(&self, context: &str) {
         let unused = self.lock().prepared.remove(context);
         drop(unused);
+    }
+
+    /// Whether all is told of what a page requests that is made at a URL, its first document included.
+    pub(super) fn tells_first_requests(&self) -> bool {
+        self.0.tells_first_requests
     }
 
     pub(super) async fn new_page(&self, context: Option<&str>, url: &str) -> Result<Page, CallError> {

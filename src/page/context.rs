@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::cdp::CallError;
+use crate::cdp::{CallError, Deadline};
 
 use super::browser::Browser;
+use super::commands::Sent;
 use super::page::{Page, send};
 
 /// What a context is made with.
@@ -122,9 +123,11 @@ impl BrowserContext {
         self.browser.new_page(self.id(), "about:blank").await
     }
 
-    /// Makes a page in it that loads the URL at once, which is sooner than a page that is sent there: the request is
-    /// under way while the renderer starts. `prepare` runs before anything is loaded, on the connection's reader;
-    /// what it sends is in force for the first document.
+    /// Makes a page in it that loads the URL, and hears all of its requests. `prepare` runs before anything is loaded,
+    /// on the connection's reader; what it sends is in force for the first document.
+    ///
+    /// Where Chrome tells of a new page's first requests, the page is made at the URL, which is sooner than to send it
+    /// there: the request is under way while the renderer starts.
     ///
     /// # Errors
     /// As any command. What becomes of the document is not waited for.
@@ -132,15 +135,21 @@ impl BrowserContext {
         &self,
         url: &str,
         prepare: impl FnOnce(&Page) + Send + 'static,
-    ) -> Result<Page, CallError> {
-        let Some(id) = &self.id else {
-            return self.browser.new_page(None, url).await;
-        };
-        self.browser.prepare_page(id, Box::new(prepare));
-        let unused = Unprepared(self);
-        let page = self.browser.new_page(Some(id), url).await;
-        drop(unused);
-        page
+    ) -> Result<Opened, CallError> {
+        let at_once = self.browser.tells_first_requests();
+        let unprepared = self.id.as_ref().map(|id| {
+            self.browser.prepare_page(id, Box::new(prepare));
+            Unprepared(self)
+        });
+        let first = if at_once { url } else { "about:blank" };
+        let page = self.browser.new_page(self.id(), first).await;
+        drop(unprepared);
+        let page = page?;
+        let navigating = (!at_once).then(|| {
+            page.session()
+                .send_raw("Page.navigate", json!({ "url": url }), Deadline::Unbounded)
+        });
+        Ok(Opened { page, navigating })
     }
 
     /// Closes it with its pages. A context that is gone is closed.
@@ -223,6 +232,13 @@ impl BrowserContext {
         send(self.browser.session(), "Browser.resetPermissions", params).await?;
         Ok(())
     }
+}
+
+/// A page that is loading.
+pub(crate) struct Opened {
+    pub page: Page,
+    /// The answer of the navigation, where one had to be begun.
+    pub navigating: Option<Sent>,
 }
 
 /// Forgets what was prepared for a page that has not come.

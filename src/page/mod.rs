@@ -60,6 +60,7 @@ mod wait;
 
 pub use browser::Browser;
 pub use console::ConsoleMessage;
+pub(crate) use context::Opened;
 pub use context::{BrowserContext, ContextOptions, PermissionError};
 pub use cookies::{Cookie, CookieError};
 pub use dialog::Dialog;
@@ -78,6 +79,7 @@ pub use lifecycle::Milestone;
 pub use metrics::{Mark, Metrics};
 pub use mouse::MouseButton;
 pub use navigation::NavigationOptions;
+pub(crate) use navigation::refusal;
 pub use page::{Page, WeakPage};
 pub use pdf::{PdfError, PdfOptions};
 pub use request::{Headers, Request};

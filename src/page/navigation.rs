@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cdp::{CallError, Deadline};
 
+use super::commands::Sent;
 use super::decode::decode;
 use super::error::NavigationError;
 use super::frame::Frame;
@@ -59,6 +60,25 @@ struct Navigated {
     error_text: Option<String>,
 }
 
+impl Navigated {
+    /// Chrome's name of the error. That an error status has no body is none: the answer is there.
+    fn failure(&mut self) -> Option<String> {
+        self.error_text
+            .take()
+            .filter(|text| text != "net::ERR_HTTP_RESPONSE_CODE_FAILURE")
+    }
+}
+
+/// Why Chrome does not go where `Page.navigate` has told it to go. Does not end where it goes there.
+pub(crate) async fn refusal(navigating: Sent) -> Result<String, CallError> {
+    let method = "Page.navigate";
+    let failure = decode::<Navigated>(method, navigating.await?.get())?.failure();
+    match failure {
+        Some(text) => Ok(text),
+        None => std::future::pending().await,
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct History {
@@ -96,11 +116,8 @@ impl Frame {
                 answer = navigating => answer?,
                 () = detached(&mut watch) => return Err(self.gone()),
             };
-            let answer: Navigated = decode("Page.navigate", answer.get())?;
-            if let Some(text) = answer
-                .error_text
-                .filter(|text| text != "net::ERR_HTTP_RESPONSE_CODE_FAILURE")
-            {
+            let mut answer: Navigated = decode("Page.navigate", answer.get())?;
+            if let Some(text) = answer.failure() {
                 return Err(NavigationError::Failed {
                     text,
                     url: url.to_owned(),

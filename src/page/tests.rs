@@ -25,7 +25,7 @@ struct Fixture {
 impl Fixture {
     fn start() -> Self {
         let (mut chrome, connection) = Chrome::start();
-        let browser = Browser::over(connection.clone(), Weak::new());
+        let browser = Browser::over(connection.clone(), Weak::new(), true);
         chrome.attach("P", "main", None);
         settle(&mut chrome, &connection);
         let page = browser.pages().pop().expect("a page");

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tab::{Capture, Tab};
 use crate::cdp::{Call, CallError, CloseReason, Deadline, Health, Listener, Session};
-use crate::page::{BrowserContext, Page};
+use crate::page::{BrowserContext, Opened, Page, refusal};
 use crate::pool::{FailureKind, TabId};
 
 /// Set in every document before its own scripts run.
@@ -121,7 +121,7 @@ pub(super) async fn open(
             drop(sender.send((tab, signals, asked)));
         }
     };
-    let page = timeout_at(deadline, context.open_page(&load.url, prepare))
+    let Opened { page, navigating } = timeout_at(deadline, context.open_page(&load.url, prepare))
         .await
         .map_err(|_| late())??;
     let session = page.session().clone();
@@ -136,8 +136,15 @@ pub(super) async fn open(
         }
         arrive(&session, &signals, load, deadline, &late).await
     };
+    let refused = async {
+        match navigating {
+            Some(navigating) => refusal(navigating).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         outcome = loading => outcome?,
+        reason = refused => return Err(failed(&load.url, reason?)),
         reason = broken.wait_for(Option::is_some) => {
             let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
             return Err(LoadError::NotReady { url: load.url.clone(), reason });
