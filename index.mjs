@@ -13,9 +13,13 @@ export const {
   TargetCloseError,
   TimeoutError,
   abortable,
+  clearCustomQueryHandlers,
+  customQueryHandlerNames,
   getPendingNetworkRequests,
   isPrerenderCancellation,
+  registerCustomQueryHandler,
   throwIfAborted,
+  unregisterCustomQueryHandler,
 } = addon;
 
 export default addon;

@@ -24,6 +24,20 @@ export interface EventSource<E extends object = {}> {
   emit(event: string, argument?: unknown): boolean
 }
 
+/** An emitter that ends with nothing: `using` takes its listeners off. */
+export interface DisposableEventSource<E extends object = {}> extends EventSource<E> {
+  [Symbol.dispose](): void
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A query handler of the caller's: at least one of both. They run in pages. */
+export interface CustomQueryHandler {
+  /** The first below a node. Default: the first of `queryAll`. */
+  queryOne?: (node: Node, selector: string) => Node | null
+  /** All below a node. Default: that of `queryOne`. */
+  queryAll?: (node: Node, selector: string) => Iterable<Node>
+}
+
 type Unwrapped<A extends unknown[]> = { [I in keyof A]: A[I] extends JSHandle<infer T> ? T : A[I] }
 export type HandleOf<T> = T extends Node ? ElementHandle<T> : JSHandle<T>
 
@@ -98,6 +112,9 @@ export interface JSHandle<T = unknown> {
   remoteObject(): { type: string; subtype?: string; className?: string; description?: string; objectId?: string }
   move(): this
   toString(): string
+  /** The same as `dispose()`, for `using`. */
+  [Symbol.dispose](): void
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A rectangle in CSS pixels of the page's viewport. */
@@ -233,7 +250,7 @@ export interface Navigates {
 }
 
 /** A frame of a page, of any site. */
-export interface Frame extends Evaluates, Queries, Locates, Navigates, Actions<[selector: string]> {
+export interface Frame extends DisposableEventSource, Evaluates, Queries, Locates, Navigates, Actions<[selector: string]> {
   name(): string
   page(): Page
   parentFrame(): Frame | null
@@ -351,8 +368,29 @@ export interface PageEvents {
   framenavigated: Frame
   framedetached: Frame
   popup: Page
+  /** Dedicated workers. */
+  workercreated: WebWorker
+  workerdestroyed: WebWorker
+  issue: Issue
   metrics: { title: string; metrics: Metrics }
   close: undefined
+}
+
+/** What Chrome finds wrong with a page, by its audits. */
+export interface Issue {
+  /** Such as `'MixedContentIssue'`. */
+  code: string
+  /** Chrome's `InspectorIssueDetails`. */
+  details: any
+}
+
+/** A dedicated, shared or service worker. */
+export interface WebWorker extends DisposableEventSource, Evaluates {
+  /** The address of its script. */
+  url(): string
+  readonly client: CDPSession
+  /** Ends it. */
+  close(): Promise<void>
 }
 
 /** One page, in puppeteer's shape. */
@@ -367,6 +405,8 @@ export interface Page
   readonly mouse: Mouse
   readonly touchscreen: Touchscreen
   readonly tracing: Tracing
+  readonly coverage: Coverage
+  readonly accessibility: Accessibility
   reload(options?: NavigationOptions & { ignoreCache?: boolean }): Promise<HTTPResponse | null>
   goBack(options?: NavigationOptions): Promise<HTTPResponse | null>
   goForward(options?: NavigationOptions): Promise<HTTPResponse | null>
@@ -381,6 +421,8 @@ export interface Page
   ): Promise<HTTPResponse>
   waitForFrame(wanted: string | ((frame: Frame) => boolean | Promise<boolean>), options?: WaitOptions): Promise<Frame>
   waitForNetworkIdle(options?: WaitForNetworkIdleOptions): Promise<void>
+  /** Waits until the page asks its user for a device, as `navigator.bluetooth.requestDevice()` does. */
+  waitForDevicePrompt(options?: WaitOptions): Promise<DeviceRequestPrompt>
   /** Runs a function or script before any other in each new document. */
   evaluateOnNewDocument<A extends unknown[]>(
     fn: ((...args: A) => unknown) | string,
@@ -441,6 +483,14 @@ export interface Page
   mainFrame(): Frame
   /** All frames, the main one first. */
   frames(): Frame[]
+  /** Its dedicated workers. */
+  workers(): WebWorker[]
+  /** The window that it is in, for `Browser.getWindowBounds`. */
+  windowId(): Promise<string>
+  /** Whether the developer tools are open on it. */
+  hasDevTools(): Promise<boolean>
+  /** Changes the size of its window so that its content has this size, in pixels of the screen. */
+  resize(size: { contentWidth: number; contentHeight: number }): Promise<void>
   target(): Target
   browser(): Browser
   browserContext(): BrowserContext
@@ -450,6 +500,9 @@ export interface Page
   setDefaultNavigationTimeout(ms: number): void
   getDefaultTimeout(): number
   getDefaultNavigationTimeout(): number
+  /** Closes it, and waits for nothing. */
+  [Symbol.dispose](): void
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 export interface TypeOptions {
@@ -507,6 +560,114 @@ export interface Touchscreen {
   tap(x: number, y: number): Promise<void>
 }
 
+/** A device that a prompt offers. */
+export interface DeviceRequestPromptDevice {
+  id: string
+  name: string
+}
+
+/** A page's question for a device. */
+export interface DeviceRequestPrompt {
+  /** Those that it offers so far. */
+  readonly devices: DeviceRequestPromptDevice[]
+  /** Waits for one that the function accepts. */
+  waitForDevice(
+    filter: (device: DeviceRequestPromptDevice) => boolean,
+    options?: WaitOptions,
+  ): Promise<DeviceRequestPromptDevice>
+  select(device: DeviceRequestPromptDevice): Promise<void>
+  cancel(): Promise<void>
+}
+
+/** What of a script or a style sheet was used. */
+export interface CoverageEntry {
+  url: string
+  text: string
+  /** What was used: disjoint, in order, in UTF-16 units; `end` is behind the last. */
+  ranges: { start: number; end: number }[]
+}
+
+export interface JSCoverageEntry extends CoverageEntry {
+  /** V8's `ScriptCoverage`, with `includeRawScriptCoverage`. */
+  rawScriptCoverage?: any
+}
+
+export interface CSSCoverageOptions {
+  /** Forgets what was there at each navigation. Default: true. */
+  resetOnNavigation?: boolean
+}
+
+export interface JSCoverageOptions extends CSSCoverageOptions {
+  /** What has no address too, such as of `eval`. Default: false. */
+  reportAnonymousScripts?: boolean
+  /** Default: false. */
+  includeRawScriptCoverage?: boolean
+  /** Blocks, and not just functions. Default: true. */
+  useBlockCoverage?: boolean
+}
+
+/** Which parts of scripts and style sheets are used. */
+export interface Coverage {
+  startJSCoverage(options?: JSCoverageOptions): Promise<void>
+  stopJSCoverage(): Promise<JSCoverageEntry[]>
+  startCSSCoverage(options?: CSSCoverageOptions): Promise<void>
+  stopCSSCoverage(): Promise<CoverageEntry[]>
+}
+
+/** What a screen reader is told of an element. */
+export interface SerializedAXNode {
+  role: string
+  name?: string
+  value?: string | number
+  description?: string
+  keyshortcuts?: string
+  roledescription?: string
+  valuetext?: string
+  disabled?: boolean
+  expanded?: boolean
+  focused?: boolean
+  modal?: boolean
+  multiline?: boolean
+  multiselectable?: boolean
+  readonly?: boolean
+  required?: boolean
+  selected?: boolean
+  checked?: boolean | 'mixed'
+  pressed?: boolean | 'mixed'
+  level?: number
+  valuemin?: number
+  valuemax?: number
+  autocomplete?: string
+  haspopup?: string
+  invalid?: string
+  orientation?: string
+  busy?: boolean
+  live?: string
+  atomic?: boolean
+  relevant?: string
+  errormessage?: string
+  details?: string
+  url?: string
+  children?: SerializedAXNode[]
+  /** The element, or that around it where it is text; null where there is none. */
+  elementHandle(): Promise<ElementHandle | null>
+}
+
+export interface SnapshotOptions {
+  /** Without what tells a reader nothing. Default: true. */
+  interestingOnly?: boolean
+  /** What is in frames too. Default: false. */
+  includeIframes?: boolean
+  /** Where to begin. Default: the document. */
+  root?: ElementHandle<Node>
+}
+
+/** The accessibility tree. */
+export interface Accessibility {
+  /** null where there is nothing to tell. */
+  snapshot(options?: SnapshotOptions): Promise<SerializedAXNode | null>
+}
+
 /** Records what the browser does; one recording at a time. */
 export interface Tracing {
   start(options?: { path?: string; screenshots?: boolean; categories?: string[] }): Promise<void>
@@ -532,6 +693,8 @@ export interface Target {
   /** null where it is no page. */
   page(): Promise<Page | null>
   asPage(): Promise<Page | null>
+  /** null where it is no worker. */
+  worker(): Promise<WebWorker | null>
   browser(): Browser
   browserContext(): BrowserContext
   /** The target that opened it. */
@@ -556,6 +719,9 @@ interface HasTargets {
     ...permissions: { permission: { name: string }; state: 'granted' | 'denied' | 'prompt' }[]
   ): Promise<void>
   close(): Promise<void>
+  /** Closes it, and waits for nothing. */
+  [Symbol.dispose](): void
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A BrowserContext: storage and cache of its own. */
@@ -584,6 +750,15 @@ export interface BrowserProcess extends EventSource {
   kill(signal?: string | number): boolean
 }
 
+/** In pixels of the screen. */
+export interface WindowBounds {
+  left?: number
+  top?: number
+  width?: number
+  height?: number
+  windowState?: 'normal' | 'minimized' | 'maximized' | 'fullscreen'
+}
+
 /** A running Chrome. */
 export interface Browser extends EventSource<BrowserEvents>, HasTargets {
   createBrowserContext(options?: BrowserContextOptions): Promise<BrowserContext>
@@ -599,12 +774,23 @@ export interface Browser extends EventSource<BrowserEvents>, HasTargets {
   process(): BrowserProcess | null
   isConnected(): boolean
   readonly connected: boolean
+  getWindowBounds(windowId: string): Promise<WindowBounds>
+  setWindowBounds(windowId: string, bounds: WindowBounds): Promise<void>
+  /** An error for each command that has no answer yet. */
+  readonly debugInfo: { pendingProtocolErrors: Error[] }
+  /** Leaves a browser that was connected to; a Chrome that was started here ends with its only client. */
+  disconnect(): Promise<void>
 }
 
 /** What a page said to its console. */
 export interface ConsoleMessage {
   /** Such as `'log'`, `'warn'` or `'error'`. */
   type(): string
+  page(): Page
+  /** The frame that said it, while it is there. */
+  frame(): Frame | null
+  /** null where it was no worker. */
+  worker(): WebWorker | null
   text(): string
   args(): JSHandle[]
   location(): ConsoleErrorLocation
@@ -616,6 +802,8 @@ export interface Dialog {
   type(): string
   message(): string
   defaultValue(): string
+  /** Whether it was accepted or dismissed. */
+  readonly handled: boolean
   accept(text?: string): Promise<void>
   dismiss(): Promise<void>
 }
@@ -655,6 +843,10 @@ export interface HTTPRequest {
   redirectChain(): HTTPRequest[]
   initiator(): { type: string; [more: string]: unknown } | undefined
   frame(): Frame | null
+  /** The same as the web's `Request`. */
+  asFetchRequest(): Promise<Request>
+  /** The session that it belongs to. */
+  readonly client: CDPSession
   /** Lets it go on, changed or not; with a priority as a vote. */
   continue(overrides?: ContinueRequestOverrides, priority?: number): Promise<void>
   /** Answers it. */
@@ -684,25 +876,58 @@ export interface HTTPResponse {
   fromCache(): boolean
   fromServiceWorker(): boolean
   remoteAddress(): { ip?: string; port?: number }
-  securityDetails(): {
-    issuer(): string
-    validFrom(): number
-    validTo(): number
-    protocol(): string
-    subjectName(): string
-    subjectAlternativeNames(): string[]
-  } | null
+  securityDetails(): SecurityDetails | null
   /** Chrome's `ResourceTiming`. */
   timing(): Record<string, number> | null
   frame(): Frame | null
   buffer(): Promise<Uint8Array>
   content(): Promise<Uint8Array>
+  /** The same as the web's `Response`. */
+  asFetchResponse(): Promise<Response>
   text(): Promise<string>
   json(): Promise<any>
 }
 
+/** The connection's certificate and cipher. */
+export interface SecurityDetails {
+  issuer(): string
+  /** Seconds since 1970. */
+  validFrom(): number
+  /** Seconds since 1970. */
+  validTo(): number
+  /** Such as `'TLS 1.3'`. */
+  protocol(): string
+  subjectName(): string
+  subjectAlternativeNames(): string[]
+}
+
+/** What all sessions of a browser share. */
+export interface Connection extends DisposableEventSource {
+  /** Empty where no port is open. */
+  url(): string
+  /** How long a command may take, in milliseconds; 0: no limit. Default: 180000. */
+  readonly timeout: number
+  /** Sends a command on the browser's own session. */
+  send(method: string, params?: object, options?: { timeout?: number }): Promise<any>
+  /** The attached session of this id. */
+  session(sessionId: string): CDPSession | null
+  /** Attaches to a target. */
+  createSession(targetInfo: { targetId: string }): Promise<CDPSession>
+  /** Ends it, and the browser's pages with it. */
+  dispose(): void
+}
+
+/** What the listeners of a session get, besides those of Chrome's own events. */
+export interface CDPSessionEvents {
+  /** A session was attached through this one. */
+  sessionattached: CDPSession
+  sessiondetached: CDPSession
+}
+
 /** Chrome's protocol, untyped, on a session of its own. */
-export interface CDPSession extends EventSource {
+export interface CDPSession extends DisposableEventSource<CDPSessionEvents> {
+  /** undefined once it is detached. */
+  connection(): Connection | undefined
   /** Sends a command. `timeout`, in milliseconds, takes the place of the manager's `protocolTimeout`; 0: no limit. */
   send(method: string, params?: object, options?: { timeout?: number }): Promise<any>
   detach(): Promise<void>

@@ -85,6 +85,24 @@ impl Connection {
         self.shared.disconnect();
     }
 
+    /// How long calls may take.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// The methods of the calls that have no answer yet, in the order of their sending.
+    #[must_use]
+    pub fn pending(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let mut calls: Vec<_> = state.pending.iter().collect();
+        calls.sort_unstable_by_key(|(id, _)| **id);
+        calls
+            .into_iter()
+            .map(|(_, call)| call.method.to_string())
+            .collect()
+    }
+
     /// Whether the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {

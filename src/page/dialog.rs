@@ -44,6 +44,12 @@ impl Dialog {
         })
     }
 
+    /// Whether it has been answered.
+    #[must_use]
+    pub fn is_handled(&self) -> bool {
+        self.handled.load(Ordering::Acquire)
+    }
+
     /// Lets the page go on where nobody listens: it may leave, and gets no other consent.
     pub fn answer_for_nobody(&self) {
         drop(self.answer(self.kind == "beforeunload", None));

@@ -128,7 +128,7 @@ impl Page {
 
     async fn change_network(&self, change: impl FnOnce(&mut Settings)) -> Result<(), CallError> {
         let sent = {
-            let (sessions, workers) = (self.sessions(), self.workers());
+            let (sessions, workers) = (self.sessions(), self.worker_sessions());
             let mut settings = self.lock_settings();
             change(&mut settings);
             let mut sent = self.broadcast(&sessions, |session| {

@@ -4,13 +4,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::console::ConsoleMessage;
+use super::device_prompt::DevicePrompt;
 use super::dialog::Dialog;
 use super::exception::Exception;
 use super::frame::Frame;
+use super::issue::Issue;
 use super::metrics::Mark;
 use super::page::Page;
 use super::request::Request;
 use super::response::Response;
+use super::web_worker::WebWorker;
 
 /// Declares the events: for each its kind, what it carries, and puppeteer's name of it.
 macro_rules! events {
@@ -84,6 +87,14 @@ events! {
     FrameDetached(Frame) = "framedetached",
     /// The page has opened another.
     Popup(Page) = "popup",
+    /// A dedicated worker has come.
+    WorkerCreated(WebWorker) = "workercreated",
+    /// A dedicated worker has ended.
+    WorkerDestroyed(WebWorker) = "workerdestroyed",
+    /// Chrome has found something wrong with the page.
+    Issue(Arc<Issue>) = "issue",
+    /// A prompt offers devices.
+    DevicePrompt(Arc<DevicePrompt>) = "devicerequestprompted",
     /// The page called `console.timeStamp`.
     Metrics(Arc<Mark>) = "metrics",
     /// The page is gone.

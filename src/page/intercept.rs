@@ -118,7 +118,7 @@ impl Page {
                 send(session, "Fetch.disable", json!({}))
             }]
         });
-        for worker in self.workers() {
+        for worker in self.worker_sessions() {
             // The requests of workers are held back in the session of their page.
             drop(self.lock_settings().apply_network(&worker, WORKER_DEADLINE));
         }

@@ -22,6 +22,7 @@ use super::intercept::Interception;
 use super::lifecycle::{Milestone, Progress, Watcher};
 use super::network::Tracker;
 use super::viewport::Viewport;
+use super::web_worker::WebWorker;
 
 /// A page of Chrome. Clones are the same page.
 #[derive(Clone)]
@@ -41,6 +42,8 @@ pub(super) struct Inner {
     /// Whether the target has a URL: a popup has none until its first navigation is under way.
     located: watch::Sender<bool>,
     pub(super) metrics_enabled: AtomicBool,
+    pub(super) issues_enabled: AtomicBool,
+    pub(super) device_prompts: AtomicBool,
     pub(super) tracing: AtomicBool,
     pub(super) unheard_messages: AtomicU32,
     pub(super) input: Mutex<InputState>,
@@ -83,8 +86,8 @@ pub(super) struct State {
     pub tracker: Tracker,
     /// Flushes the tracker when that is due.
     pub(super) flush: Option<io::Task>,
-    /// The sessions of dedicated workers, theirs included.
-    pub(super) workers: Vec<Session>,
+    /// Dedicated workers, theirs included.
+    pub(super) workers: Vec<WebWorker>,
     next_watcher: u64,
     /// What runs in new documents, by Chrome's names.
     pub(super) scripts: Vec<(String, String)>,
@@ -164,6 +167,8 @@ impl Page {
             located: watch::Sender::new(!target.url.is_empty()),
             opener: target.opener_id.as_deref().map(Into::into),
             metrics_enabled: AtomicBool::new(false),
+            issues_enabled: AtomicBool::new(false),
+            device_prompts: AtomicBool::new(false),
             tracing: AtomicBool::new(false),
             unheard_messages: AtomicU32::new(0),
             input: Mutex::default(),
@@ -342,6 +347,12 @@ impl Page {
         if kind == EventKind::Metrics {
             drop(self.enable_metrics());
         }
+        if kind == EventKind::DevicePrompt {
+            self.follow_device_prompts();
+        }
+        if kind == EventKind::Issue {
+            self.enable_issues();
+        }
         self.0.hub.listen(kind, Arc::new(handler))
     }
 
@@ -449,9 +460,20 @@ impl Page {
         sessions
     }
 
-    /// The sessions of its dedicated workers.
-    pub(super) fn workers(&self) -> Vec<Session> {
+    /// Its dedicated workers, in the order in which they came.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WebWorker> {
         self.lock().workers.clone()
+    }
+
+    /// The sessions of its dedicated workers.
+    pub(super) fn worker_sessions(&self) -> Vec<Session> {
+        let state = self.lock();
+        state
+            .workers
+            .iter()
+            .map(|worker| worker.session().clone())
+            .collect()
     }
 
     /// Begins to watch a frame for the end of a navigation.

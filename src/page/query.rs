@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::cdp::CallError;
+use crate::cdp::{CallError, Session};
 
 use super::decode::{decode, decode_object};
 use super::error::EvaluateError;
@@ -87,10 +87,16 @@ const find = {
     '>>>>': node => [node.shadowRoot ?? node],
     '>>>': withShadows,
 };
-const walk = (nodes, steps) => {
-    for (const [kind, value] of steps) {
+const byHandler = ({ queryOne, queryAll }) => (node, value, all) => {
+    if (queryAll && (all || !queryOne)) return queryAll(node, value);
+    const found = queryOne(node, value);
+    return found ? [found] : [];
+};
+for (const name of Object.keys(handlers)) find[name] = byHandler(handlers[name]);
+const walk = (nodes, steps, all = true) => {
+    for (const [index, [kind, value]] of steps.entries()) {
         if (!Object.hasOwn(find, kind)) throw new Error(`Unknown selector type: ${kind}`);
-        nodes = nodes.flatMap(node => [...find[kind](node, value)]);
+        nodes = nodes.flatMap(node => [...find[kind](node, value, all || index < steps.length - 1)]);
     }
     return nodes;
 };
@@ -111,13 +117,17 @@ const sorted = nodes => {
         return left.length - right.length;
     });
 };
-const query = (root, selector) => {
-    const nodes = selector.flatMap(steps => walk([root], steps));
-    return nodes.length > 1 ? sorted(nodes) : nodes;
+const query = (root, selector, all) => {
+    const nodes = selector.flatMap(steps => walk([root], steps, all));
+    // What one handler finds stays in its order.
+    const isOfHandler = selector.length === 1 && selector[0].length === 1 && selector[0][0][0].startsWith('@');
+    return nodes.length > 1 && !isOfHandler ? sorted(nodes) : nodes;
 };";
 
-fn with_walk(function: &str) -> String {
-    format!("(...args) => {{ {WALK} return ({function})(...args); }}")
+/// The handlers come from outside of the function: nothing of ours is in their reach.
+fn with_walk(selector: &Selector, function: &str) -> String {
+    let handlers = selector.handlers();
+    format!("(handlers => (...args) => {{ {WALK} return ({function})(...args); }})({handlers})")
 }
 
 impl Selector {
@@ -128,7 +138,7 @@ impl Selector {
         if self.is_css() {
             format!("(...args) => {{ {CSS_QUERY} return ({function})(...args); }}")
         } else {
-            with_walk(function)
+            with_walk(self, function)
         }
     }
 
@@ -177,7 +187,7 @@ impl Frame {
         selector: &Selector,
     ) -> Result<Option<RemoteObject>, EvaluateError> {
         let found = if let Some(alternatives) = selector.with_aria() {
-            let list = self.find_by_steps(root, alternatives).await?;
+            let list = self.find_by_steps(root, selector, alternatives).await?;
             let first = Code::call("list => list[0] ?? null", [list.to_argument()]);
             self.evaluate_handle(first).await?
         } else {
@@ -196,7 +206,10 @@ impl Frame {
         selector: &Selector,
     ) -> Result<RemoteObject, EvaluateError> {
         match selector.with_aria() {
-            Some(alternatives) => self.find_by_steps(root, alternatives).await.map(Temporary::keep),
+            Some(alternatives) => self
+                .find_by_steps(root, selector, alternatives)
+                .await
+                .map(Temporary::keep),
             None => self.evaluate_handle(selector.all(root)).await,
         }
     }
@@ -205,6 +218,7 @@ impl Frame {
     async fn find_by_steps(
         &self,
         root: Option<Argument>,
+        selector: &Selector,
         alternatives: &[Vec<Step>],
     ) -> Result<Temporary, EvaluateError> {
         let root = root.unwrap_or_else(Argument::null);
@@ -217,7 +231,7 @@ impl Frame {
                     self.find_by_aria(&nodes, aria).await?
                 } else {
                     let steps = json_argument(&run.iter().map(Step::to_json).collect());
-                    let walk = with_walk("(nodes, steps) => walk(nodes, steps)");
+                    let walk = with_walk(selector, "(nodes, steps) => walk(nodes, steps)");
                     self.evaluate_handle(Code::call(walk, [nodes.to_argument(), steps]))
                         .await?
                 };
@@ -226,7 +240,10 @@ impl Frame {
             lists.push(nodes);
         }
         let arguments: Vec<Argument> = lists.iter().map(|list| list.to_argument()).collect();
-        let merge = Code::call(with_walk("(...lists) => sorted(lists.flat())"), arguments);
+        let merge = Code::call(
+            with_walk(selector, "(...lists) => sorted(lists.flat())"),
+            arguments,
+        );
         let merged = self.evaluate_handle(merge).await?;
         Ok(self.temporary(merged))
     }
@@ -287,32 +304,7 @@ impl Frame {
     /// # Errors
     /// As any command.
     pub async fn properties(&self, id: &str) -> Result<Vec<(String, RemoteObject)>, CallError> {
-        #[derive(Deserialize)]
-        struct Answer<'a> {
-            #[serde(borrow)]
-            result: Vec<Property<'a>>,
-        }
-        #[derive(Deserialize)]
-        struct Property<'a> {
-            name: String,
-            #[serde(default)]
-            enumerable: bool,
-            #[serde(borrow)]
-            value: Option<&'a RawValue>,
-        }
-        let method = "Runtime.getProperties";
-        let params = json!({ "objectId": id, "ownProperties": true });
-        let answer = send(&self.session(), method, params).await?;
-        let answer: Answer<'_> = decode(method, answer.get())?;
-        answer
-            .result
-            .into_iter()
-            .filter(|property| property.enumerable)
-            .filter_map(|property| {
-                let object = decode_object(method, property.value?.get());
-                Some(object.map(|object| (property.name, object)))
-            })
-            .collect()
+        own_properties(&self.session(), id).await
     }
 
     /// An array of all objects of the page with this prototype.
@@ -338,4 +330,37 @@ impl Frame {
             release(&self.session(), id);
         }
     }
+}
+
+/// The own enumerable properties of an object.
+pub(super) async fn own_properties(
+    session: &Session,
+    id: &str,
+) -> Result<Vec<(String, RemoteObject)>, CallError> {
+    #[derive(Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        result: Vec<Property<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Property<'a> {
+        name: String,
+        #[serde(default)]
+        enumerable: bool,
+        #[serde(borrow)]
+        value: Option<&'a RawValue>,
+    }
+    let method = "Runtime.getProperties";
+    let params = json!({ "objectId": id, "ownProperties": true });
+    let answer = send(session, method, params).await?;
+    let answer: Answer<'_> = decode(method, answer.get())?;
+    answer
+        .result
+        .into_iter()
+        .filter(|property| property.enumerable)
+        .filter_map(|property| {
+            let object = decode_object(method, property.value?.get());
+            Some(object.map(|object| (property.name, object)))
+        })
+        .collect()
 }

@@ -236,7 +236,9 @@ impl Request {
         Response::of(self)
     }
 
-    pub(super) fn session(&self) -> Session {
+    /// The session of its target.
+    #[must_use]
+    pub fn session(&self) -> Session {
         self.session
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -318,6 +320,12 @@ impl Request {
     #[must_use]
     pub fn frame_id(&self) -> Option<&str> {
         self.frame.as_deref()
+    }
+
+    /// The page it belongs to, while that is kept.
+    #[must_use]
+    pub fn page(&self) -> Option<Page> {
+        self.page.get()?.upgrade()
     }
 
     /// The frame it belongs to, while that is in its page.

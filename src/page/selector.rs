@@ -1,6 +1,11 @@
 //! Selectors: CSS, and puppeteer's extensions of it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+
+/// Query handlers of the caller's: by name the source of an object with `queryOne`, `queryAll`, or both.
+pub type QueryHandlers = [(String, Arc<str>)];
 
 /// A selector, taken apart where CSS does not know what it says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -9,6 +14,8 @@ pub struct Selector {
     /// `None` for plain CSS; else what is separated by commas.
     alternatives: Option<Vec<Vec<Step>>>,
     has_pseudo_class: bool,
+    /// Those of the caller's query handlers that it names.
+    handlers: Vec<(String, Arc<str>)>,
 }
 
 /// The way from some nodes to others.
@@ -17,6 +24,11 @@ pub(super) enum Step {
     Css(String),
     /// `::-p-name(value)`, or `name/value`.
     Pseudo {
+        name: String,
+        value: String,
+    },
+    /// The same of a query handler of the caller's.
+    Own {
         name: String,
         value: String,
     },
@@ -32,6 +44,7 @@ impl Step {
         match self {
             Self::Css(selector) => json!(["css", selector]),
             Self::Pseudo { name, value } => json!([name, value]),
+            Self::Own { name, value } => json!([format!("@{name}"), value]),
             Self::Child => json!([">>>>"]),
             Self::Descendant => json!([">>>"]),
         }
@@ -52,6 +65,25 @@ impl Selector {
     /// Takes a selector apart. What cannot be is CSS, for the page to complain about.
     #[must_use]
     pub fn parse(text: &str) -> Self {
+        Self::parse_with(text, &[])
+    }
+
+    /// The same with query handlers of the caller's, which come before those that are always there.
+    #[must_use]
+    pub fn parse_with(text: &str, handlers: &QueryHandlers) -> Self {
+        let own = handlers.iter().find_map(|handler| {
+            let value = text.strip_prefix(handler.0.as_str())?.strip_prefix(['=', '/'])?;
+            let (name, value) = (handler.0.clone(), value.to_owned());
+            Some((Step::Own { name, value }, handler))
+        });
+        if let Some((step, handler)) = own {
+            return Self {
+                text: text.to_owned(),
+                alternatives: Some(vec![vec![step]]),
+                has_pseudo_class: false,
+                handlers: vec![handler.clone()],
+            };
+        }
         let prefixed = PREFIXES.into_iter().find_map(|name| {
             let value = text.strip_prefix(name)?.strip_prefix(['=', '/'])?;
             Some(Step::Pseudo {
@@ -64,15 +96,37 @@ impl Selector {
                 text: text.to_owned(),
                 alternatives: Some(vec![vec![step]]),
                 has_pseudo_class: false,
+                handlers: Vec::new(),
             };
         }
         let mut scanner = Scanner::new(text.trim());
         let is_complete = scanner.scan().is_some();
+        let mut named = Vec::new();
+        for step in scanner.alternatives.iter_mut().flatten() {
+            if let Step::Pseudo { name, value } = step
+                && !PREFIXES.contains(&name.as_str())
+                && let Some(handler) = handlers.iter().find(|handler| handler.0 == *name)
+            {
+                let (name, value) = (std::mem::take(name), std::mem::take(value));
+                *step = Step::Own { name, value };
+                named.push(handler.clone());
+            }
+        }
         Self {
             text: text.to_owned(),
             alternatives: (is_complete && scanner.is_extended).then_some(scanner.alternatives),
             has_pseudo_class: scanner.has_pseudo_class,
+            handlers: named,
         }
+    }
+
+    /// The source of an object with the query handlers that it names, by `@name`.
+    pub(super) fn handlers(&self) -> String {
+        let entries = self
+            .handlers
+            .iter()
+            .map(|(name, source)| format!("'@{name}': {source}"));
+        format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
     }
 
     /// As it was written.

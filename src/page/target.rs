@@ -13,6 +13,7 @@ use super::browser::{Browser, TargetInfo};
 use super::context::BrowserContext;
 use super::decode::{decode, decode_event};
 use super::page::{Page, send};
+use super::web_worker::WebWorker;
 
 /// A page, a worker of several pages, or the browser itself.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub enum Target {
 pub struct Worker {
     browser: Browser,
     info: TargetInfo,
+    /// Once somebody has asked for it.
+    attached: tokio::sync::Mutex<Option<WebWorker>>,
 }
 
 /// What happened to a target.
@@ -136,6 +139,7 @@ impl Browser {
         let worker = Arc::new(Worker {
             browser: self.clone(),
             info,
+            attached: tokio::sync::Mutex::default(),
         });
         self.0.targets.lock().workers.push(Arc::clone(&worker));
         self.tell(&TargetEvent::Created(Target::Worker(worker)));
@@ -172,6 +176,11 @@ impl Browser {
         let Some(Destroyed { target_id }) = decode_event::<Destroyed>(params) else {
             return;
         };
+        self.worker_gone(&target_id);
+    }
+
+    /// A worker of several pages is gone.
+    pub(super) fn worker_gone(&self, target_id: &str) {
         let gone: Vec<_> = {
             let mut state = self.0.targets.lock();
             state
@@ -241,6 +250,23 @@ impl Target {
                 BrowserContext::new(worker.browser.clone(), made.map(Into::into))
             }
         }
+    }
+
+    /// The worker, where it is one of several pages: on a session of its own.
+    ///
+    /// # Errors
+    /// As any command.
+    pub async fn worker(&self) -> Result<Option<WebWorker>, CallError> {
+        let Self::Worker(worker) = self else {
+            return Ok(None);
+        };
+        let mut attached = worker.attached.lock().await;
+        if let Some(known) = attached.as_ref() {
+            return Ok(Some(known.clone()));
+        }
+        let session = self.attach().await?;
+        let known = WebWorker::new(&session, self.browser(), &worker.info.url);
+        Ok(Some(attached.insert(known).clone()))
     }
 
     /// Opens a session on it.

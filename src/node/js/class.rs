@@ -29,6 +29,9 @@ pub(crate) trait Class: 'static {
     /// More methods, in tables of their own.
     const MORE: &'static [&'static [Method<Self::Data>]] = &[];
 
+    /// Adds what is the class's own, as it is made.
+    fn complete(_: Value<'_>) {}
+
     /// The class that it extends.
     fn parent(_: Scope<'_>) -> Option<Value<'_>> {
         None
@@ -145,6 +148,7 @@ pub(crate) fn constructor<C: Class>(scope: Scope<'_>) -> Result<Value<'_>, Throw
             &[class.get("prototype")?, parent.get("prototype")?],
         )?;
     }
+    C::complete(class);
     if let Some(kept) = JsRef::new(class) {
         CONSTRUCTORS.with(|known| known.borrow_mut().insert(C::NAME, kept));
     }

@@ -4,12 +4,12 @@ use serde_json::value::RawValue;
 
 use crate::node::js::class::data_of;
 use crate::node::js::{Kind, Scope, Thrown, Value};
-use crate::page::{Argument, Code, Frame};
+use crate::page::{Argument, Code, Owner};
 
 use super::handle::Handle;
 
 /// The code and arguments of an `evaluate(pageFunction, ...args)`.
-pub(super) fn code(scope: Scope<'_>, frame: &Frame, arguments: &[Value<'_>]) -> Result<Code, Thrown> {
+pub(super) fn code(scope: Scope<'_>, owner: &Owner, arguments: &[Value<'_>]) -> Result<Code, Thrown> {
     let Some((function, rest)) = arguments.split_first() else {
         return Err(not_a_function(scope, scope.undefined()));
     };
@@ -18,20 +18,20 @@ pub(super) fn code(scope: Scope<'_>, frame: &Frame, arguments: &[Value<'_>]) -> 
     }
     Ok(Code::Function {
         declaration: source(scope, *function)?,
-        arguments: all(scope, frame, rest)?,
+        arguments: all(scope, owner, rest)?,
     })
 }
 
-/// The arguments as the frame's page takes them.
-pub(super) fn all(scope: Scope<'_>, frame: &Frame, values: &[Value<'_>]) -> Result<Vec<Argument>, Thrown> {
+/// The arguments as their frame or worker takes them.
+pub(super) fn all(scope: Scope<'_>, owner: &Owner, values: &[Value<'_>]) -> Result<Vec<Argument>, Thrown> {
     values
         .iter()
-        .map(|value| argument(scope, frame, *value))
+        .map(|value| argument(scope, owner, *value))
         .collect()
 }
 
-/// One argument as the frame's page takes it.
-pub(super) fn argument(scope: Scope<'_>, frame: &Frame, value: Value<'_>) -> Result<Argument, Thrown> {
+/// One argument as its frame or worker takes it.
+pub(super) fn argument(scope: Scope<'_>, owner: &Owner, value: Value<'_>) -> Result<Argument, Thrown> {
     Ok(match value.kind() {
         Kind::Undefined | Kind::Function | Kind::Symbol => Argument::Undefined,
         Kind::Null => Argument::Json(RawValue::NULL.to_owned()),
@@ -45,7 +45,7 @@ pub(super) fn argument(scope: Scope<'_>, frame: &Frame, value: Value<'_>) -> Res
         },
         Kind::Object => match data_of::<Handle>(value) {
             Some(handle) => handle
-                .as_argument(frame)
+                .as_argument(owner)
                 .map_err(|message| Thrown::refused(scope, message))?,
             None => json(scope, value)?,
         },

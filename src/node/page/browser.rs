@@ -14,7 +14,9 @@ use crate::page::{Browser, BrowserContext, Page, Target, TargetEvent};
 use super::emitter::{self, Emits, Emitter};
 use super::error::Message;
 use super::identity::{self, Key};
-use super::{context, cookies, page as page_class, process, promise, target, wait_for_event};
+use super::{
+    context, cookies, emulation, page as page_class, process, promise, target, value, wait_for_event,
+};
 
 /// What a browser's object carries. Keeps the process.
 pub(super) struct BrowserData {
@@ -230,6 +232,15 @@ impl wait_for_event::Source for BrowserData {
 /// How long a target is waited for where nothing is said, in milliseconds.
 pub(super) const TARGET_TIMEOUT: u64 = 30_000;
 
+/// Windows are named by text, as pages name them.
+fn window_id(given: Value<'_>) -> Result<i64, Thrown> {
+    let text = given.coerce_to_string()?;
+    text.parse().map_err(|_| {
+        let message = format!("the window's id must be a number, but is {text}");
+        Thrown::invalid_argument(given.scope(), &message)
+    })
+}
+
 fn close<'s>(scope: Scope<'s>, browser: &BrowserData) -> Result<Value<'s>, Thrown> {
     let process = Arc::clone(&browser.process);
     promise::start_void(scope, async move {
@@ -300,7 +311,37 @@ impl Class for BrowserClass {
         Method::getter("connected", |scope, browser, _| {
             Ok(scope.boolean(browser.process.is_connected()))
         }),
+        Method::promise("getWindowBounds", |scope, browser, call| {
+            let window = window_id(call.argument(0))?;
+            let core = browser.core().clone();
+            let asking = async move { core.window_bounds(window).await };
+            promise::start(scope, asking, |scope, bounds| {
+                value::from_json(scope, bounds.get())
+            })
+        }),
+        Method::promise("setWindowBounds", |scope, browser, call| {
+            let window = window_id(call.argument(0))?;
+            let bounds = emulation::from_js(scope, call.argument(1))?.unwrap_or_default();
+            let core = browser.core().clone();
+            promise::start_void(scope, async move { core.set_window_bounds(window, bounds).await })
+        }),
+        Method::getter("debugInfo", |scope, browser, _| {
+            let pending = browser.core().connection().pending();
+            let errors = pending.iter().map(|method| {
+                let message = format!("Protocol error ({method}): there is no answer yet");
+                scope.error(ErrorClass::ProtocolError, &message, Some("PROTOCOL_ERROR"))
+            });
+            Ok(scope.object().set("pendingProtocolErrors", scope.array(errors)))
+        }),
         Method::promise("close", |scope, browser, _| close(scope, browser)),
+        // Whoever starts a Chrome is its only client: it ends with its connection.
+        Method::promise("disconnect", |scope, browser, _| close(scope, browser)),
         Method::promise("@@asyncDispose", |scope, browser, _| close(scope, browser)),
+        Method::sync("@@dispose", |scope, browser, _| {
+            let process = Arc::clone(&browser.process);
+            // Nobody waits for it.
+            io::spawn(async move { process.close().await });
+            Ok(scope.undefined())
+        }),
     ];
 }

@@ -6,19 +6,24 @@ use napi_derive::napi;
 use crate::node::js::class::{Class, constructor};
 use crate::node::js::{Scope, Thrown, Value};
 
+use super::accessibility::Accessibility;
 use super::browser::BrowserClass;
+use super::connection::ConnectionClass;
 use super::console::ConsoleMessageClass;
 use super::context::ContextClass;
+use super::coverage::CoverageClass;
+use super::device_prompt::DeviceRequestPrompt;
 use super::dialog::DialogClass;
 use super::element::ElementHandle;
 use super::frame::FrameClass;
 use super::handle::JsHandle;
-use super::http::{RequestClass, ResponseClass};
+use super::http::{RequestClass, ResponseClass, SecurityDetails};
 use super::input::{Keyboard, Mouse, Touchscreen};
 use super::page::PageClass;
 use super::session::CdpSession;
 use super::target::TargetClass;
 use super::tracing::Tracing;
+use super::web_worker::WebWorkerClass;
 
 /// The constructors by name; `new` throws.
 #[napi(js_name = "__pageClasses", catch_unwind, skip_typescript)]
@@ -35,10 +40,14 @@ fn all(scope: Scope<'_>) -> Result<Value<'_>, Thrown> {
         };
     }
     add!(
+        Accessibility,
         BrowserClass,
         CdpSession,
+        ConnectionClass,
         ConsoleMessageClass,
         ContextClass,
+        CoverageClass,
+        DeviceRequestPrompt,
         DialogClass,
         ElementHandle,
         FrameClass,
@@ -48,9 +57,11 @@ fn all(scope: Scope<'_>) -> Result<Value<'_>, Thrown> {
         PageClass,
         RequestClass,
         ResponseClass,
+        SecurityDetails,
         TargetClass,
         Touchscreen,
         Tracing,
+        WebWorkerClass,
     );
     Ok(classes)
 }

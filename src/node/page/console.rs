@@ -7,7 +7,7 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{JsRef, Scope, Thrown, Value};
 use crate::page::{self, Page, StackFrame};
 
-use super::handle;
+use super::{frame, handle, page as page_class};
 
 /// A message; its text and arguments become JavaScript's when they are asked for.
 pub(super) struct ConsoleMessage {
@@ -54,6 +54,16 @@ impl Class for ConsoleMessageClass {
     type Data = ConsoleMessage;
     const NAME: &'static str = "ConsoleMessage";
     const METHODS: &'static [Method<ConsoleMessage>] = &[
+        Method::sync("page", |scope, message, _| page_class::wrap(scope, &message.page)),
+        Method::sync("frame", |scope, message, _| {
+            let id = message.core.frame.as_deref();
+            match id.and_then(|id| message.page.frame(id)) {
+                Some(frame) => frame::wrap(scope, &frame),
+                None => Ok(scope.null()),
+            }
+        }),
+        // What dedicated workers say is told by their own sessions, and not among their page's messages.
+        Method::sync("worker", |scope, _, _| Ok(scope.null())),
         Method::sync("type", |scope, message, _| Ok(scope.string(message.core.level()))),
         Method::sync("text", |scope, message, _| Ok(scope.string(&message.core.text()))),
         Method::sync("args", |scope, message, _| {

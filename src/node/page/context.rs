@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::cdp::io;
 use crate::node::js::class::{self, Class, Method, data_of};
 use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{BrowserContext, ContextOptions};
@@ -190,6 +191,14 @@ impl Class for ContextClass {
             promise::start_void(scope, async move { context.clear_permission_overrides().await })
         }),
         Method::promise("close", |scope, context, _| close(scope, context.core.clone())),
+        Method::sync("@@dispose", |scope, context, _| {
+            let context = context.core.clone();
+            // Nobody waits for it, nor hears of one that cannot be closed.
+            if context.id().is_some() {
+                io::spawn(async move { drop(context.close().await) });
+            }
+            Ok(scope.undefined())
+        }),
         Method::promise("@@asyncDispose", |scope, context, _| {
             close(scope, context.core.clone())
         }),

@@ -24,6 +24,9 @@ impl Class for DialogClass {
         Method::sync("defaultValue", |scope, dialog, _| {
             Ok(scope.string(&dialog.default_value))
         }),
+        Method::getter("handled", |scope, dialog, _| {
+            Ok(scope.boolean(dialog.is_handled()))
+        }),
         Method::promise("accept", |scope, dialog, call| {
             answer(scope, dialog, true, call.argument(0).as_string().as_deref())
         }),

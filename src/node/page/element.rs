@@ -18,19 +18,44 @@ impl Class for ElementHandle {
     const INHERITED: &'static [Method<Handle>] = JsHandle::METHODS;
     const METHODS: &'static [Method<Handle>] = &[
         Method::promise("$", |scope, handle, call| {
-            frame::query_one(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+            frame::query_one(
+                scope,
+                handle.frame(scope)?,
+                Some(handle.live_argument(scope)?),
+                call,
+            )
         }),
         Method::promise("$$", |scope, handle, call| {
-            frame::query_all(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+            frame::query_all(
+                scope,
+                handle.frame(scope)?,
+                Some(handle.live_argument(scope)?),
+                call,
+            )
         }),
         Method::promise("$eval", |scope, handle, call| {
-            frame::eval_one(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+            frame::eval_one(
+                scope,
+                handle.frame(scope)?,
+                Some(handle.live_argument(scope)?),
+                call,
+            )
         }),
         Method::promise("$$eval", |scope, handle, call| {
-            frame::eval_all(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+            frame::eval_all(
+                scope,
+                handle.frame(scope)?,
+                Some(handle.live_argument(scope)?),
+                call,
+            )
         }),
         Method::promise("waitForSelector", |scope, handle, call| {
-            wait::for_selector(scope, &handle.frame, Some(handle.live_argument(scope)?), call)
+            wait::for_selector(
+                scope,
+                handle.frame(scope)?,
+                Some(handle.live_argument(scope)?),
+                call,
+            )
         }),
         Method::sync("asLocator", |scope, _, call| locator::locate_handle(scope, call)),
         Method::promise("screenshot", |scope, handle, call| {
@@ -39,7 +64,7 @@ impl Class for ElementHandle {
         Method::promise("toElement", to_element),
         Method::promise("backendNodeId", |scope, handle, _| {
             handle.live_argument(scope)?;
-            let (frame, object) = (handle.frame.clone(), handle.object.clone());
+            let (frame, object) = (handle.frame(scope)?.clone(), handle.object.clone());
             #[expect(clippy::cast_precision_loss, reason = "Chrome counts its nodes")]
             promise::start(
                 scope,
@@ -47,7 +72,9 @@ impl Class for ElementHandle {
                 |scope, id| Ok(scope.number(id as f64)),
             )
         }),
-        Method::getter("frame", |scope, handle, _| frame::wrap(scope, &handle.frame)),
+        Method::getter("frame", |scope, handle, _| {
+            frame::wrap(scope, handle.frame(scope)?)
+        }),
     ];
 
     fn parent(scope: Scope<'_>) -> Option<Value<'_>> {
@@ -61,7 +88,7 @@ impl Class for ElementHandle {
 fn to_element<'s>(scope: Scope<'s>, handle: &Rc<Handle>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
     let tag = options::text(scope, call.argument(0), "the tag name")?;
     let own = handle.live_argument(scope)?;
-    let frame = handle.frame.clone();
+    let frame = handle.frame(scope)?.clone();
     let checking = async move {
         let function = "(node, tag) => node.nodeName === tag.toUpperCase()";
         let matches = frame

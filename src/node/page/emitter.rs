@@ -145,6 +145,22 @@ pub(super) const fn methods<T: Emits>() -> [Method<T>; 8] {
     ]
 }
 
+/// What `using` does to an emitter that ends with nothing: no listener is called any more.
+pub(super) const fn disposal<T: Emits>() -> [Method<T>; 2] {
+    [
+        Method::sync("@@dispose", |scope, data, call| {
+            data.emitter().remove_all(None);
+            data.changed(call.this);
+            Ok(scope.undefined())
+        }),
+        Method::promise("@@asyncDispose", |scope, data, call| {
+            data.emitter().remove_all(None);
+            data.changed(call.this);
+            scope.global().get("Promise")?.call_method("resolve", &[])
+        }),
+    ]
+}
+
 fn add<'s, T: Emits>(
     scope: Scope<'s>,
     data: &Rc<T>,

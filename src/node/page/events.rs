@@ -10,7 +10,10 @@ use crate::page::{Event, EventKind, Page, Subscription};
 use super::emitter::Emitter;
 use super::identity::{self, Key};
 use super::page::PageData;
-use super::{console, dialog, emulation, error, frame, http, intercept, page as page_class};
+use super::{
+    console, device_prompt, dialog, emulation, error, frame, http, intercept, page as page_class, value,
+    web_worker,
+};
 
 /// The listeners of one page.
 #[derive(Default)]
@@ -126,6 +129,13 @@ fn argument<'s>(scope: Scope<'s>, page: &Page, event: &Event) -> Result<Value<'s
         Event::Response(response) => http::wrap_response(scope, response),
         Event::FrameAttached(frame) | Event::FrameNavigated(frame) | Event::FrameDetached(frame) => {
             frame::wrap(scope, frame)
+        }
+        Event::WorkerCreated(worker) | Event::WorkerDestroyed(worker) => web_worker::wrap(scope, worker),
+        Event::DevicePrompt(prompt) => device_prompt::wrap(scope, page, prompt),
+        Event::Issue(issue) => {
+            let details = value::from_json(scope, issue.details.get())?;
+            let object = scope.object().set("code", scope.string(&issue.code));
+            Ok(object.set("details", details))
         }
         Event::Popup(popup) => page_class::wrap(scope, popup),
         Event::Metrics(mark) => {

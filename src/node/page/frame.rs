@@ -1,21 +1,49 @@
 //! `Frame`, and what `Page` has of its main frame.
 
+use std::ops::Deref;
 use std::rc::Rc;
 
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{Argument, Code, EvaluateError, Frame, RemoteValue, Rethrown};
+use crate::page::{Argument, Code, EvaluateError, Frame, Owner, RemoteValue, Rethrown};
 
+use super::emitter::{self, Emits, Emitter};
 use super::error::OfOurScript;
 use super::handle;
 use super::identity::{self, Key};
 use super::{arguments, locator, navigation, options, page as page_class, promise, value, wait};
 
+/// What a frame's object carries.
+pub(super) struct FrameData {
+    core: Frame,
+    emitter: Emitter,
+}
+
+impl Deref for FrameData {
+    type Target = Frame;
+
+    fn deref(&self) -> &Frame {
+        &self.core
+    }
+}
+
+impl Emits for FrameData {
+    fn emitter(&self) -> &Emitter {
+        &self.emitter
+    }
+
+    /// Puppeteer documents no event of frames: theirs are what callers emit.
+    fn changed(&self, _: Value<'_>) {}
+}
+
 /// The frame's object: one as long as the frame is in its page.
 pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {
     let page = frame.page();
     let key = Key::Frame(page.id(), frame.id().to_string());
-    let make = || class::instantiate::<FrameClass>(scope, Rc::new(frame.clone()));
+    let make = || {
+        let (core, emitter) = (frame.clone(), Emitter::default());
+        class::instantiate::<FrameClass>(scope, Rc::new(FrameData { core, emitter }))
+    };
     if frame.is_detached() {
         identity::retire(scope, &key);
         return identity::object_of_gone(scope, &key, make);
@@ -30,10 +58,14 @@ pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thr
 pub(super) struct FrameClass;
 
 impl Class for FrameClass {
-    type Data = Frame;
+    type Data = FrameData;
     const NAME: &'static str = "Frame";
-    const MORE: &'static [&'static [Method<Frame>]] = &[super::input::FRAME_METHODS];
-    const METHODS: &'static [Method<Frame>] = &[
+    const MORE: &'static [&'static [Method<FrameData>]] = &[
+        super::input::FRAME_METHODS,
+        &emitter::methods(),
+        &emitter::disposal(),
+    ];
+    const METHODS: &'static [Method<FrameData>] = &[
         Method::promise("evaluate", |scope, frame, call| evaluate(scope, frame, call)),
         Method::promise("evaluateHandle", |scope, frame, call| {
             evaluate_handle(scope, frame, call)
@@ -81,7 +113,9 @@ impl Class for FrameClass {
 }
 
 pub(super) fn evaluate<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    evaluate_code(scope, frame, arguments::code(scope, frame, call.arguments())?)
+    let owner = frame.into();
+    let code = arguments::code(scope, &owner, call.arguments())?;
+    evaluate_code(scope, &owner, code)
 }
 
 pub(super) fn evaluate_handle<'s>(
@@ -89,13 +123,15 @@ pub(super) fn evaluate_handle<'s>(
     frame: &Frame,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    evaluate_handle_code(scope, frame, arguments::code(scope, frame, call.arguments())?)
+    let owner = frame.into();
+    let code = arguments::code(scope, &owner, call.arguments())?;
+    evaluate_handle_code(scope, &owner, code)
 }
 
 /// Sent from this thread; the promise is settled from the connection's reader.
-pub(super) fn evaluate_code<'s>(scope: Scope<'s>, frame: &Frame, code: Code) -> Result<Value<'s>, Thrown> {
+pub(super) fn evaluate_code<'s>(scope: Scope<'s>, owner: &Owner, code: Code) -> Result<Value<'s>, Thrown> {
     promise::pending(scope, |deferred| {
-        frame.evaluate_with(code, move |outcome| {
+        owner.evaluate_with(code, move |outcome| {
             promise::settle(deferred, outcome, value::to_js);
         });
         Ok(())
@@ -105,11 +141,11 @@ pub(super) fn evaluate_code<'s>(scope: Scope<'s>, frame: &Frame, code: Code) -> 
 /// The same for a script of ours, whose exceptions are errors of ours.
 pub(super) fn evaluate_our_code<'s>(
     scope: Scope<'s>,
-    frame: &Frame,
+    owner: &Owner,
     code: Code,
 ) -> Result<Value<'s>, Thrown> {
     promise::pending(scope, |deferred| {
-        frame.evaluate_with(code, move |outcome| {
+        owner.evaluate_with(code, move |outcome| {
             promise::settle(deferred, outcome.map_err(OfOurScript), value::to_js);
         });
         Ok(())
@@ -118,14 +154,14 @@ pub(super) fn evaluate_our_code<'s>(
 
 pub(super) fn evaluate_handle_code<'s>(
     scope: Scope<'s>,
-    frame: &Frame,
+    owner: &Owner,
     code: Code,
 ) -> Result<Value<'s>, Thrown> {
-    let of_handle = frame.clone();
+    let of_handle = owner.clone();
     promise::pending(scope, |deferred| {
-        frame.evaluate_handle_with(code, move |outcome| {
+        owner.evaluate_handle_with(code, move |outcome| {
             promise::settle(deferred, outcome, move |scope, object| {
-                handle::wrap(scope, &of_handle, object)
+                handle::wrap_in(scope, &of_handle, object)
             });
         });
         Ok(())
@@ -216,7 +252,11 @@ fn eval<'s>(
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let function = arguments::source(scope, call.argument(1))?;
-    let rest = arguments::all(scope, frame, call.arguments().get(2..).unwrap_or_default())?;
+    let rest = arguments::all(
+        scope,
+        &frame.into(),
+        call.arguments().get(2..).unwrap_or_default(),
+    )?;
     if !selector.is_of_page() {
         let frame = frame.clone();
         let evaluating = async move {

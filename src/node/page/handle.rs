@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, ErrorClass, Scope, Thrown, Value};
-use crate::page::{self, Argument, Code, Frame, RemoteObject, RemoteValue};
+use crate::page::{self, Argument, Code, Frame, Owner, RemoteObject, RemoteValue};
 
 use super::element::ElementHandle;
 use super::promise;
@@ -13,16 +13,23 @@ use super::{arguments, frame, value};
 
 /// What a handle carries.
 pub(super) struct Handle {
-    pub frame: Frame,
+    pub owner: Owner,
     pub object: RemoteObject,
     disposed: Cell<bool>,
 }
 
 impl Handle {
-    /// The handle as an argument of code that runs in `frame`.
-    pub fn as_argument(&self, frame: &Frame) -> Result<Argument, &'static str> {
-        let is_here = self.frame.page().id() == frame.page().id() && self.frame.id() == frame.id();
-        if !is_here {
+    /// The frame of an element; workers have none.
+    pub fn frame(&self, scope: Scope<'_>) -> Result<&Frame, Thrown> {
+        match &self.owner {
+            Owner::Frame(frame) => Ok(frame),
+            Owner::Worker(_) => Err(Thrown::refused(scope, "the object is in no frame")),
+        }
+    }
+
+    /// The handle as an argument of code that runs in `owner`.
+    pub fn as_argument(&self, owner: &Owner) -> Result<Argument, &'static str> {
+        if !self.owner.is_same(owner) {
             return Err("JSHandles can be evaluated only in the context they were created!");
         }
         if self.disposed.get() {
@@ -51,16 +58,25 @@ impl Handle {
         if !self.disposed.replace(true)
             && let Some(id) = &self.object.object_id
         {
-            page::release(&self.frame.session(), id);
+            page::release(&self.owner.session(), id);
         }
     }
 }
 
 /// A handle on the object: an `ElementHandle` for a node.
 pub(super) fn wrap<'s>(scope: Scope<'s>, frame: &Frame, object: RemoteObject) -> Result<Value<'s>, Thrown> {
+    wrap_in(scope, &frame.into(), object)
+}
+
+/// The same for an object of a worker too.
+pub(super) fn wrap_in<'s>(
+    scope: Scope<'s>,
+    owner: &Owner,
+    object: RemoteObject,
+) -> Result<Value<'s>, Thrown> {
     let is_node = object.is_node();
     let handle = Rc::new(Handle {
-        frame: frame.clone(),
+        owner: owner.clone(),
         object,
         disposed: Cell::new(false),
     });
@@ -79,35 +95,35 @@ impl Class for JsHandle {
     const METHODS: &'static [Method<Handle>] = &[
         Method::promise("evaluate", |scope, handle, call| {
             let code = code(scope, handle, call)?;
-            frame::evaluate_code(scope, &handle.frame, code)
+            frame::evaluate_code(scope, &handle.owner, code)
         }),
         Method::promise("evaluateHandle", |scope, handle, call| {
             let code = code(scope, handle, call)?;
-            frame::evaluate_handle_code(scope, &handle.frame, code)
+            frame::evaluate_handle_code(scope, &handle.owner, code)
         }),
         Method::promise("getProperty", |scope, handle, call| {
-            let name = arguments::argument(scope, &handle.frame, call.argument(0))?;
+            let name = arguments::argument(scope, &handle.owner, call.argument(0))?;
             let code = Code::call(
                 "(object, name) => object[name]",
                 [handle.live_argument(scope)?, name],
             );
-            frame::evaluate_handle_code(scope, &handle.frame, code)
+            frame::evaluate_handle_code(scope, &handle.owner, code)
         }),
         Method::promise("getProperties", |scope, handle, _| {
             handle.live_argument(scope)?;
-            let frame = handle.frame.clone();
+            let owner = handle.owner.clone();
             let object = handle.object.object_id.clone();
             let properties = async move {
                 match object {
-                    Some(id) => frame.properties(&id).await,
+                    Some(id) => owner.properties(&id).await,
                     None => Ok(Vec::new()),
                 }
             };
-            let frame = handle.frame.clone();
+            let owner = handle.owner.clone();
             promise::start(scope, properties, move |scope, properties| {
                 let map = scope.global().get("Map")?.construct(&[])?;
                 for (name, object) in properties {
-                    map.call_method("set", &[scope.string(&name), wrap(scope, &frame, object)?])?;
+                    map.call_method("set", &[scope.string(&name), wrap_in(scope, &owner, object)?])?;
                 }
                 Ok(map)
             })
@@ -118,8 +134,8 @@ impl Class for JsHandle {
                 let value = value::to_js(scope, handle.object.value.clone())?;
                 return scope.global().get("Promise")?.call_method("resolve", &[value]);
             }
-            let frame = handle.frame.clone();
-            let copying = async move { frame.evaluate(Code::call("object => object", [argument])).await };
+            let owner = handle.owner.clone();
+            let copying = async move { owner.evaluate(Code::call("object => object", [argument])).await };
             promise::start(scope, copying, |scope, copy| {
                 if copy == RemoteValue::Undefined {
                     let message = "Could not serialize referenced object";
@@ -194,7 +210,7 @@ impl Class for JsHandle {
 /// The code of `handle.evaluate(function, ...args)`: the handle comes first.
 fn code(scope: Scope<'_>, handle: &Handle, call: &Call<'_>) -> Result<Code, Thrown> {
     let own = handle.live_argument(scope)?;
-    Ok(match arguments::code(scope, &handle.frame, call.arguments())? {
+    Ok(match arguments::code(scope, &handle.owner, call.arguments())? {
         Code::Function {
             declaration,
             arguments,

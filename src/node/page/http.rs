@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{JsRef, Scope, Thrown, Value};
+use crate::node::js::{Scope, Thrown, Value};
 use crate::page::{Request, Response};
 
 use super::identity::WeakObjects;
 use super::intercept::{self, Votes};
-use super::{frame, promise, value};
+use super::{frame, promise, session, value};
 
 /// What a request's object carries.
 pub(super) struct RequestData {
@@ -59,6 +59,17 @@ fn number(scope: Scope<'_>, number: i64) -> Value<'_> {
     scope.number(number as f64)
 }
 
+/// The web's `Headers`; several of one name are on a line each.
+fn fetch_headers<'s>(scope: Scope<'s>, headers: &[(String, String)]) -> Result<Value<'s>, Thrown> {
+    let object = scope.global().get("Headers")?.construct(&[])?;
+    for (name, value) in headers {
+        for line in value.split('\n').map(str::trim).filter(|line| !line.is_empty()) {
+            object.call_method("append", &[scope.string(name), scope.string(line)])?;
+        }
+    }
+    Ok(object)
+}
+
 fn frame_of<'s>(scope: Scope<'s>, request: &Request) -> Result<Value<'s>, Thrown> {
     match request.frame() {
         Some(frame) => frame::wrap(scope, &frame),
@@ -66,27 +77,30 @@ fn frame_of<'s>(scope: Scope<'s>, request: &Request) -> Result<Value<'s>, Thrown
     }
 }
 
-/// An object with puppeteer's methods over Chrome's.
-fn security_details<'s>(scope: Scope<'s>, json: &str) -> Result<Value<'s>, Thrown> {
-    let raw = value::from_json(scope, json)?;
-    let object = scope.object();
-    for (method, field) in [
-        ("issuer", "issuer"),
-        ("validFrom", "validFrom"),
-        ("validTo", "validTo"),
-        ("protocol", "protocol"),
-        ("subjectName", "subjectName"),
-        ("subjectAlternativeNames", "sanList"),
-    ] {
-        let Some(kept) = JsRef::new(raw.get(field)?) else {
-            continue;
-        };
-        object.set(
-            method,
-            scope.function(method, move |scope, _| Ok(kept.get(scope))),
-        );
+/// Chrome's `SecurityDetails`, as JSON.
+pub(super) struct SecurityDetails(Box<str>);
+
+impl SecurityDetails {
+    fn get<'s>(&self, scope: Scope<'s>, field: &str) -> Result<Value<'s>, Thrown> {
+        value::from_json(scope, &self.0)?.get(field)
     }
-    Ok(object)
+}
+
+impl Class for SecurityDetails {
+    type Data = Self;
+    const NAME: &'static str = "SecurityDetails";
+    const METHODS: &'static [Method<Self>] = &[
+        Method::sync("issuer", |scope, details, _| details.get(scope, "issuer")),
+        Method::sync("validFrom", |scope, details, _| details.get(scope, "validFrom")),
+        Method::sync("validTo", |scope, details, _| details.get(scope, "validTo")),
+        Method::sync("protocol", |scope, details, _| details.get(scope, "protocol")),
+        Method::sync("subjectName", |scope, details, _| {
+            details.get(scope, "subjectName")
+        }),
+        Method::sync("subjectAlternativeNames", |scope, details, _| {
+            details.get(scope, "sanList")
+        }),
+    ];
 }
 
 pub(super) struct RequestClass;
@@ -151,6 +165,33 @@ impl Class for RequestClass {
             None => Ok(scope.undefined()),
         }),
         Method::sync("frame", |scope, request, _| frame_of(scope, &request.core)),
+        Method::promise("asFetchRequest", |scope, request, _| {
+            let request = Arc::clone(&request.core);
+            let has_body = !matches!(request.method(), "GET" | "HEAD") && request.has_post_data();
+            let of_request = Arc::clone(&request);
+            let asking = async move {
+                if has_body {
+                    request.fetch_post_data().await.ok()
+                } else {
+                    None
+                }
+            };
+            promise::start_with(scope, asking, move |scope, body| {
+                let headers = fetch_headers(scope, &of_request.headers())?;
+                let init = scope.object().set("method", scope.string(of_request.method()));
+                init.set("headers", headers);
+                init.set(
+                    "body",
+                    body.map_or_else(|| scope.null(), |body| scope.string(&body)),
+                );
+                let url = scope.string(of_request.url());
+                scope.global().get("Request")?.construct(&[url, init])
+            })
+        }),
+        Method::getter("client", |scope, request, _| match request.core.page() {
+            Some(page) => session::wrap(scope, page.browser(), &request.core.session()),
+            None => Ok(scope.undefined()),
+        }),
     ];
 }
 
@@ -198,7 +239,10 @@ impl Class for ResponseClass {
         Method::sync("frame", |scope, response, _| frame_of(scope, response.request())),
         Method::sync("securityDetails", |scope, response, _| {
             match response.security_details() {
-                Some(json) => security_details(scope, json.get()),
+                Some(json) => {
+                    let details = Rc::new(SecurityDetails(json.get().into()));
+                    class::instantiate::<SecurityDetails>(scope, details)
+                }
                 None => Ok(scope.null()),
             }
         }),
@@ -212,6 +256,24 @@ impl Class for ResponseClass {
             let response = Rc::unwrap_or_clone(Rc::clone(response));
             promise::start(scope, async move { response.body().await }, |scope, body| {
                 Ok(scope.buffer(body))
+            })
+        }),
+        Method::promise("asFetchResponse", |scope, response, _| {
+            let response = Rc::unwrap_or_clone(Rc::clone(response));
+            let of_body = response.clone();
+            let loading = async move {
+                // The web's responses of these have none.
+                match of_body.status() {
+                    101 | 204 | 205 | 304 => Ok(None),
+                    _ => of_body.body().await.map(Some),
+                }
+            };
+            promise::start(scope, loading, move |scope, body| {
+                let init = scope.object().set("status", number(scope, response.status()));
+                init.set("statusText", scope.string(response.status_text()));
+                init.set("headers", fetch_headers(scope, response.headers())?);
+                let body = body.map_or_else(|| scope.null(), |body| scope.buffer(body));
+                scope.global().get("Response")?.construct(&[body, init])
             })
         }),
         Method::promise("text", |scope, response, _| {

@@ -15,6 +15,7 @@ pub(super) enum Key {
     /// A browser's, by its id.
     OtherTarget(usize, Option<String>),
     Browser(usize),
+    Connection(usize),
     Context(usize, Option<String>),
 }
 
@@ -84,7 +85,9 @@ pub(super) fn keep_frames(scope: Scope<'_>, page: u64, is_there: impl Fn(&str) -
 /// Retires a browser with all that is in it, but for its pages, which end by themselves.
 pub(super) fn retire_browser(scope: Scope<'_>, browser: usize) {
     retire_where(scope, |key| match key {
-        Key::Browser(of) | Key::Context(of, _) | Key::OtherTarget(of, _) => *of == browser,
+        Key::Browser(of) | Key::Connection(of) | Key::Context(of, _) | Key::OtherTarget(of, _) => {
+            *of == browser
+        }
         _ => false,
     });
 }
@@ -139,7 +142,8 @@ impl<K: Eq + Hash> WeakObjects<K> {
         Ok(object)
     }
 
-    fn get<'s>(&self, scope: Scope<'s>, key: &K) -> Option<Value<'s>> {
+    /// The object of this key, where JavaScript has kept it.
+    pub fn get<'s>(&self, scope: Scope<'s>, key: &K) -> Option<Value<'s>> {
         self.objects.get(key).and_then(|object| object.get(scope))
     }
 

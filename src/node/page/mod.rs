@@ -5,12 +5,16 @@
 //! calls) and the rest of the time on the connection's thread; what it ends in is converted on this thread.
 
 mod abort;
+mod accessibility;
 mod arguments;
 mod browser;
 mod classes;
+mod connection;
 mod console;
 mod context;
 mod cookies;
+mod coverage;
+mod device_prompt;
 mod dialog;
 mod element;
 mod emitter;
@@ -35,6 +39,7 @@ mod page;
 mod pdf;
 mod process;
 mod promise;
+mod query_handlers;
 mod rejections;
 mod screenshot;
 mod session;
@@ -45,6 +50,7 @@ mod tracing;
 mod value;
 mod wait;
 mod wait_for_event;
+mod web_worker;
 
 pub(crate) use browser::wrap as wrap_browser;
 pub(in crate::node) use error::Rejection;

@@ -4,6 +4,8 @@ use crate::node::check::invalid;
 use crate::node::js::{Kind, Scope, Thrown, Value};
 use crate::page::Selector;
 
+use super::query_handlers;
+
 /// `options[name]`, `None` where it is absent.
 pub(super) fn get<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown> {
     if !options.is_object() {
@@ -74,7 +76,10 @@ pub(super) fn text(scope: Scope<'_>, value: Value<'_>, what: &str) -> Result<Str
 
 /// A required selector argument.
 pub(super) fn selector(scope: Scope<'_>, value: Value<'_>) -> Result<Selector, Thrown> {
-    text(scope, value, "the selector").map(|text| Selector::parse(&text))
+    let text = text(scope, value, "the selector")?;
+    Ok(query_handlers::with_all(|handlers| {
+        Selector::parse_with(&text, handlers)
+    }))
 }
 
 /// The own property names of an object.

@@ -15,8 +15,9 @@ use super::identity::{self, Key};
 use super::input::Devices;
 use super::tracing::{Tracing, TracingData};
 use super::{
-    arguments, browser, context, cookies, emitter, emulation, expose, frame, handle, input, locator,
-    navigation, options, pdf, promise, screenshot, session, target, wait, wait_for_event,
+    accessibility, arguments, browser, context, cookies, coverage, device_prompt, emitter, emulation, expose,
+    frame, handle, input, locator, navigation, options, pdf, promise, screenshot, session, target, wait,
+    wait_for_event, web_worker,
 };
 
 /// What a page's object carries.
@@ -27,6 +28,8 @@ pub(super) struct PageData {
     /// The viewport as it was given.
     pub viewport: RefCell<Option<JsRef>>,
     tracing: OnceCell<JsRef>,
+    coverage: OnceCell<JsRef>,
+    accessibility: OnceCell<JsRef>,
 }
 
 /// The page's object: one for the page's life, and for as long as JavaScript keeps it.
@@ -38,6 +41,8 @@ pub(crate) fn wrap<'s>(scope: Scope<'s>, page: &Page) -> Result<Value<'s>, Throw
             devices: Devices::default(),
             viewport: RefCell::default(),
             tracing: OnceCell::new(),
+            coverage: OnceCell::new(),
+            accessibility: OnceCell::new(),
         });
         class::instantiate::<PageClass>(scope, data)
     };
@@ -93,6 +98,7 @@ impl Class for PageClass {
         of_main_frame!("waitForNavigation", navigation::wait_for_navigation),
         of_main_frame!("waitForFunction", wait::for_function),
         of_main_frame!("waitForSelector", wait::for_selector, None),
+        Method::promise("waitForDevicePrompt", device_prompt::wait_for),
         Method::sync("locator", |scope, _, call| locator::locate(scope, call)),
         Method::promise("content", |scope, page, _| {
             frame::content(scope, &page.core.main_frame())
@@ -136,6 +142,29 @@ impl Class for PageClass {
         Method::sync("isClosed", |scope, page, _| {
             Ok(scope.boolean(page.core.is_closed()))
         }),
+        Method::promise("windowId", |scope, page, _| {
+            let page = page.core.clone();
+            promise::start(scope, async move { page.window_id().await }, |scope, id| {
+                Ok(scope.string(&id.to_string()))
+            })
+        }),
+        Method::promise("hasDevTools", |scope, page, _| {
+            let page = page.core.clone();
+            promise::start(scope, async move { page.has_dev_tools().await }, |scope, open| {
+                Ok(scope.boolean(open))
+            })
+        }),
+        Method::promise("resize", |scope, page, call| {
+            let size = call.argument(0);
+            let width = options::number(size, "contentWidth")?.unwrap_or(f64::NAN);
+            let height = options::number(size, "contentHeight")?.unwrap_or(f64::NAN);
+            if !(width.is_finite() && height.is_finite()) {
+                let message = "contentWidth and contentHeight must be numbers of pixels";
+                return Err(Thrown::invalid_argument(scope, message));
+            }
+            let page = page.core.clone();
+            promise::start_void(scope, async move { page.resize(width, height).await })
+        }),
         Method::sync("url", |scope, page, _| Ok(scope.string(&page.core.url()))),
         Method::sync("mainFrame", |scope, page, _| {
             frame::wrap(scope, &page.core.main_frame())
@@ -148,6 +177,15 @@ impl Class for PageClass {
                 .map(|frame| frame::wrap(scope, frame))
                 .collect();
             Ok(scope.array(frames?))
+        }),
+        Method::sync("workers", |scope, page, _| {
+            let workers: Result<Vec<_>, _> = page
+                .core
+                .workers()
+                .iter()
+                .map(|worker| web_worker::wrap(scope, worker))
+                .collect();
+            Ok(scope.array(workers?))
         }),
         Method::sync("browser", |scope, page, _| {
             browser::wrap_of(scope, page.core.browser())
@@ -177,6 +215,12 @@ impl Class for PageClass {
             Ok(scope.number(page.core.default_navigation_timeout() as f64))
         }),
         Method::getter("tracing", tracing_of),
+        Method::getter("coverage", |scope, page, _| {
+            coverage::of_page(scope, &page.coverage, &page.core)
+        }),
+        Method::getter("accessibility", |scope, page, _| {
+            accessibility::of_page(scope, &page.accessibility, &page.core)
+        }),
         Method::sync("@@dispose", |scope, page, _| {
             let page = page.core.clone();
             // Nobody waits for it, nor hears of a page that is gone already.

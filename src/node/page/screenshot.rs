@@ -110,7 +110,7 @@ pub(super) fn of_element<'s>(
     let mut wanted = read(scope, given)?;
     let scroll = options::get(given, "scrollIntoView")?.is_none_or(Value::is_truthy);
     handle.live_argument(scope)?;
-    let (frame, object) = (handle.frame.clone(), handle.object.clone());
+    let (frame, object) = (handle.frame(scope)?.clone(), handle.object.clone());
     let taking = async move {
         let clip = frame.clip_of(&object, scroll, wanted.options.clip).await?;
         wanted.options.clip = Some(clip);

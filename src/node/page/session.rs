@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,7 +17,8 @@ use crate::page::{Browser, Target, Text};
 
 use super::emitter::{self, Emits, Emitter};
 use super::error::Rejection;
-use super::{options, promise, value};
+use super::identity::WeakObjects;
+use super::{connection, options, promise, value};
 
 /// A session that JavaScript asked for.
 pub(super) struct SessionData {
@@ -26,7 +28,11 @@ pub(super) struct SessionData {
     detached: Cell<bool>,
     emitter: Emitter,
     listeners: RefCell<HashMap<String, Listener>>,
+    /// Those attached through this one since somebody has listened to that.
+    children: Children,
 }
+
+type Children = Arc<Mutex<HashMap<String, Session>>>;
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
@@ -39,6 +45,7 @@ struct Kept {
 
 thread_local! {
     static SESSIONS: RefCell<HashMap<u64, Kept>> = RefCell::new(HashMap::new());
+    static OBJECTS: RefCell<WeakObjects<Name>> = RefCell::default();
 }
 
 /// `page.createCDPSession()`
@@ -46,16 +53,34 @@ pub(super) fn create(scope: Scope<'_>, target: Target) -> Result<Value<'_>, Thro
     let browser = target.browser().clone();
     let attaching = async move { target.attach().await };
     promise::start(scope, attaching, move |scope, session| {
-        let data = Rc::new(SessionData {
-            key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
-            browser,
-            session,
-            detached: Cell::new(false),
-            emitter: Emitter::default(),
-            listeners: RefCell::default(),
-        });
-        class::instantiate::<CdpSession>(scope, data)
+        wrap(scope, &browser, &session)
     })
+}
+
+/// The session's object: one for as long as JavaScript keeps it.
+pub(super) fn wrap<'s>(scope: Scope<'s>, browser: &Browser, session: &Session) -> Result<Value<'s>, Thrown> {
+    let name = name_of(browser, session.id().unwrap_or_default());
+    OBJECTS.with(|objects| {
+        WeakObjects::object_of(objects, scope, name, || {
+            let data = Rc::new(SessionData {
+                key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
+                browser: browser.clone(),
+                session: session.clone(),
+                detached: Cell::new(false),
+                emitter: Emitter::default(),
+                listeners: RefCell::default(),
+                children: Arc::default(),
+            });
+            class::instantiate::<CdpSession>(scope, data)
+        })
+    })
+}
+
+/// A browser's key, and the session's id in it.
+type Name = (usize, String);
+
+fn name_of(browser: &Browser, id: &str) -> Name {
+    (browser.key(), id.to_owned())
 }
 
 pub(super) struct CdpSession;
@@ -63,7 +88,7 @@ pub(super) struct CdpSession;
 impl Class for CdpSession {
     type Data = SessionData;
     const NAME: &'static str = "CDPSession";
-    const MORE: &'static [&'static [Method<SessionData>]] = &[&emitter::methods()];
+    const MORE: &'static [&'static [Method<SessionData>]] = &[&emitter::methods(), &emitter::disposal()];
     const METHODS: &'static [Method<SessionData>] = &[
         Method::promise("send", send),
         Method::promise("detach", |scope, session, _| {
@@ -86,6 +111,12 @@ impl Class for CdpSession {
         }),
         Method::sync("id", |scope, session, _| {
             Ok(scope.string(session.session.id().unwrap_or_default()))
+        }),
+        Method::sync("connection", |scope, session, _| {
+            if session.is_detached() {
+                return Ok(scope.undefined());
+            }
+            connection::wrap(scope, &session.browser)
         }),
         Method::getter("detached", |scope, session, _| {
             Ok(scope.boolean(session.is_detached()))
@@ -119,6 +150,37 @@ impl SessionData {
             _watch: watch,
         };
         SESSIONS.with(|sessions| sessions.borrow_mut().insert(key, kept));
+    }
+
+    fn listen(&self, event: &str, thread: &JsThread) -> Listener {
+        let (key, name, thread) = (self.key, event.to_owned(), thread.clone());
+        self.session.on(event.to_owned(), move |params| {
+            let (text, name) = (Text::from_utf8(params.get()), name.clone());
+            thread.post(move |scope| deliver(scope, key, &name, text));
+        })
+    }
+
+    /// Sessions that come and go through this one.
+    fn listen_to_family(&self, family: Family, thread: &JsThread) -> Listener {
+        let (key, thread, browser) = (self.key, thread.clone(), self.browser.clone());
+        let children = Arc::clone(&self.children);
+        self.session.on(family.method(), move |params| {
+            let Some(id) = family.session_id(params) else {
+                return;
+            };
+            let mut children = children.lock().unwrap_or_else(PoisonError::into_inner);
+            let child = match family {
+                Family::Attached => {
+                    let child = browser.connection().session(&id);
+                    children.extend(child.clone().map(|child| (id.clone(), child)));
+                    child
+                }
+                Family::Detached => children.remove(&id),
+            };
+            drop(children);
+            let browser = browser.clone();
+            thread.post(move |scope| deliver_child(scope, key, family, &browser, &id, child));
+        })
     }
 
     fn forget(&self) {
@@ -156,6 +218,16 @@ fn send<'s>(scope: Scope<'s>, session: &Rc<SessionData>, call: &Call<'s>) -> Res
     if session.is_detached() {
         return Err(Thrown::new(Closed(method).to_value(scope)));
     }
+    send_on(scope, &session.session, method, call)
+}
+
+/// `send(method, params, options)` on this session.
+pub(super) fn send_on<'s>(
+    scope: Scope<'s>,
+    session: &Session,
+    method: String,
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
     let params = match call.argument(1) {
         given if given.is_nullish() => None,
         given => scope
@@ -172,7 +244,7 @@ fn send<'s>(scope: Scope<'s>, session: &Rc<SessionData>, call: &Call<'s>) -> Res
         Some(millis) => Deadline::Within(Duration::from_millis(millis)),
     };
     promise::pending(scope, |deferred| {
-        session.session.call(method, params, deadline, move |answer| {
+        session.call(method, params, deadline, move |answer| {
             let answer = answer.map(|raw| Text::from_utf8(raw.get()));
             let answer: Result<Text, CallError> = answer.map_err(|error| match error {
                 // The caller's own limit takes the place of the connection's.
@@ -203,11 +275,10 @@ impl Emits for SessionData {
         if let Some(thread) = JsThread::current().filter(|_| !missing.is_empty() && !self.is_detached()) {
             self.keep(this, &thread);
             for event in missing {
-                let (key, name, thread) = (self.key, event.clone(), thread.clone());
-                let listener = self.session.on(event.clone(), move |params| {
-                    let (text, name) = (Text::from_utf8(params.get()), name.clone());
-                    thread.post(move |scope| deliver(scope, key, &name, text));
-                });
+                let listener = match Family::of(&event) {
+                    Some(family) => self.listen_to_family(family, &thread),
+                    None => self.listen(&event, &thread),
+                };
                 self.listeners.borrow_mut().insert(event, listener);
             }
         }
@@ -219,6 +290,82 @@ impl Emits for SessionData {
 fn kept(scope: Scope<'_>, key: u64) -> Option<Rc<SessionData>> {
     let object = SESSIONS.with(|sessions| sessions.borrow().get(&key).map(|kept| kept.object.get(scope)));
     object.and_then(data_of::<SessionData>)
+}
+
+/// What happens to sessions that were attached through another.
+#[derive(Clone, Copy)]
+enum Family {
+    Attached,
+    Detached,
+}
+
+impl Family {
+    fn of(event: &str) -> Option<Self> {
+        match event {
+            "sessionattached" => Some(Self::Attached),
+            "sessiondetached" => Some(Self::Detached),
+            _ => None,
+        }
+    }
+
+    fn event(self) -> &'static str {
+        match self {
+            Self::Attached => "sessionattached",
+            Self::Detached => "sessiondetached",
+        }
+    }
+
+    fn method(self) -> &'static str {
+        match self {
+            Self::Attached => "Target.attachedToTarget",
+            Self::Detached => "Target.detachedFromTarget",
+        }
+    }
+
+    fn session_id(self, params: &RawValue) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct OfSession {
+            session_id: String,
+        }
+        let event: OfSession = serde_json::from_str(params.get())
+            .inspect_err(
+                |error| ::tracing::warn!(%error, method = self.method(), "an event was not understood"),
+            )
+            .ok()?;
+        Some(event.session_id)
+    }
+}
+
+fn deliver_child(
+    scope: Scope<'_>,
+    key: u64,
+    family: Family,
+    browser: &Browser,
+    id: &str,
+    child: Option<Session>,
+) {
+    let Some(session) = kept(scope, key) else {
+        return;
+    };
+    let object = match child {
+        Some(child) => wrap(scope, browser, &child),
+        // It was there before somebody listened: it has an object where it was asked for.
+        None => {
+            let name = name_of(browser, id);
+            match OBJECTS.with(|objects| objects.borrow().get(scope, &name)) {
+                Some(object) => Ok(object),
+                None => return,
+            }
+        }
+    };
+    match object {
+        Ok(object) => {
+            session.emitter.emit(scope, family.event(), object);
+            session.prune();
+        }
+        Err(thrown) => scope.throw_uncaught(&thrown),
+    }
 }
 
 fn deliver(scope: Scope<'_>, key: u64, event: &str, params: Text) {

@@ -7,7 +7,7 @@ use crate::node::js::{Scope, Thrown, Value};
 use crate::page::Target;
 
 use super::identity::{self, Key};
-use super::{browser, context, page as page_class, session};
+use super::{browser, context, page as page_class, promise, session, web_worker};
 
 /// The target's object: one as long as the target is there.
 pub(super) fn wrap<'s>(scope: Scope<'s>, target: &Target) -> Result<Value<'s>, Thrown> {
@@ -57,6 +57,14 @@ impl Class for TargetClass {
         Method::sync("type", |scope, target, _| Ok(scope.string(target.kind()))),
         Method::sync("url", |scope, target, _| Ok(scope.string(&target.url()))),
         Method::promise("page", |scope, target, _| page_of(scope, target)),
+        Method::promise("worker", |scope, target, _| {
+            let target = Target::clone(target);
+            let attaching = async move { target.worker().await };
+            promise::start(scope, attaching, |scope, worker| match worker {
+                Some(worker) => web_worker::wrap(scope, &worker),
+                None => Ok(scope.null()),
+            })
+        }),
         Method::promise("asPage", |scope, target, _| page_of(scope, target)),
         Method::sync("browser", |scope, target, _| {
             browser::wrap_of(scope, target.browser())

@@ -17,7 +17,11 @@ pub(super) fn for_function<'s>(
         None => arguments::source(scope, call.argument(0))?,
     };
     let given = call.argument(1);
-    let arguments = arguments::all(scope, frame, call.arguments().get(2..).unwrap_or_default())?;
+    let arguments = arguments::all(
+        scope,
+        &frame.into(),
+        call.arguments().get(2..).unwrap_or_default(),
+    )?;
     let (mut options, abort) = read(given)?;
     options.polling = polling(scope, given)?.unwrap_or_default();
     let frame = frame.clone();

@@ -52,6 +52,11 @@ pub(super) trait Source: 'static {
 
     /// Whether it has ended.
     fn has_ended(&self) -> bool;
+
+    /// What is said where it takes longer than these milliseconds.
+    fn too_late(&self, timeout: u64) -> String {
+        format!("Timed out after waiting {timeout}ms")
+    }
 }
 
 /// An event after which nothing comes any more.
@@ -185,7 +190,7 @@ impl Wait {
         }
         if timeout > 0 && !self.is_over() {
             self.after(scope, timeout, move |wait, scope| {
-                let message = format!("Timed out after waiting {timeout}ms");
+                let message = wait.source.too_late(timeout);
                 wait.fail(scope.error(ErrorClass::TimeoutError, &message, Some("TIMEOUT")));
             });
         }
@@ -349,6 +354,44 @@ fn ask(wait: &Rc<Wait>, scope: Scope<'_>, predicate: &JsRef, argument: Value<'_>
         }
         Err(thrown) => wait.fail(thrown.value(scope)),
     }
+}
+
+/// Waits for the next such event, whatever it brings.
+pub(super) fn for_any<'s>(
+    scope: Scope<'s>,
+    source: Rc<dyn Source>,
+    hearing: Hearing,
+    event: &'static str,
+    given: Value<'s>,
+) -> Result<Value<'s>, Thrown> {
+    let (wait, promise) = Wait::begin(scope, source, given)?;
+    wait.listen(scope, hearing, event, |wait, _, argument| wait.succeed(argument))?;
+    Ok(promise)
+}
+
+/// Waits for one that the function accepts: of those that there are, or of those that such events bring.
+pub(super) fn for_one<'s>(
+    scope: Scope<'s>,
+    source: Rc<dyn Source>,
+    event: &'static str,
+    there: &[Value<'s>],
+    call: &Call<'s>,
+) -> Result<Value<'s>, Thrown> {
+    let Some(predicate) = JsRef::new(call.argument(0)).filter(|_| call.argument(0).is_function()) else {
+        let message = "expected a function that knows what is waited for";
+        return Err(Thrown::invalid_argument(scope, message));
+    };
+    let (wait, promise) = Wait::begin(scope, source, call.argument(1))?;
+    let heard = predicate.clone();
+    wait.listen(scope, Hearing::InTurn, event, move |wait, scope, argument| {
+        ask(wait, scope, &heard, argument);
+    })?;
+    for one in there {
+        if !wait.is_over() {
+            ask(&wait, scope, &predicate, *one);
+        }
+    }
+    Ok(promise)
 }
 
 fn for_network_idle<'s>(scope: Scope<'s>, page: &Rc<PageData>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {

@@ -14,6 +14,7 @@ use super::super::decode::decode_event;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState, RealmWaiter};
 use super::super::page::{Page, auto_attach};
+use super::super::web_worker::WebWorker;
 
 impl Page {
     /// The renderer of the page has died, or that of a frame in another process.
@@ -50,7 +51,7 @@ impl Page {
             return;
         };
         if event.target_info.kind == "worker" {
-            return self.on_worker_attached(&child);
+            return self.on_worker_attached(&child, &event.target_info.url);
         }
         let id: FrameId = event.target_info.target_id.as_str().into();
         let mut state = self.lock();
@@ -75,6 +76,7 @@ impl Page {
         self.observe_network(&child);
         self.observe_interception(&child);
         self.add_scripts_to(&child);
+        self.follow_issues(&child);
         child.call(
             "Runtime.runIfWaitingForDebugger",
             json!({}),
@@ -84,8 +86,9 @@ impl Page {
     }
 
     /// A dedicated worker, whose requests are its page's. It may have workers of its own.
-    fn on_worker_attached(&self, worker: &Session) {
-        self.lock().workers.push(worker.clone());
+    fn on_worker_attached(&self, worker: &Session, url: &str) {
+        let of_page = WebWorker::new(worker, &self.0.browser, url);
+        self.lock().workers.push(of_page.clone());
         self.listen_to(
             worker,
             &[
@@ -101,6 +104,7 @@ impl Page {
             Deadline::Protocol,
             |_| {},
         );
+        self.emit(&Event::WorkerCreated(of_page));
     }
 
     pub(super) fn on_child_detached(&self, _: &Session, params: &RawValue) {
@@ -114,9 +118,12 @@ impl Page {
         };
         let mut state = self.lock();
         state.tracker.detached(&event.session_id);
-        state
+        let workers: Vec<WebWorker> = state
             .workers
-            .retain(|worker| worker.id() != Some(event.session_id.as_str()));
+            .extract_if(.., |worker| {
+                worker.session().id() == Some(event.session_id.as_str())
+            })
+            .collect();
         let gone: Vec<FrameId> = state
             .tree
             .all()
@@ -125,6 +132,9 @@ impl Page {
             .collect();
         let removed: Vec<FrameState> = gone.iter().flat_map(|id| state.tree.remove(id)).collect();
         self.frames_removed(state, removed);
+        for worker in workers {
+            self.emit(&Event::WorkerDestroyed(worker));
+        }
         self.forget_closed_sessions();
     }
 
@@ -139,8 +149,11 @@ impl Page {
         state.check_watchers();
         state.tracker.clear();
         state.flush = None;
-        state.workers.clear();
+        let workers = std::mem::take(&mut state.workers);
         drop(state);
+        for worker in workers {
+            self.emit(&Event::WorkerDestroyed(worker));
+        }
         for frame in removed {
             for waiter in frame.waiters {
                 let method = "Runtime.evaluate".into();

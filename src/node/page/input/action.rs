@@ -134,5 +134,5 @@ pub(super) fn by_selector<'s>(
 /// The frame and the object of a handle, unless that was disposed of.
 pub(super) fn parts(scope: Scope<'_>, handle: &Handle) -> Result<(Frame, RemoteObject), Thrown> {
     handle.live_argument(scope)?;
-    Ok((handle.frame.clone(), handle.object.clone()))
+    Ok((handle.frame(scope)?.clone(), handle.object.clone()))
 }

@@ -75,7 +75,7 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
     Method::promise("isIntersectingViewport", |scope, handle, call| {
         let threshold = options::number(call.argument(0), "threshold")?.unwrap_or_default();
         let arguments = [handle.live_argument(scope)?, Argument::Number(threshold)];
-        frame_class::evaluate_our_code(scope, &handle.frame, Code::call(IS_INTERSECTING, arguments))
+        frame_class::evaluate_our_code(scope, &handle.owner, Code::call(IS_INTERSECTING, arguments))
     }),
     Method::promise("uploadFile", |scope, handle, call| {
         let (frame, object) = parts(scope, handle)?;
@@ -170,5 +170,5 @@ fn ask<'s>(scope: Scope<'s>, handle: &Handle, question: &str) -> Result<Value<'s
         format!("node => {{ {VISIBILITY} return {question}; }}"),
         [handle.live_argument(scope)?],
     );
-    frame_class::evaluate_our_code(scope, &handle.frame, code)
+    frame_class::evaluate_our_code(scope, &handle.owner, code)
 }

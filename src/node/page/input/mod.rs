@@ -13,6 +13,7 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{JsRef, Scope, Thrown, Value};
 use crate::page::{Frame, Page};
 
+use super::frame::FrameData;
 use super::page::PageData;
 use super::{promise, tag};
 use action::{by_selector, do_click, do_focus, do_hover, do_tap, do_type};
@@ -80,7 +81,7 @@ pub(super) const PAGE_METHODS: &[Method<PageData>] = &[
     }),
 ];
 
-pub(super) const FRAME_METHODS: &[Method<Frame>] = &[
+pub(super) const FRAME_METHODS: &[Method<FrameData>] = &[
     Method::promise("addScriptTag", |scope, frame, call| {
         tag::add(scope, frame, call, true)
     }),

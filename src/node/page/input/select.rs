@@ -56,7 +56,7 @@ pub(super) fn in_element<'s>(
 ) -> Result<Value<'s>, Thrown> {
     let values = values(scope, call.arguments())?;
     let arguments = [handle.live_argument(scope)?, values];
-    frame_class::evaluate_our_code(scope, &handle.frame, Code::call(SELECT, arguments))
+    frame_class::evaluate_our_code(scope, &handle.owner, Code::call(SELECT, arguments))
 }
 
 /// The values of `select`, which are text.

@@ -1,0 +1,151 @@
+'use strict';
+
+const { differential, scenario, once } = require('./harness.js');
+
+/** Starts a dedicated worker of this script. */
+const start = (page, code) =>
+  page.evaluate((source) => {
+    globalThis.worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
+  }, code);
+
+async function workerOf(page, code = 'self.answer = 42; self.twice = (n) => 2 * n;') {
+  const created = once(page, 'workercreated');
+  await start(page, code);
+  return created;
+}
+
+/** A worker whose script has run. */
+async function ready(page, code) {
+  const worker = await workerOf(page, `${code}; self.isReady = true;`);
+  while (!(await worker.evaluate(() => Boolean(self.isReady)))) await new Promise((resolve) => setTimeout(resolve, 10));
+  return worker;
+}
+
+differential('workers', [
+  scenario('workercreated and workers', async ({ page }) => {
+    const none = page.workers().length;
+    const worker = await workerOf(page);
+    return [none, page.workers().length, page.workers()[0] === worker, worker.url().startsWith('blob:')];
+  }, { body: '', right: [0, 1, true, true] }),
+  scenario('workerdestroyed of one that is terminated', async ({ page }) => {
+    const worker = await workerOf(page);
+    const destroyed = once(page, 'workerdestroyed');
+    await page.evaluate(() => globalThis.worker.terminate());
+    return [(await destroyed) === worker, page.workers().length];
+  }, { body: '', right: [true, 0] }),
+  scenario('workerdestroyed of a navigation', async ({ page, server }) => {
+    const worker = await workerOf(page);
+    const destroyed = once(page, 'workerdestroyed');
+    await page.goto(server.url('/'));
+    return [(await destroyed) === worker, page.workers().length];
+  }, { body: '', right: [true, 0] }),
+  scenario('close', async ({ page }) => {
+    const worker = await ready(page);
+    const destroyed = once(page, 'workerdestroyed');
+    await worker.close();
+    return [(await destroyed) === worker, page.workers().length];
+  }, { body: '', right: [true, 0] }),
+  scenario('evaluate', async ({ page }) => {
+    const worker = await ready(page, 'self.answer = 42; self.twice = (n) => 2 * n;');
+    return [
+      await worker.evaluate(() => self.answer),
+      await worker.evaluate('twice(answer)'),
+      await worker.evaluate((a, b) => ({ sum: a + b.n }), 1, { n: 2 }),
+      await worker.evaluate(async () => typeof document),
+      await worker.evaluate(() => self.constructor.name),
+    ];
+  }, { body: '', right: [42, 84, { sum: 3 }, 'undefined', 'DedicatedWorkerGlobalScope'] }),
+  scenario('evaluate right after the event', async ({ page }) => {
+    const worker = await workerOf(page);
+    return worker.evaluate(() => 1 + 1);
+  }, { body: '', right: 2 }),
+  scenario('evaluate that throws', async ({ page, attempt }) => {
+    const worker = await ready(page);
+    return attempt(worker.evaluate(() => {
+      throw new TypeError('in the worker');
+    }));
+  }, { body: '', right: { threw: 'TypeError: in the worker' } }),
+  scenario('evaluateHandle', async ({ page }) => {
+    const worker = await ready(page);
+    const handle = await worker.evaluateHandle(() => ({ a: 1, list: [1, 2] }));
+    const property = await handle.getProperty('list');
+    const names = [...(await handle.getProperties()).keys()];
+    return [
+      String(handle), await handle.jsonValue(), await property.jsonValue(), names,
+      await worker.evaluate((object) => object.a, handle),
+      await handle.evaluate((object, n) => object.a + n, 5),
+      handle.asElement(),
+    ];
+  }, { body: '', right: ['JSHandle@object', { a: 1, list: [1, 2] }, [1, 2], ['a', 'list'], 1, 6, null] }),
+  scenario('a handle of a page in a worker', async ({ page, attempt }) => {
+    const worker = await ready(page);
+    const handle = await page.evaluateHandle(() => ({}));
+    return attempt(worker.evaluate((object) => object, handle));
+  }, { body: '', right: { threw: 'Error: JSHandles can be evaluated only in the context they were created!' } }),
+  scenario('a handle of a worker in its page', async ({ page, attempt }) => {
+    const worker = await ready(page);
+    const handle = await worker.evaluateHandle(() => ({}));
+    return attempt(page.evaluate((object) => object, handle));
+  }, { body: '', right: { threw: 'Error: JSHandles can be evaluated only in the context they were created!' } }),
+  scenario('a disposed handle', async ({ page, attempt }) => {
+    const worker = await ready(page);
+    const handle = await worker.evaluateHandle(() => ({}));
+    await handle.dispose();
+    return [handle.disposed, await attempt(worker.evaluate((object) => object, handle))];
+  }, { body: '', right: [true, { threw: 'Error: JSHandle is disposed!' }] }),
+  scenario('evaluate in a worker that ends', async ({ page, attempt }) => {
+    const worker = await ready(page);
+    const pending = attempt(worker.evaluate(() => new Promise(() => {})));
+    await worker.evaluate('1');
+    await page.evaluate(() => globalThis.worker.terminate());
+    return typeof (await pending).threw;
+  }, { body: '', right: 'string' }),
+  scenario('evaluate in a worker that is gone', async ({ page, attempt }) => {
+    const worker = await ready(page);
+    const destroyed = once(page, 'workerdestroyed');
+    await page.evaluate(() => globalThis.worker.terminate());
+    await destroyed;
+    return typeof (await attempt(worker.evaluate('1'))).threw;
+  }, { body: '', right: 'string' }),
+  scenario('client', async ({ page }) => {
+    const worker = await ready(page, 'self.answer = 42');
+    const { result } = await worker.client.send('Runtime.evaluate', { expression: 'answer' });
+    return [worker.client === worker.client, typeof worker.client.id(), result.value, worker.client === (await page.createCDPSession())];
+  }, { body: '', right: [true, 'string', 42, false] }),
+  scenario('several workers', async ({ page }) => {
+    await workerOf(page, 'self.name = "a"');
+    await workerOf(page, 'self.name = "b"');
+    return [page.workers().length, new Set(page.workers()).size];
+  }, { body: '', right: [2, 2] }),
+  scenario('a worker of a worker', async ({ page }) => {
+    await workerOf(page, 'new Worker(URL.createObjectURL(new Blob(["self.inner = true"])))');
+    while (page.workers().length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    return page.workers()[1].evaluate(() => 'inner');
+  }, { body: '', right: 'inner' }),
+  scenario('worker of a page\'s target', async ({ page }) => page.target().worker(), { right: null }),
+  scenario('worker of a service worker\'s target', async ({ page, context, server }) => {
+    await page.goto(server.url('/'));
+    const coming = context.waitForTarget((target) => target.type() === 'service_worker');
+    const path = `/script.js?code=${encodeURIComponent('self.answer = 42')}`;
+    await page.evaluate((script) => void navigator.serviceWorker.register(script), path);
+    const target = await coming;
+    const worker = await target.worker();
+    const answer = [
+      await worker.evaluate(() => self.answer), worker.url() === server.origin + path, (await target.worker()) === worker,
+      await worker.evaluate(() => self.constructor.name),
+    ];
+    await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).unregister());
+    return answer;
+  }, { ownContext: true, right: [42, true, true, 'ServiceWorkerGlobalScope'] }),
+  scenario('worker of a shared worker\'s target, and its end', async ({ page, context, server }) => {
+    await page.goto(server.url('/'));
+    const coming = context.waitForTarget((target) => target.type() === 'shared_worker');
+    await page.evaluate((script) => (globalThis.shared = new SharedWorker(script)) && undefined, '/script.js?code=self.answer=42');
+    const target = await coming;
+    const worker = await target.worker();
+    const answer = await worker.evaluate(() => self.answer);
+    const destroyed = once(context, 'targetdestroyed');
+    await worker.close();
+    return [answer, (await destroyed) === target];
+  }, { ownContext: true, right: [42, true] }),
+]);

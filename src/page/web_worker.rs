@@ -1,0 +1,229 @@
+//! Workers: what runs code without a document.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::cdp::{CallError, Deadline, Listener, Session, io};
+
+use super::browser::Browser;
+use super::decode::decode_event;
+use super::error::EvaluateError;
+use super::evaluate::{self, Code};
+use super::frame_tree::{Realm, RealmWaiter};
+use super::page::send;
+use super::value::{RemoteObject, RemoteValue};
+
+/// A dedicated, shared or service worker with a session on it. Clones are the same worker.
+#[derive(Clone)]
+pub struct WebWorker(Arc<Inner>);
+
+struct Inner {
+    session: Session,
+    browser: Browser,
+    url: Box<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether Chrome was asked for its context: nobody pays for what is never evaluated in.
+    enabled: bool,
+    over: bool,
+    context: Option<i64>,
+    waiters: Vec<RealmWaiter>,
+    listener: Option<Listener>,
+    end: Option<io::Task>,
+}
+
+#[derive(Deserialize)]
+struct ContextCreated {
+    context: Context,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    id: i64,
+}
+
+impl WebWorker {
+    /// Takes over the session on a worker.
+    pub(super) fn new(session: &Session, browser: &Browser, url: &str) -> Self {
+        let worker = Self(Arc::new(Inner {
+            session: session.clone(),
+            browser: browser.clone(),
+            url: url.into(),
+            state: Mutex::default(),
+        }));
+        let weak = Arc::downgrade(&worker.0);
+        let listener = session.on("Runtime.executionContextCreated", move |params| {
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).on_context(params);
+            }
+        });
+        worker.lock().listener = Some(listener);
+        worker
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// The browser it lives in.
+    #[must_use]
+    pub fn browser(&self) -> &Browser {
+        &self.0.browser
+    }
+
+    /// The address of its script.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Names the worker within this process, while it is kept.
+    #[must_use]
+    pub fn key(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    fn on_context(&self, params: &RawValue) {
+        let Some(ContextCreated { context }) = decode_event::<ContextCreated>(params) else {
+            return;
+        };
+        let mut state = self.lock();
+        state.context = Some(context.id);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        let realm = Realm {
+            session: self.0.session.clone(),
+            context: context.id,
+        };
+        for waiter in waiters {
+            waiter(Ok(realm.clone()));
+        }
+    }
+
+    fn on_end(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        for waiter in waiters {
+            waiter(Err(EvaluateError::NoContext));
+        }
+    }
+
+    /// Asks for its context, the first time.
+    fn enable(&self) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.enabled, true) {
+            return;
+        }
+        let (weak, session) = (Arc::downgrade(&self.0), self.0.session.clone());
+        state.end = Some(io::spawn_owned(async move {
+            session.closed().await;
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).on_end();
+            }
+        }));
+        drop(state);
+        let deadline = Deadline::Protocol;
+        self.0.session.call("Runtime.enable", json!({}), deadline, |_| {});
+    }
+
+    /// Runs `then` with its context: at once where that is known, else when it is.
+    fn with_realm(&self, then: impl FnOnce(Result<Realm, EvaluateError>) + Send + 'static) {
+        self.enable();
+        let mut state = self.lock();
+        let realm = match state.context {
+            Some(context) => Ok(Realm {
+                session: self.0.session.clone(),
+                context,
+            }),
+            None if state.over => Err(EvaluateError::NoContext),
+            None => {
+                state.waiters.push(Box::new(then));
+                return;
+            }
+        };
+        drop(state);
+        then(realm);
+    }
+
+    /// Runs the code; `then` gets a copy of what comes of it, on the connection's reader or within this call.
+    pub fn evaluate_with(
+        &self,
+        code: Code,
+        then: impl FnOnce(Result<RemoteValue, EvaluateError>) + Send + 'static,
+    ) {
+        self.with_realm(move |realm| match realm {
+            Ok(realm) => realm.evaluate(&code, then),
+            Err(error) => then(Err(error)),
+        });
+    }
+
+    /// Runs the code; `then` gets what comes of it, which stays in the worker.
+    pub fn evaluate_handle_with(
+        &self,
+        code: Code,
+        then: impl FnOnce(Result<RemoteObject, EvaluateError>) + Send + 'static,
+    ) {
+        self.with_realm(move |realm| match realm {
+            Ok(realm) => realm.evaluate_handle(&code, then),
+            Err(error) => then(Err(error)),
+        });
+    }
+
+    /// Runs the code and copies what comes of it.
+    ///
+    /// # Errors
+    /// Where it throws, or the worker goes away.
+    pub async fn evaluate(&self, code: Code) -> Result<RemoteValue, EvaluateError> {
+        evaluate::called(&self.0.session, |then| self.evaluate_with(code, then)).await
+    }
+
+    /// Ends it: a dedicated worker closes itself, one of several pages is closed by Chrome.
+    ///
+    /// # Errors
+    /// As any evaluation or command.
+    pub async fn close(&self) -> Result<(), EvaluateError> {
+        let session = &self.0.session;
+        let is_shared = session.target_type() != Some("worker");
+        let Some(target) = session.target_id().filter(|_| is_shared) else {
+            return match self.evaluate(Code::call("() => self.close()", [])).await {
+                // It was faster than its answer.
+                Err(EvaluateError::Call(error)) if error.is_gone() => Ok(()),
+                outcome => outcome.map(drop),
+            };
+        };
+        let root = self.0.browser.session();
+        send(root, "Target.closeTarget", json!({ "targetId": target })).await?;
+        if session.target_type() == Some("shared_worker") {
+            // Chrome tells nothing of its end.
+            self.0.browser.worker_gone(target);
+        }
+        // Chrome stops no service worker that somebody is attached to.
+        if session.target_type() == Some("service_worker") {
+            match send(
+                root,
+                "Target.detachFromTarget",
+                json!({ "sessionId": session.id() }),
+            )
+            .await
+            {
+                Err(CallError::Protocol { .. }) | Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
