@@ -1,6 +1,6 @@
 // Locators, in puppeteer's shape: `locator.js`.
 
-import type { ClickOptions, EventSource, HandleOf } from './page.js'
+import type { ClickOptions, DisposableEventSource, HandleOf } from './page.js'
 
 /** What a locator emits. */
 export interface LocatorEvents {
@@ -35,7 +35,7 @@ export type AwaitedLocator<T> = T extends Locator<infer S> ? S : never
  * Looks for an object, waits until it is ready, and acts on it; looks again, every 100 ms, where that fails. Each
  * `set...` gives a new locator and leaves this one as it is.
  */
-export interface Locator<T = unknown> extends EventSource<LocatorEvents> {
+export interface Locator<T = unknown> extends DisposableEventSource<LocatorEvents> {
   /** How long an action may take, in milliseconds; 0: as long as it takes. Default: the page's, 30000. */
   get timeout(): number
   setTimeout(timeout: number): Locator<T>
@@ -68,7 +68,6 @@ export interface Locator<T = unknown> extends EventSource<LocatorEvents> {
   ): Promise<void>
   hover<E extends Element>(this: Locator<E>, options?: Readonly<ActionOptions>): Promise<void>
   scroll<E extends Element>(this: Locator<E>, options?: Readonly<LocatorScrollOptions>): Promise<void>
-  [Symbol.dispose](): void
 }
 
 export declare const Locator: {

@@ -297,14 +297,17 @@ class Locator extends EventEmitter {
   }
 }
 
-if (Symbol.dispose) {
-  Object.defineProperty(Locator.prototype, Symbol.dispose, {
-    value: function dispose() {
-      this.removeAllListeners();
-    },
-    writable: true,
-    configurable: true,
-  });
+// A locator ends with nothing but its listeners.
+const disposal = {
+  dispose() {
+    this.removeAllListeners();
+  },
+  async asyncDispose() {
+    this.removeAllListeners();
+  },
+};
+for (const [name, value] of Object.entries(disposal)) {
+  if (Symbol[name]) Object.defineProperty(Locator.prototype, Symbol[name], { value, writable: true, configurable: true });
 }
 
 const DEFAULTS = Object.freeze({
