@@ -91,6 +91,12 @@ export interface PagePoolOptions {
   contractionTickMs?: number | undefined
   /** How long a used tab may take to answer before it is handed out again, in ms; 0: not asked. Default: `PRERENDER_TAB_HEALTH_PROBE_MS` or 3000. */
   tabHealthProbeMs?: number | undefined
+  /**
+   * How long a tab's answer counts that it gave since its last lease ended, in ms; 0: it is asked before each lease. The
+   * tab is asked at its release, so that the next visit waits for no question. A browser manager from JavaScript is
+   * always asked. Default: 1000.
+   */
+  tabProofOfLifeMs?: number | undefined
   /** Whether a tab may move to another affinity with its storage. Default: false. */
   allowTabMigration?: boolean | undefined
   /** How long a page or context may take to close before the next, harder step, in ms. Default: 5000. */

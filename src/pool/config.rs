@@ -28,6 +28,9 @@ pub struct PoolOptions {
     pub contraction_tick_ms: Option<f64>,
     /// Liveness budget, 0 = off. Default: from the environment.
     pub tab_health_probe_ms: Option<f64>,
+    /// How long an answer given since the last lease ended counts for the next one, 0 = always ask. Only for a driver
+    /// of ours: a browser from JavaScript is asked each time. Default: 0.
+    pub tab_proof_of_life_ms: Option<f64>,
     /// Whether tabs may move to another affinity. Default: false.
     pub allow_tab_migration: bool,
     /// How long a page or context may take to close before the next, harder step. Default: 5000.
@@ -54,6 +57,7 @@ impl PoolOptions {
             disable_file_admission: false,
             contraction_tick_ms: None,
             tab_health_probe_ms: None,
+            tab_proof_of_life_ms: None,
             allow_tab_migration: false,
             close_timeout_ms: None,
             has_semaphore: false,
@@ -93,6 +97,8 @@ pub struct Config {
     pub file_concurrency: Option<u32>,
     /// Liveness budget; 0 = off.
     pub tab_health_probe_ms: u64,
+    /// How long an answer given since the last lease ended counts, ms; 0 = always ask.
+    pub tab_proof_of_life_ms: u64,
     /// Budget of a standby's navigation, and again of its readiness. For the driver.
     pub standby_timeout_ms: u64,
     /// How long a page or context may take to close.
@@ -146,6 +152,7 @@ impl Config {
             file_concurrency: (!options.disable_file_admission).then_some(file_concurrency),
             tab_health_probe_ms: duration(options.tab_health_probe_ms)
                 .unwrap_or_else(|| tab_health_probe_ms(env, &mut notices)),
+            tab_proof_of_life_ms: duration(options.tab_proof_of_life_ms).unwrap_or(0),
             standby_timeout_ms: duration(options.standby_timeout_ms).unwrap_or(30_000),
             close_timeout_ms: duration(options.close_timeout_ms).unwrap_or(5_000),
             disable_standby_refill: options.disable_standby_refill,

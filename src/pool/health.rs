@@ -5,23 +5,89 @@ use super::defects::{Defect, planted};
 use super::dispose::Manner;
 use super::request::RequestState;
 use super::tab::TabState;
-use super::{ContextId, Failure, LogLevel, Pool, RequestId, TabId};
+use super::{BrowserAction, ContextId, Failure, LogLevel, Operation, Pool, RequestId, TabId};
 
 /// How many tabs a request may win in all; the last it gets as it is.
 const CHOICES: u8 = 3;
 
 impl Pool {
-    pub(super) fn probe_answered(&mut self, id: RequestId) {
-        if let Some(RequestState::Probing { tab, .. }) = self.requests.get(&id).map(|request| request.state) {
-            self.take_semaphore(id, tab);
+    /// Whether the tab has to answer before it is handed out: it served a render, and has given no answer since, or
+    /// not lately.
+    pub(super) fn must_answer(&self, id: TabId) -> bool {
+        let Some(tab) = self.tabs.get(&id) else {
+            return false;
+        };
+        let is_proven = tab.answered_at.is_some_and(|at| {
+            self.now.monotonic_ms.saturating_sub(at) <= self.config.tab_proof_of_life_ms
+                && self.config.tab_proof_of_life_ms > 0
+        });
+        tab.served && self.config.tab_health_probe_ms > 0 && !is_proven
+    }
+
+    /// Asks the tab whether it answers, unless a question is under way.
+    pub(super) fn ask(&mut self, id: TabId) {
+        if self.tabs.get(&id).is_none_or(|tab| tab.asked.is_some()) {
+            return;
+        }
+        let operation = self.start(Operation::Probe { tab: id });
+        if let Some(tab) = self.tabs.get_mut(&id) {
+            tab.asked = Some(operation);
+            tab.answered_at = None;
+        }
+        self.browse(BrowserAction::Probe {
+            operation,
+            tab: id,
+            budget_ms: self.config.tab_health_probe_ms,
+        });
+    }
+
+    /// The caller for whom the tab was asked has gone. Its answer still counts for the next one, where answers do.
+    pub(super) fn stop_asking(&mut self, id: TabId) {
+        if self.config.tab_proof_of_life_ms == 0
+            && let Some(operation) = self.tabs.get_mut(&id).and_then(|tab| tab.asked.take())
+        {
+            self.forget(operation);
         }
     }
 
-    pub(super) fn probe_failed(&mut self, id: RequestId, failure: &Failure) {
-        let Some(request) = self.requests.get(&id) else {
+    /// Asks the tabs whose lease has just ended and that nobody holds again, so that the next caller need not.
+    pub(super) fn ask_released_tabs(&mut self) {
+        for id in std::mem::take(&mut self.released) {
+            let is_free = self
+                .tabs
+                .get(&id)
+                .is_some_and(|tab| tab.holder.is_none() && matches!(tab.state, TabState::Live { .. }));
+            if is_free && self.config.tab_proof_of_life_ms > 0 && self.must_answer(id) {
+                self.ask(id);
+            }
+        }
+    }
+
+    /// Who holds the tab and waits for its answer.
+    fn asked_for(&self, id: TabId) -> Option<RequestId> {
+        let holder = self.tabs.get(&id)?.holder?;
+        let request = self.requests.get(&holder)?;
+        matches!(request.state, RequestState::Probing { .. }).then_some(holder)
+    }
+
+    pub(super) fn probe_answered(&mut self, id: TabId) {
+        let now = self.now.monotonic_ms;
+        let Some(tab) = self.tabs.get_mut(&id) else { return };
+        tab.asked = None;
+        tab.answered_at = Some(now);
+        if let Some(request) = self.asked_for(id) {
+            self.take_semaphore(request, id);
+        }
+    }
+
+    /// Without a caller that waits for the answer this says nothing yet: the next one asks again.
+    pub(super) fn probe_failed(&mut self, tab: TabId, failure: &Failure) {
+        let Some(entry) = self.tabs.get_mut(&tab) else {
             return;
         };
-        let RequestState::Probing { tab, .. } = request.state else {
+        entry.asked = None;
+        let Some(id) = self.asked_for(tab) else { return };
+        let Some(request) = self.requests.get(&id) else {
             return;
         };
         let affinity_id = request.affinity;

@@ -4,7 +4,7 @@ use super::affinity::AffinityId;
 use super::context::{Context, ContextState, Counts};
 use super::request::{Request, RequestState};
 use super::tab::{Tab, TabState};
-use super::{ContextId, Pool, RequestId, TabId};
+use super::{ContextId, Operation, Pool, RequestId, TabId};
 
 /// A state that must not be.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -105,7 +105,31 @@ impl Pool {
         self.tabs.get(&id).is_some_and(|other| std::ptr::eq(other, tab))
     }
 
+    /// A page is never asked in the middle of a lease, and no answer outlives the lease that it came before.
+    fn check_liveness(&self, id: TabId, tab: &Tab) -> Check {
+        let of_operation = tab.asked.map(|asked| self.operations.get(&asked));
+        ensure(
+            of_operation
+                .is_none_or(|operation| matches!(operation, Some(Operation::Probe { tab }) if *tab == id)),
+            || format!("{id:?} waits for an answer to {of_operation:?}"),
+        )?;
+        let state = tab
+            .holder
+            .and_then(|holder| self.requests.get(&holder))
+            .map(|at| at.state);
+        let leased = matches!(state, Some(RequestState::Granted { .. }));
+        ensure(
+            !leased || (tab.asked.is_none() && tab.answered_at.is_none()),
+            || format!("{id:?} is asked in the middle of a lease: {tab:?}"),
+        )?;
+        ensure(
+            !matches!(state, Some(RequestState::Probing { .. })) || tab.asked.is_some(),
+            || format!("somebody waits for an answer of {id:?}, which was not asked"),
+        )
+    }
+
     fn check_tab(&self, id: TabId, tab: &Tab) -> Check {
+        self.check_liveness(id, tab)?;
         let context = self.contexts.get(&tab.context);
         ensure(
             context.is_some_and(|context| context.tabs.contains(&id))

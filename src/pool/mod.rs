@@ -102,6 +102,8 @@ pub struct Pool {
     sweeps: BTreeMap<TicketId, Sweep>,
     swaps: BTreeMap<AffinityKey, u32>,
     told_of_stuck: bool,
+    /// Tabs whose lease has ended within this event.
+    released: Vec<TabId>,
     /// Something changed that may let a waiter go on.
     dirty: bool,
 }
@@ -118,7 +120,7 @@ enum Operation {
         tab: TabId,
     },
     Probe {
-        request: RequestId,
+        tab: TabId,
     },
     ClosePage {
         tab: TabId,
@@ -179,6 +181,7 @@ impl Pool {
             sweeps: BTreeMap::new(),
             swaps: BTreeMap::new(),
             told_of_stuck: false,
+            released: Vec::new(),
             dirty: false,
         }
     }
@@ -331,7 +334,7 @@ impl Pool {
         match operation {
             Operation::CreateStandby { job, tab, .. } => self.standby_ready(job, tab),
             Operation::OpenPage { tab } => self.page_opened(tab),
-            Operation::Probe { request } => self.probe_answered(request),
+            Operation::Probe { tab } => self.probe_answered(tab),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, failure),
             Operation::CloseContext { context } => self.context_closed(context, failure),
             Operation::NotifyManager {
@@ -352,7 +355,7 @@ impl Pool {
         match operation {
             Operation::CreateStandby { job, context, .. } => self.standby_failed(job, context, failure),
             Operation::OpenPage { tab } => self.page_open_failed(tab, failure),
-            Operation::Probe { request } => self.probe_failed(request, failure),
+            Operation::Probe { tab } => self.probe_failed(tab, failure),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, Some(failure)),
             Operation::CloseContext { context } => self.context_closed(context, Some(failure)),
             Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}
@@ -376,6 +379,7 @@ impl Pool {
                 break;
             }
         }
+        self.ask_released_tabs();
         #[cfg(debug_assertions)]
         if let Err(violation) = self.check_invariants() {
             debug_assert!(false, "{violation}\n{self:#?}");

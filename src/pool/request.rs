@@ -6,8 +6,8 @@ use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::waiters::Place;
 use super::{
-    Action, AffinityKey, ContextId, Failure, Grant, Operation, OperationId, Pool, PoolError, Priority,
-    QueueKind, RequestId, TabId, Waits,
+    Action, AffinityKey, ContextId, Failure, Grant, Pool, PoolError, Priority, QueueKind, RequestId, TabId,
+    Waits,
 };
 
 /// Where a request is.
@@ -25,7 +25,7 @@ pub(super) enum RequestState {
     /// Holds the tab whose page is being opened for it.
     Opening { tab: TabId },
     /// Holds the tab, which is being probed.
-    Probing { tab: TabId, operation: OperationId },
+    Probing { tab: TabId },
     /// Holds the tab and waits for the render semaphore.
     Semaphore { tab: TabId },
     /// Has the lease.
@@ -69,7 +69,7 @@ impl Request {
     pub(super) fn held_tab(&self) -> Option<TabId> {
         match self.state {
             RequestState::Opening { tab }
-            | RequestState::Probing { tab, .. }
+            | RequestState::Probing { tab }
             | RequestState::Semaphore { tab }
             | RequestState::Granted { tab } => Some(tab),
             _ => None,
@@ -272,23 +272,9 @@ impl Pool {
     /// The tab is the request's: probe it if it served a render before, else go on.
     pub(super) fn win(&mut self, id: RequestId, tab_id: TabId, reused: bool) {
         self.take_tab(id, tab_id, reused);
-        let Some(tab) = self.tabs.get(&tab_id) else { return };
-        let budget_ms = self.config.tab_health_probe_ms;
-        if tab.served && budget_ms > 0 && !planted(Defect::NoProbe) {
-            let operation = self.start(Operation::Probe { request: id });
-            self.set_state(
-                id,
-                RequestState::Probing {
-                    tab: tab_id,
-                    operation,
-                },
-                Some(Phase::Probe),
-            );
-            self.browse(super::BrowserAction::Probe {
-                operation,
-                tab: tab_id,
-                budget_ms,
-            });
+        if self.must_answer(tab_id) && !planted(Defect::NoProbe) {
+            self.set_state(id, RequestState::Probing { tab: tab_id }, Some(Phase::Probe));
+            self.ask(tab_id);
         } else {
             self.take_semaphore(id, tab_id);
         }
@@ -380,6 +366,7 @@ impl Pool {
         };
         if let Some(tab) = self.tabs.get_mut(&tab_id) {
             tab.served = true;
+            tab.answered_at = None;
         }
         if planted(Defect::GrantedTwice) {
             self.act(Action::Grant { request: id, grant });
@@ -396,6 +383,7 @@ impl Pool {
         };
         self.release_semaphore(id);
         self.touch(tab);
+        self.released.push(tab);
         self.leave_tab(id);
         self.end(id);
     }
@@ -460,8 +448,8 @@ impl Pool {
                 self.reindex(tab_id);
             }
             RequestState::Opening { .. } | RequestState::Granted { .. } => self.leave_tab(id),
-            RequestState::Probing { operation, .. } => {
-                self.forget(operation);
+            RequestState::Probing { tab } => {
+                self.stop_asking(tab);
                 self.leave_tab(id);
             }
             RequestState::Semaphore { .. } => {

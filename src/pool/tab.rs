@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::affinity::AffinityId;
 use super::waiters::Waiters;
-use super::{ContextId, Pool, RequestId, TabId};
+use super::{ContextId, OperationId, Pool, RequestId, TabId};
 
 /// A moment on the wall clock, ordered: the key of every "least recently used".
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,6 +70,10 @@ pub(super) struct Tab {
     pub(super) last_used: LastUsed,
     /// Whether it served a render: only then can it have been left in a bad state.
     pub(super) served: bool,
+    /// The question under way whether it answers.
+    pub(super) asked: Option<OperationId>,
+    /// When it last answered since its last lease ended, on the monotonic clock.
+    pub(super) answered_at: Option<u64>,
     pub(super) retain_console_errors: bool,
     pub(super) indexed: Option<Indexed>,
 }
@@ -84,6 +88,8 @@ impl Tab {
             promised: None,
             last_used,
             served: false,
+            asked: None,
+            answered_at: None,
             retain_console_errors: false,
             indexed: None,
         }
@@ -148,6 +154,9 @@ impl Pool {
         let mut tab = self.tabs.remove(&id)?;
         let old = tab.indexed.take();
         self.swap_index(id, old, None);
+        if let Some(operation) = tab.asked.take() {
+            self.forget(operation);
+        }
         Some(tab)
     }
 

@@ -28,6 +28,21 @@ impl World {
         }
     }
 
+    /// Whether answers count for later calls: then which tab a call has won, and when, shows in no action.
+    pub(super) fn asks_at_release(&self) -> bool {
+        self.expected.probe_ms > 0 && self.settings.tab_proof_of_life_ms.is_some_and(|ms| ms > 0.0)
+    }
+
+    /// The tab may be used now, or has been, or will be without another word.
+    pub(super) fn note_unknown_use_of(&mut self, tab: TabId) {
+        if let Some(page) = self.chrome.pages.get_mut(&tab) {
+            page.used = None;
+            if let Some(affinity) = &page.affinity {
+                self.book.used.remove(affinity);
+            }
+        }
+    }
+
     /// The request goes on to the render semaphore: it has won a tab just now, unless that was just probed for it.
     pub(super) fn note_use_by(&mut self, id: RequestId) {
         let Some(affinity) = self.requests.get(&id).map(|request| request.affinity.clone()) else {
@@ -42,6 +57,10 @@ impl World {
                 return self.check_warned(answer.failed, answer.warnings);
             }
             // It has won the tab when that was begun to be opened, or just now.
+            self.book.used.remove(&affinity);
+            return self.note_lost_tab(id);
+        }
+        if self.asks_at_release() {
             self.book.used.remove(&affinity);
             return self.note_lost_tab(id);
         }
@@ -71,6 +90,9 @@ impl World {
     pub(super) fn note_grant(&mut self, tab: TabId, reused: bool) {
         if let Some(answer) = &self.answering {
             self.check_warned(answer.failed, answer.warnings);
+        }
+        if reused && self.asks_at_release() {
+            return self.note_unknown_use_of(tab);
         }
         let probed =
             self.expected.probe_ms > 0 && self.chrome.pages.get(&tab).is_some_and(|page| page.served);

@@ -151,7 +151,11 @@ impl World {
                 budget_ms,
             } => {
                 self.check_probe(tab, budget_ms);
-                self.note_use_of(tab);
+                if self.asks_at_release() {
+                    self.note_unknown_use_of(tab);
+                } else {
+                    self.note_use_of(tab);
+                }
                 self.start(Work::Probe, operation, Subject::Tab(tab));
             }
             BrowserAction::ClosePage {

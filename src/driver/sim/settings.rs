@@ -25,6 +25,8 @@ pub struct Settings {
     pub contraction_tick_ms: Option<f64>,
     /// `tabHealthProbeMs`.
     pub tab_health_probe_ms: Option<f64>,
+    /// How long an answer counts.
+    pub tab_proof_of_life_ms: Option<f64>,
     /// `closeTimeoutMs`.
     pub close_timeout_ms: Option<f64>,
     /// How many standbys may be under way at a time: 1 with a browser manager from JavaScript.
@@ -131,6 +133,11 @@ impl Settings {
             allow_tab_migration: random.u8(..100) < 12,
             contraction_tick_ms: (random.u8(..100) < 30).then(|| f64::from(random.u32(10..5_000))),
             tab_health_probe_ms: (random.u8(..100) < 40).then(|| *pick(random, &[0.0, 0.0, 250.0, 3000.0])),
+            // Drawn apart, so that a seed keeps all else that it has drawn.
+            tab_proof_of_life_ms: Some(*pick(
+                &mut Rng::with_seed(seed ^ 0x11fe),
+                &[0.0, 0.0, 0.0, 1.0, 60_000.0],
+            )),
             close_timeout_ms: (random.u8(..100) < 30).then(|| f64::from(random.u32(100..10_000))),
             standby_concurrency: *pick(random, &[1, 1, 2, 4]),
             escalate_page_close: random.bool(),
@@ -148,6 +155,7 @@ impl Settings {
             allow_tab_migration: self.allow_tab_migration,
             contraction_tick_ms: self.contraction_tick_ms,
             tab_health_probe_ms: self.tab_health_probe_ms,
+            tab_proof_of_life_ms: self.tab_proof_of_life_ms,
             close_timeout_ms: self.close_timeout_ms,
             has_semaphore: self.semaphore != SemaphoreKind::None,
             semaphore_can_grow: matches!(self.semaphore, SemaphoreKind::Late | SemaphoreKind::Prompt),

@@ -65,6 +65,7 @@ impl<'s> Options<'s> {
         machine.standby_timeout_ms = milliseconds(options, "standbyTimeoutMs")?;
         machine.contraction_tick_ms = milliseconds(options, "contractionTickMs")?;
         machine.tab_health_probe_ms = milliseconds(options, "tabHealthProbeMs")?;
+        machine.tab_proof_of_life_ms = milliseconds(options, "tabProofOfLifeMs")?;
         machine.close_timeout_ms = milliseconds(options, "closeTimeoutMs")?;
         machine.disable_standby_refill = flag(options, "disableStandbyRefill")?;
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;

@@ -34,6 +34,8 @@ use crate::runtime::{Effects, Runtime};
 
 /// Chrome makes standbys side by side; more at a time than this makes each slower.
 const CHROME_STANDBYS_AT_A_TIME: u32 = 4;
+/// How long an answer of a page counts where the pool's own driver asked for it, ms.
+const PROOF_OF_LIFE_MS: f64 = 1_000.0;
 
 /// Their names in the vault.
 pub(crate) const MANAGER: &str = "browserManager";
@@ -269,6 +271,12 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
     if native.is_some() {
         options.machine.standby_concurrency = CHROME_STANDBYS_AT_A_TIME;
         options.machine.escalate_page_close = true;
+        options
+            .machine
+            .tab_proof_of_life_ms
+            .get_or_insert(PROOF_OF_LIFE_MS);
+    } else {
+        options.machine.tab_proof_of_life_ms = None;
     }
     let thread = JsThread::of(scope.napi_env())
         .map_err(|error| Thrown::new(scope.error(ErrorClass::Error, &error.reason, None)))?;

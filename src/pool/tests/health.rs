@@ -266,3 +266,105 @@ fn whoever_waits_when_the_browser_is_stopped_gets_a_page_of_the_next_one() {
     world.advance(500);
     assert!(world.is_granted(waiter), "{:?}", world.trace);
 }
+
+/// A pool on a driver of ours, where an answer counts for a second.
+fn with_proof_of_life() -> World {
+    World::with(
+        &PoolOptions {
+            tab_proof_of_life_ms: Some(1_000.0),
+            ..PoolOptions::new(1)
+        },
+        &[],
+    )
+}
+
+#[test]
+fn an_answer_given_since_the_last_lease_counts_for_the_next() {
+    let mut world = with_proof_of_life();
+    world.hold(&[Kind::Probe]);
+    world.visit("a");
+    assert_eq!(world.count(Kind::Probe), 1, "the page is asked at its release");
+    world.finish(Kind::Probe);
+    let warm = world.get("a");
+    assert!(
+        world.is_granted(warm),
+        "it has answered: nobody waits for another question"
+    );
+    assert_eq!(world.grants[&warm].waits.tab_probe_ms, 0);
+    assert_eq!(
+        world.count(Kind::Probe),
+        0,
+        "a page is not asked in the middle of a lease"
+    );
+}
+
+#[test]
+fn an_answer_from_before_a_lease_says_nothing_after_it() {
+    let mut world = with_proof_of_life();
+    world.visit("a");
+    let lease = world.lease("a");
+    world.hold(&[Kind::Probe]);
+    world.release(lease);
+    let next = world.get("a");
+    assert!(
+        !world.is_granted(next),
+        "it has not answered since that lease ended"
+    );
+    assert_eq!(
+        world.count(Kind::Probe),
+        1,
+        "the question asked at the release is enough"
+    );
+    world.finish(Kind::Probe);
+    assert!(world.is_granted(next));
+}
+
+#[test]
+fn an_answer_that_is_too_old_does_not_count() {
+    let mut world = with_proof_of_life();
+    world.visit("a");
+    world.hold(&[Kind::Probe]);
+    world.advance(1_001);
+    let next = world.get("a");
+    assert!(!world.is_granted(next), "more than tabProofOfLifeMs have passed");
+    world.finish(Kind::Probe);
+    assert!(world.is_granted(next));
+}
+
+#[test]
+fn a_question_at_release_that_fails_retires_the_page_once_a_caller_comes() {
+    let mut world = with_proof_of_life();
+    let bad = world.visit("a");
+    world.hold(&[Kind::Probe]);
+    let lease = world.lease("a");
+    world.release(lease);
+    world.fail(Kind::Probe, broken());
+    assert!(swaps(&world).is_empty(), "nobody has asked for it yet");
+    let next = world.get("a");
+    world.fail(Kind::Probe, broken());
+    assert!(world.is_granted(next));
+    assert_ne!(world.tab(next), bad);
+    assert_eq!(swaps(&world), [("a".to_owned(), 1)]);
+}
+
+#[test]
+fn a_caller_that_leaves_during_the_question_leaves_its_answer_to_the_next() {
+    let mut world = with_proof_of_life();
+    world.visit("a");
+    world.advance(2_000);
+    world.hold(&[Kind::Probe]);
+    let first = world.get("a");
+    world.cancel(first);
+    let second = world.get("a");
+    assert_eq!(world.count(Kind::Probe), 1, "one question under way is enough");
+    world.finish(Kind::Probe);
+    assert!(world.is_granted(second));
+}
+
+#[test]
+fn without_proof_of_life_nobody_is_asked_at_release() {
+    let mut world = World::new(1);
+    world.hold(&[Kind::Probe]);
+    world.visit("a");
+    assert_eq!(world.count(Kind::Probe), 0);
+}
