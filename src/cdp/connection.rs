@@ -179,10 +179,14 @@ impl State {
     }
 
     fn take_all_of(&mut self, session: SessionKey) -> Vec<Pending> {
+        self.take_where(|call| call.session == session)
+    }
+
+    fn take_where(&mut self, wanted: impl Fn(&Pending) -> bool) -> Vec<Pending> {
         let ids: Vec<u64> = self
             .pending
             .iter()
-            .filter(|(_, call)| call.session == session)
+            .filter(|(_, call)| wanted(call))
             .map(|(id, _)| *id)
             .collect();
         ids.into_iter().filter_map(|id| self.take(id)).collect()
@@ -436,6 +440,22 @@ impl Shared {
         }
     }
 
+    /// Rejects the session's pending calls of page scripts, as Chrome does with one that it was running.
+    pub fn reject_scripts(&self, session: &Session) {
+        let calls = self.lock().take_where(|call| {
+            call.session == session.key()
+                && matches!(&*call.method, "Runtime.evaluate" | "Runtime.callFunctionOn")
+        });
+        for call in calls {
+            (call.callback)(Err(CallError::Protocol {
+                method: call.method,
+                code: -32_000,
+                message: "Execution was terminated".to_owned(),
+                data: None,
+            }));
+        }
+    }
+
     /// Ends the session, and those attached through it.
     fn close_session(&self, session: &Session) {
         let (children, calls) = {
@@ -453,7 +473,7 @@ impl Shared {
             (children, state.take_all_of(session.key()))
         };
         for call in calls {
-            (call.callback)(Err(CallError::TargetClosed { method: call.method }));
+            (call.callback)(Err(session.target_closed(call.method)));
         }
         for child in &children {
             self.close_session(child);

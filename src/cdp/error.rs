@@ -1,6 +1,7 @@
 //! What can become of a call and of a connection.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::envelope::millis;
@@ -25,6 +26,14 @@ pub enum CallError {
     TargetClosed {
         /// The command.
         method: Cow<'static, str>,
+    },
+    /// The same where whoever closed the target has said why.
+    #[error("Protocol error ({method}): Target closed")]
+    TargetEnded {
+        /// The command.
+        method: Cow<'static, str>,
+        /// Why.
+        reason: Arc<str>,
     },
     /// The target had closed, or the session was detached, before the call.
     #[error("Protocol error ({method}): Session closed. Most likely the {target} has been closed.")]
@@ -87,6 +96,7 @@ impl CallError {
         match self {
             Self::Protocol { method, .. }
             | Self::TargetClosed { method }
+            | Self::TargetEnded { method, .. }
             | Self::SessionClosed { method, .. }
             | Self::TargetCrashed { method }
             | Self::Disconnected { method }
@@ -103,6 +113,7 @@ impl CallError {
         matches!(
             self,
             Self::TargetClosed { .. }
+                | Self::TargetEnded { .. }
                 | Self::SessionClosed { .. }
                 | Self::TargetCrashed { .. }
                 | Self::Disconnected { .. }

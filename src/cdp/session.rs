@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use chromiumoxide::cdp::browser_protocol::target::AttachToTargetParams;
@@ -35,6 +35,8 @@ struct Inner {
     /// Counts commands and answers.
     activity: Arc<AtomicU64>,
     health: watch::Sender<Health>,
+    /// Why its target is closed, where somebody has said so beforehand.
+    reason: OnceLock<Arc<str>>,
 }
 
 /// What has become of a session's target.
@@ -98,6 +100,7 @@ impl Session {
             next_listener: AtomicU64::new(0),
             activity: Arc::default(),
             health: watch::Sender::default(),
+            reason: OnceLock::new(),
         }))
     }
 
@@ -257,6 +260,32 @@ impl Session {
         match self.health() {
             Health::Closed(reason) => Some(reason),
             Health::Alive | Health::Crashed => None,
+        }
+    }
+
+    /// The page's scripts were ended: rejects the calls that wait for one. Chrome does so with the one that ran; what
+    /// others wait for will not come either where it was a promise.
+    pub fn reject_scripts(&self) {
+        if let Some(shared) = self.0.shared.upgrade() {
+            shared.reject_scripts(self);
+        }
+    }
+
+    /// Says why the target is about to be closed: for the errors of the calls that are pending then. The first
+    /// reason counts.
+    pub fn explain_end(&self, reason: impl Into<Arc<str>>) {
+        // There may be one already.
+        let _ = self.0.reason.set(reason.into());
+    }
+
+    /// The error of a call that was pending when the target closed.
+    pub(super) fn target_closed(&self, method: Cow<'static, str>) -> CallError {
+        match self.0.reason.get() {
+            Some(reason) => CallError::TargetEnded {
+                method,
+                reason: Arc::clone(reason),
+            },
+            None => CallError::TargetClosed { method },
         }
     }
 

@@ -101,6 +101,8 @@ export interface PagePoolOptions {
   allowTabMigration?: boolean | undefined
   /** How long a page or context may take to close before the next, harder step, in ms. Default: 5000. */
   closeTimeoutMs?: number | undefined
+  /** How long a lease may go on when its page is to be closed, while that answers, in ms; also what `closeAll` waits for. Default: the render timeout, `RENDER_TIMEOUT_MS` or 60000, at least 1000. */
+  leaseGraceMs?: number | undefined
   /** Makes a logger for a name. Default: `console`. */
   logger?: ((name: string) => Logger) | Console | undefined
 }
@@ -111,6 +113,8 @@ export interface GetPageOptions {
   signal?: AbortSignal | undefined
   /** Any finite number, highest first. Default: 0. */
   priority?: number | undefined
+  /** End the lease too when the signal is aborted: at once where its page does not answer within `closeTimeoutMs`, else `leaseGraceMs` later. Default: false. */
+  revokeOnAbort?: boolean | undefined
 }
 
 /** How `disposeAffinity` goes about it. */

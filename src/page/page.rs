@@ -432,7 +432,11 @@ impl Page {
         match send(self.0.browser.session(), "Target.closeTarget", target).await {
             Ok(_) => drop(self.session().closed().await),
             Err(CallError::Protocol { message, .. }) if message.contains("No target with given id") => {}
-            Err(CallError::TargetClosed { .. } | CallError::Disconnected { .. }) => {}
+            Err(
+                CallError::TargetClosed { .. }
+                | CallError::TargetEnded { .. }
+                | CallError::Disconnected { .. },
+            ) => {}
             Err(error) => return Err(error),
         }
         Ok(())

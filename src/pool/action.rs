@@ -50,6 +50,15 @@ pub enum Action {
         /// Its lease.
         grant: Grant,
     },
+    /// The lease has ended under its holder: abort its signal. The page is closed next.
+    LeaseRevoked {
+        /// The call that was granted.
+        request: RequestId,
+        /// The tab whose page it held: calls to it that are pending, or come late, fail for this reason.
+        tab: TabId,
+        /// Why.
+        reason: Revocation,
+    },
     /// Reject the `getPage` promise.
     Reject {
         /// The call.
@@ -140,6 +149,17 @@ pub enum BrowserAction {
         /// In which it must answer, ms.
         budget_ms: u64,
     },
+    /// The same of a page that is leased: a page that does not answer is helped first, as far as that is possible
+    /// without harm to one that works (end its script, stop its loading, thaw it), and asked once more. Ends in
+    /// `ProbeAnswered` or `ProbeFailed`.
+    Ask {
+        /// Of this action.
+        operation: OperationId,
+        /// The tab.
+        tab: TabId,
+        /// In which it must answer by itself, ms.
+        budget_ms: u64,
+    },
     /// Close the page. Ends in `PageClosed`.
     ClosePage {
         /// Of this action.
@@ -186,6 +206,23 @@ pub struct Waits {
     pub tab_startup_ms: u64,
     /// For liveness probes.
     pub tab_probe_ms: u64,
+}
+
+/// Why a lease ended under its holder.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Revocation {
+    /// Its page had to go, and did not answer.
+    #[error("its page does not answer: {cause}")]
+    Unresponsive {
+        /// What the question ended in.
+        cause: String,
+    },
+    /// Its page had to go, and was not released in time.
+    #[error("it was not released within {after_ms} ms after its end was asked for")]
+    GraceOver {
+        /// `leaseGraceMs`.
+        after_ms: u64,
+    },
 }
 
 /// Why a `getPage` was rejected.

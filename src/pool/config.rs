@@ -35,6 +35,8 @@ pub struct PoolOptions {
     pub allow_tab_migration: bool,
     /// How long a page or context may take to close before the next, harder step. Default: 5000.
     pub close_timeout_ms: Option<f64>,
+    /// How long a lease may go on when its page is to be closed, while that answers. Default: the render timeout.
+    pub lease_grace_ms: Option<f64>,
     /// Whether there is a render semaphore. Default: false.
     pub has_semaphore: bool,
     /// Whether its capacity can be set. Default: false.
@@ -60,6 +62,7 @@ impl PoolOptions {
             tab_proof_of_life_ms: None,
             allow_tab_migration: false,
             close_timeout_ms: None,
+            lease_grace_ms: None,
             has_semaphore: false,
             semaphore_can_grow: false,
             standby_concurrency: 1,
@@ -103,6 +106,8 @@ pub struct Config {
     pub standby_timeout_ms: u64,
     /// How long a page or context may take to close.
     pub close_timeout_ms: u64,
+    /// How long a lease may go on when its page is to be closed, while that answers.
+    pub lease_grace_ms: u64,
     /// No standbys are created while any tab is bound to an affinity.
     pub disable_standby_refill: bool,
     /// Whether the caller asked for migration.
@@ -155,6 +160,8 @@ impl Config {
             tab_proof_of_life_ms: duration(options.tab_proof_of_life_ms).unwrap_or(0),
             standby_timeout_ms: duration(options.standby_timeout_ms).unwrap_or(30_000),
             close_timeout_ms: duration(options.close_timeout_ms).unwrap_or(5_000),
+            lease_grace_ms: duration(options.lease_grace_ms)
+                .unwrap_or_else(|| milliseconds(render_timeout_ms(env))),
             disable_standby_refill: options.disable_standby_refill,
             allow_tab_migration: options.allow_tab_migration,
             has_semaphore: options.has_semaphore,
@@ -302,11 +309,7 @@ fn tab_health_probe_ms(env: &dyn Fn(&str) -> Option<String>, notices: &mut Vec<N
     let Some(text) = env(NAME).filter(|text| !js_trim(text).is_empty()) else {
         return DEFAULT;
     };
-    let render_timeout =
-        match env("RENDER_TIMEOUT_MS").map(|text| (js_trim(&text).is_empty(), js_number(&text))) {
-            Some((false, value)) if value.is_finite() => value.max(1_000.0),
-            _ => 60_000.0,
-        };
+    let render_timeout = render_timeout_ms(env);
     let value = js_number(&text);
     if value == 0.0 {
         return 0;
@@ -322,6 +325,14 @@ fn tab_health_probe_ms(env: &dyn Fn(&str) -> Option<String>, notices: &mut Vec<N
         ),
     );
     DEFAULT
+}
+
+/// `RENDER_TIMEOUT_MS`: how long a render may take.
+fn render_timeout_ms(env: &dyn Fn(&str) -> Option<String>) -> f64 {
+    match env("RENDER_TIMEOUT_MS").map(|text| (js_trim(&text).is_empty(), js_number(&text))) {
+        Some((false, value)) if value.is_finite() => value.max(1_000.0),
+        _ => 60_000.0,
+    }
 }
 
 fn warn(notices: &mut Vec<Notice>, message: String) {

@@ -58,7 +58,6 @@ defects! {
     CrashIgnored: "a crashed page stays on offer",
     RetryForgotten: "a standby that failed is never tried again",
     ClosedTooEarly: "closeAll resolves while contexts are alive",
-    NoEndOfGrace: "closeAll waits for leases for ever",
     OperationEndsTwice: "a report that comes twice is taken for news",
     LatestEvicted: "the affinity used last is closed to make room",
     LatestTabChosen: "of several idle tabs the one used last is chosen",
@@ -77,6 +76,9 @@ defects! {
     TooManyStandbys: "two standbys more than wanted are made",
     HungCloseAwaited: "a close that hangs is waited for without an end",
     RetainedContextClosed: "retainSharedContext is ignored",
+    StuckLeaseNotAsked: "a leased page that is disposed of is not asked whether it answers",
+    StuckLeaseKept: "a leased page that does not answer keeps its lease",
+    NoEndOfLeaseGrace: "a lease of a disposed page that answers is waited for without an end",
 }
 
 #[cfg(feature = "planted-defects")]

@@ -61,6 +61,8 @@ pub(super) struct Manner {
     /// Nobody waits: `onAffinityDisposed` is called at once, and the key stays in the warm list meanwhile.
     pub(super) background: bool,
     pub(super) refill: bool,
+    /// Its leases do not go on for ever: their pages are asked whether they answer.
+    pub(super) bounded: bool,
 }
 
 impl Manner {
@@ -70,6 +72,7 @@ impl Manner {
         retain_console_errors: false,
         background: true,
         refill: true,
+        bounded: false,
     };
 }
 
@@ -109,6 +112,7 @@ impl Pool {
             retain_console_errors: options.retain_console_errors,
             background: !options.await_idle,
             refill: self.shutdown.is_none(),
+            bounded: true,
         };
         if options.await_idle {
             self.tear_down(id, manner, Some(Listener::Dispose(ticket)));
@@ -173,6 +177,7 @@ impl Pool {
             retain_console_errors: false,
             background: false,
             refill: self.shutdown.is_none(),
+            bounded: true,
         };
         for id in idle {
             self.tear_down(id, manner, Some(Listener::Sweep(ticket)));
@@ -254,6 +259,9 @@ impl Pool {
                 };
             teardown.refill |= manner.refill && !closing;
             teardown.announced &= !fresh_work;
+        }
+        if manner.bounded {
+            self.wind_up_tabs(&departing);
         }
         for tab in departing {
             self.close_if_unused(tab);

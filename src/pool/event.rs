@@ -56,6 +56,12 @@ pub enum Event {
         /// The call that was granted.
         request: RequestId,
     },
+    /// The signal of a call was aborted after it had been granted, and the caller asked for the lease to end with
+    /// that: its page is asked whether it answers, as when its tab is disposed of.
+    LeaseAborted {
+        /// The call that was granted.
+        request: RequestId,
+    },
     /// `disposeAffinity`.
     Dispose {
         /// Answered with [`super::Action::DisposalEnded`].
@@ -107,14 +113,14 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// The tab answered its probe within the budget.
+    /// The tab answered within the budget.
     ProbeAnswered {
-        /// Of [`super::BrowserAction::Probe`].
+        /// Of [`super::BrowserAction::Probe`] or [`super::BrowserAction::Ask`].
         operation: OperationId,
     },
-    /// The tab did not answer its probe, or answered with an error.
+    /// The tab did not answer, or answered with an error.
     ProbeFailed {
-        /// Of [`super::BrowserAction::Probe`].
+        /// Of [`super::BrowserAction::Probe`] or [`super::BrowserAction::Ask`].
         operation: OperationId,
         /// Why.
         failure: Failure,

@@ -75,6 +75,18 @@ pub enum QueueKind {
     Command,
 }
 
+impl QueueKind {
+    /// As JavaScript names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Module => "module",
+            Self::Command => "command",
+        }
+    }
+}
+
 /// A finite priority; higher goes first. Default: 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Priority(f64);

@@ -19,6 +19,7 @@ mod event;
 mod health;
 mod ids;
 mod invariants;
+mod lease;
 mod refill;
 mod report;
 mod request;
@@ -34,7 +35,7 @@ mod waiters;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-pub use action::{Action, BrowserAction, Grant, LogLevel, PoolError, Waits};
+pub use action::{Action, BrowserAction, Grant, LogLevel, PoolError, Revocation, Waits};
 pub use config::{Config, Notice, PoolOptions};
 pub use event::{DisposeOptions, Event, Failure, FailureKind, Inputs, Now};
 pub use ids::{AffinityKey, ContextId, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
@@ -122,6 +123,10 @@ enum Operation {
     Probe {
         tab: TabId,
     },
+    /// Of the page of a lease that is to end.
+    Ask {
+        request: RequestId,
+    },
     ClosePage {
         tab: TabId,
         context: ContextId,
@@ -142,7 +147,8 @@ enum Deadline {
     SlowClose(OperationId),
     Close(OperationId),
     Retry(JobId),
-    Shutdown,
+    AskAgain(RequestId),
+    LeaseGrace(RequestId),
 }
 
 impl Pool {
@@ -201,6 +207,7 @@ impl Pool {
             }
             Event::Cancel { request } => self.cancel(request),
             Event::Release { request } => self.release(request),
+            Event::LeaseAborted { request } => self.lease_aborted(request),
             Event::Dispose {
                 ticket,
                 affinity,
@@ -243,7 +250,8 @@ impl Pool {
                 Deadline::SlowClose(operation) => self.close_is_slow(operation),
                 Deadline::Close(operation) => self.close_overdue(operation),
                 Deadline::Retry(job) => self.retry_due(job),
-                Deadline::Shutdown => self.end_grace(),
+                Deadline::AskAgain(request) => self.ask_again(request),
+                Deadline::LeaseGrace(request) => self.lease_grace_over(request),
             }
         }
         self.advance();
@@ -335,6 +343,7 @@ impl Pool {
             Operation::CreateStandby { job, tab, .. } => self.standby_ready(job, tab),
             Operation::OpenPage { tab } => self.page_opened(tab),
             Operation::Probe { tab } => self.probe_answered(tab),
+            Operation::Ask { request } => self.ask_answered(request),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, failure),
             Operation::CloseContext { context } => self.context_closed(context, failure),
             Operation::NotifyManager {
@@ -356,6 +365,7 @@ impl Pool {
             Operation::CreateStandby { job, context, .. } => self.standby_failed(job, context, failure),
             Operation::OpenPage { tab } => self.page_open_failed(tab, failure),
             Operation::Probe { tab } => self.probe_failed(tab, failure),
+            Operation::Ask { request } => self.ask_failed(request, failure),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, Some(failure)),
             Operation::CloseContext { context } => self.context_closed(context, Some(failure)),
             Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}

@@ -3,6 +3,7 @@
 
 use super::affinity::AffinityId;
 use super::defects::{Defect, planted};
+use super::lease::Bounds;
 use super::tab::TabState;
 use super::waiters::Place;
 use super::{
@@ -54,6 +55,8 @@ pub(super) struct Request {
     /// The pool was expanded for it although its affinity has all the tabs it may have.
     pub(super) beyond_tab_max: bool,
     pub(super) clock: WaitClock,
+    /// What bounds its lease.
+    pub(super) bounds: Bounds,
 }
 
 impl Request {
@@ -177,6 +180,7 @@ impl Pool {
             choices: 0,
             beyond_tab_max: false,
             clock: WaitClock::new(self.now.wall_ms),
+            bounds: Bounds::default(),
         };
         self.requests.insert(id, request);
         let cap = self.config.file_concurrency.filter(|_| queue == QueueKind::File);
@@ -483,6 +487,7 @@ impl Pool {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
+        self.lift_bounds(id, &request);
         if let Some(affinity) = self.affinities.get_mut(&request.affinity) {
             affinity.requests -= 1;
             if request.permit && !planted(Defect::AdmissionPermitLost) {

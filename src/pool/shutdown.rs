@@ -4,16 +4,12 @@ use super::affinity::AffinityId;
 use super::defects::{Defect, planted};
 use super::dispose::Manner;
 use super::request::RequestState;
-use super::{Action, Deadline, LogLevel, Pool, PoolError, RequestId, TicketId};
-
-/// How long leases may keep their pages, ms.
-const GRACE_MS: u64 = 10_000;
+use super::{Action, Deadline, Pool, PoolError, RequestId, TicketId};
 
 /// A `closeAll` under way.
 #[derive(Debug)]
 pub(super) struct Shutdown {
     tickets: Vec<TicketId>,
-    due: u64,
 }
 
 impl Pool {
@@ -22,19 +18,9 @@ impl Pool {
             shutdown.tickets.push(ticket);
             return;
         }
-        let due = self
-            .now
-            .monotonic_ms
-            .saturating_add(if planted(Defect::NoEndOfGrace) {
-                u64::MAX
-            } else {
-                GRACE_MS
-            });
         self.shutdown = Some(Shutdown {
             tickets: vec![ticket],
-            due,
         });
-        self.deadlines.insert((due, Deadline::Shutdown));
         self.wind_down_refill();
         self.forgo_refills();
         self.contraction.stop();
@@ -48,6 +34,7 @@ impl Pool {
             retain_console_errors: false,
             background: true,
             refill: false,
+            bounded: true,
         };
         let known: Vec<AffinityId> = self
             .affinities
@@ -89,27 +76,6 @@ impl Pool {
         }
     }
 
-    /// The leases have had their time: closes under them.
-    pub(super) fn end_grace(&mut self) {
-        if self
-            .shutdown
-            .as_ref()
-            .is_none_or(|shutdown| shutdown.due > self.now.monotonic_ms)
-        {
-            return;
-        }
-        let held: Vec<RequestId> = self.requests.keys().copied().collect();
-        if !held.is_empty() {
-            self.log(
-                LogLevel::Warn,
-                format!("closing under {} leases that were not released", held.len()),
-            );
-        }
-        for id in held {
-            self.revoke(id);
-        }
-    }
-
     /// Ends the shutdown when nothing is left, or only what does not close.
     pub(super) fn finish_shutdown(&mut self) {
         if self.shutdown.is_none()
@@ -121,7 +87,6 @@ impl Pool {
         let Some(shutdown) = self.shutdown.take() else {
             return;
         };
-        self.deadlines.remove(&(shutdown.due, Deadline::Shutdown));
         self.deadlines
             .retain(|(_, deadline)| !matches!(deadline, Deadline::Retry(_)));
         for ticket in self.refill.take_tickets() {

@@ -24,6 +24,7 @@ pub(super) enum Kind {
     Standby,
     Open,
     Probe,
+    Ask,
     ClosePage,
     CloseContext,
     Manager,
@@ -56,6 +57,7 @@ pub(super) struct World {
     pub(super) semaphore: Option<Semaphore>,
     pub(super) grants: BTreeMap<RequestId, Grant>,
     pub(super) rejections: BTreeMap<RequestId, PoolError>,
+    pub(super) revoked: BTreeMap<RequestId, Revocation>,
     pub(super) done: Vec<TicketId>,
     pub(super) evicted: BTreeMap<TicketId, Vec<String>>,
     pub(super) disposed: Vec<String>,
@@ -113,6 +115,7 @@ impl World {
             semaphore,
             grants: BTreeMap::new(),
             rejections: BTreeMap::new(),
+            revoked: BTreeMap::new(),
             done: Vec::new(),
             evicted: BTreeMap::new(),
             disposed: Vec::new(),
@@ -218,7 +221,7 @@ impl World {
         self.handle(match kind {
             Kind::Standby => Event::StandbyFailed { operation, failure },
             Kind::Open => Event::PageOpenFailed { operation, failure },
-            Kind::Probe => Event::ProbeFailed { operation, failure },
+            Kind::Probe | Kind::Ask => Event::ProbeFailed { operation, failure },
             Kind::ClosePage => Event::PageClosed {
                 operation,
                 failure: Some(failure),
@@ -286,6 +289,11 @@ impl World {
                 );
                 self.trace.push(format!("grant {}", request.0));
             }
+            Action::LeaseRevoked { request, reason, .. } => {
+                self.trace.push(format!("revoke {}", request.0));
+                let news = self.revoked.insert(request, reason).is_none();
+                assert!(news, "{request:?} was revoked twice");
+            }
             Action::Reject { request, error } => {
                 self.trace.push(format!("reject {}", request.0));
                 self.rejections.insert(request, error);
@@ -350,6 +358,12 @@ impl World {
             },
             BrowserAction::Probe { operation, tab, .. } => Pending {
                 kind: Kind::Probe,
+                operation,
+                tab: Some(tab),
+                context: None,
+            },
+            BrowserAction::Ask { operation, tab, .. } => Pending {
+                kind: Kind::Ask,
                 operation,
                 tab: Some(tab),
                 context: None,
@@ -531,7 +545,7 @@ fn success(kind: Kind, operation: OperationId) -> Event {
     match kind {
         Kind::Standby => Event::StandbyReady { operation },
         Kind::Open => Event::PageOpened { operation },
-        Kind::Probe => Event::ProbeAnswered { operation },
+        Kind::Probe | Kind::Ask => Event::ProbeAnswered { operation },
         Kind::ClosePage => Event::PageClosed {
             operation,
             failure: None,

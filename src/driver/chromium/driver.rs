@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::time::timeout;
 
+use super::ask;
 use super::browser::{Browser, Ended, LaunchError};
 use super::close;
 use super::load::{self, Load, LoadError};
@@ -131,6 +132,13 @@ impl ChromiumDriver {
         Some(self.inner.lock().tabs.get(&tab)?.page_id.clone())
     }
 
+    /// The tab's page is about to be closed under whoever uses it, for this reason.
+    pub fn explain_end(&self, tab: TabId, reason: &str) {
+        if let Some(tab) = self.tab(tab) {
+            tab.session().explain_end(reason);
+        }
+    }
+
     /// Forgets a tab that is gone for good.
     pub fn forget(&self, tab: TabId) {
         self.inner.lock().tabs.remove(&tab);
@@ -178,6 +186,11 @@ impl Driver for ChromiumDriver {
                 tab,
                 budget_ms,
             } => inner.probe(operation, tab, budget_ms),
+            BrowserAction::Ask {
+                operation,
+                tab,
+                budget_ms,
+            } => inner.ask(operation, tab, budget_ms),
             BrowserAction::ClosePage {
                 operation,
                 tab,
@@ -385,6 +398,27 @@ impl Inner {
                 });
             },
         );
+    }
+
+    /// Asks a page that is in use.
+    fn ask(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
+        let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
+        let Some((page, _)) = page else {
+            let failure = Failure::new(FailureKind::Other, "the page is gone");
+            self.outcomes.report(Event::ProbeFailed { operation, failure });
+            return;
+        };
+        let budget = Duration::from_millis(budget_ms);
+        // Ends with the page, or with its deadlines.
+        io::spawn(async move {
+            self.outcomes.report(match ask::answers(&page, budget).await {
+                Ok(()) => Event::ProbeAnswered { operation },
+                Err(error) => Event::ProbeFailed {
+                    operation,
+                    failure: call_failure(error),
+                },
+            });
+        });
     }
 
     fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {

@@ -10,6 +10,7 @@
 //! steps, each with its own deadline: terminate what runs, close or dispose, kill the renderer, restart the browser.
 
 mod arguments;
+mod ask;
 mod browser;
 mod close;
 mod console;

@@ -334,7 +334,13 @@ impl PageDriver for Driver {
                     this.open_page(operation, context, tab);
                 }
             }
+            // Nothing can be done for a page that does not answer: it is closed.
             BrowserAction::Probe {
+                operation,
+                tab,
+                budget_ms,
+            }
+            | BrowserAction::Ask {
                 operation,
                 tab,
                 budget_ms,

@@ -122,6 +122,11 @@ pub enum Operation {
         /// Who.
         client: u8,
     },
+    /// A client's signal is aborted while it holds a lease that is to end with it.
+    AbortLease {
+        /// Who.
+        client: u8,
+    },
 }
 
 /// The partner of a client is this many further.
@@ -180,11 +185,13 @@ pub enum Work {
     Notify,
     /// User-data directories are removed.
     CleanUp,
+    /// A leased page is asked whether it answers.
+    Ask,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Standby,
         Self::Page,
         Self::Probe,
@@ -192,6 +199,7 @@ impl Work {
         Self::CloseContext,
         Self::Notify,
         Self::CleanUp,
+        Self::Ask,
     ];
 
     /// Its place in [`Self::ALL`].
@@ -267,6 +275,7 @@ impl Operation {
             Self::CallbackDisposes { affinity } => [21, affinity, 0, 0],
             Self::TryExpand { call } => [22, call.0, 0, 0],
             Self::Depends { client } => [23, client, 0, 0],
+            Self::AbortLease { client } => [24, client, 0, 0],
         }
     }
 
@@ -274,7 +283,7 @@ impl Operation {
     #[must_use]
     pub fn decode([code, a, b, c]: [u8; Self::SIZE]) -> Self {
         let outcome = |byte: u8| Outcome::ALL[usize::from(byte) % Outcome::ALL.len()];
-        match code % 24 {
+        match code % 25 {
             0 => Self::Advance {
                 ms: u16::from_le_bytes([a, b]),
             },
@@ -321,7 +330,8 @@ impl Operation {
             },
             21 => Self::CallbackDisposes { affinity: a },
             22 => Self::TryExpand { call: Call(a) },
-            _ => Self::Depends { client: a },
+            23 => Self::Depends { client: a },
+            _ => Self::AbortLease { client: a },
         }
     }
 

@@ -71,6 +71,7 @@ impl World {
             Action::ReleaseSemaphore { request } => self.release_semaphore(request),
             Action::SetSemaphoreCapacity { capacity } => self.set_capacity(capacity),
             Action::Grant { request, grant } => self.granted(request, grant),
+            Action::LeaseRevoked { request, reason, .. } => self.lease_revoked(request, &reason),
             Action::Reject { request, error } => self.rejected(request, &error),
             Action::DisposalEnded { ticket }
             | Action::StandbysWarm { ticket }
@@ -157,6 +158,14 @@ impl World {
                     self.note_use_of(tab);
                 }
                 self.start(Work::Probe, operation, Subject::Tab(tab));
+            }
+            BrowserAction::Ask {
+                operation,
+                tab,
+                budget_ms,
+            } => {
+                self.check_ask(tab, budget_ms);
+                self.start(Work::Ask, operation, Subject::Tab(tab));
             }
             BrowserAction::ClosePage {
                 operation,

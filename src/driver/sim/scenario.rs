@@ -168,7 +168,7 @@ impl Scenario {
     pub fn run(&mut self) -> Result<(), Violation> {
         if self.profile.instant > 0 {
             self.apply(Operation::Instant {
-                kinds: self.profile.instant & 0x7f,
+                kinds: self.profile.instant,
             })?;
         }
         if self.random.bool() {
@@ -352,7 +352,7 @@ impl Scenario {
             Work::Standby => self.profile.work_ms * 10,
             Work::Page => self.profile.work_ms * 5,
             Work::CloseContext | Work::ClosePage => self.profile.work_ms * 2,
-            Work::Probe | Work::Notify | Work::CleanUp => self.profile.work_ms,
+            Work::Probe | Work::Ask | Work::Notify | Work::CleanUp => self.profile.work_ms,
         };
         let delay = self.soon(mean);
         self.plan(
@@ -488,7 +488,7 @@ impl Scenario {
             return Ok(());
         }
         let affinity = self.some_affinity();
-        let operation = match self.random.u8(..24) {
+        let operation = match self.random.u8(..26) {
             0..6 => Operation::Dispose {
                 affinity,
                 options: self.random.u8(..8),
@@ -524,12 +524,11 @@ impl Scenario {
             22 => Operation::Advance {
                 ms: self.random.u16(..),
             },
+            23 | 24 => Operation::AbortLease {
+                client: self.random.u8(..self.profile.clients),
+            },
             _ => Operation::Instant {
-                kinds: if self.random.bool() {
-                    0
-                } else {
-                    self.random.u8(..128)
-                },
+                kinds: if self.random.bool() { 0 } else { self.random.u8(..) },
             },
         };
         self.apply(operation)

@@ -29,6 +29,8 @@ pub struct Settings {
     pub tab_proof_of_life_ms: Option<f64>,
     /// `closeTimeoutMs`.
     pub close_timeout_ms: Option<f64>,
+    /// `leaseGraceMs`.
+    pub lease_grace_ms: Option<f64>,
     /// How many standbys may be under way at a time: 1 with a browser manager from JavaScript.
     pub standby_concurrency: u32,
     /// Whether the driver can close a context whose page does not close.
@@ -139,6 +141,7 @@ impl Settings {
                 &[0.0, 0.0, 0.0, 1.0, 60_000.0],
             )),
             close_timeout_ms: (random.u8(..100) < 30).then(|| f64::from(random.u32(100..10_000))),
+            lease_grace_ms: (random.u8(..100) < 50).then(|| f64::from(random.u32(50..20_000))),
             standby_concurrency: *pick(random, &[1, 1, 2, 4]),
             escalate_page_close: random.bool(),
             environment,
@@ -157,6 +160,7 @@ impl Settings {
             tab_health_probe_ms: self.tab_health_probe_ms,
             tab_proof_of_life_ms: self.tab_proof_of_life_ms,
             close_timeout_ms: self.close_timeout_ms,
+            lease_grace_ms: self.lease_grace_ms,
             has_semaphore: self.semaphore != SemaphoreKind::None,
             semaphore_can_grow: matches!(self.semaphore, SemaphoreKind::Late | SemaphoreKind::Prompt),
             standby_concurrency: self.standby_concurrency,

@@ -120,11 +120,20 @@ impl World {
         if matches!(kind, Work::Probe | Work::Page) {
             self.before_answer(pending, outcome);
         }
+        let silent = match pending.subject {
+            Subject::Tab(tab) if kind == Work::Ask && outcome != Outcome::Done => Some(tab),
+            _ => None,
+        };
+        self.silent.extend(silent);
         self.finished.push_front((kind, pending.operation));
         self.finished.truncate(16);
         self.handle(outcome_event(kind, pending.operation, outcome));
         if let Some(answer) = self.answering.take().filter(|answer| answer.failed) {
             self.check_swaps(&answer);
+        }
+        if let Some(tab) = silent {
+            self.silent.pop();
+            self.check_silence(tab);
         }
         self.answering = outer;
     }
@@ -174,6 +183,16 @@ impl World {
                     return Outcome::BrowserGone;
                 }
             }
+            (Work::Ask, Subject::Tab(tab)) => {
+                let alive = self
+                    .chrome
+                    .pages
+                    .get(&tab)
+                    .is_some_and(|page| page.state == PageState::Open && !page.crashed);
+                if !alive && outcome == Outcome::Done {
+                    return Outcome::BrowserGone;
+                }
+            }
             (Work::ClosePage, Subject::Tab(tab)) => self.chrome.page_gone(tab, self.step),
             (Work::CloseContext, Subject::Context(context)) => self.chrome.context_gone(context),
             _ => {}
@@ -196,8 +215,8 @@ pub(super) fn outcome_event(kind: Work, operation: OperationId, outcome: Outcome
         (Work::Standby, Some(failure)) => Event::StandbyFailed { operation, failure },
         (Work::Page, None) => Event::PageOpened { operation },
         (Work::Page, Some(failure)) => Event::PageOpenFailed { operation, failure },
-        (Work::Probe, None) => Event::ProbeAnswered { operation },
-        (Work::Probe, Some(failure)) => Event::ProbeFailed { operation, failure },
+        (Work::Probe | Work::Ask, None) => Event::ProbeAnswered { operation },
+        (Work::Probe | Work::Ask, Some(failure)) => Event::ProbeFailed { operation, failure },
         (Work::ClosePage, failure) => Event::PageClosed { operation, failure },
         (Work::CloseContext, failure) => Event::ContextClosed { operation, failure },
         (Work::Notify, _) => Event::ManagerNotified { operation },

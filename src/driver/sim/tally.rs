@@ -24,6 +24,8 @@ pub struct Tally {
     pub unavailable: u64,
     /// `POOL_CLOSED`.
     pub closed: u64,
+    /// Leases that ended under their holders.
+    pub revoked: u64,
     /// Rejected by the render semaphore.
     pub semaphore_failed: u64,
     /// Tabs that moved to another tenant.
@@ -51,6 +53,7 @@ impl AddAssign for Tally {
         self.cancelled += other.cancelled;
         self.unavailable += other.unavailable;
         self.closed += other.closed;
+        self.revoked += other.revoked;
         self.semaphore_failed += other.semaphore_failed;
         self.migrations += other.migrations;
         self.contexts += other.contexts;
@@ -76,6 +79,7 @@ impl fmt::Display for Tally {
         writeln!(f, "  cancelled        {}", self.cancelled)?;
         writeln!(f, "  unavailable      {}", self.unavailable)?;
         writeln!(f, "  pool closed      {}", self.closed)?;
+        writeln!(f, "  revoked          {}", self.revoked)?;
         writeln!(f, "  semaphore failed {}", self.semaphore_failed)?;
         writeln!(f, "contexts made      {}", self.contexts)?;
         writeln!(f, "peak contexts      {}", self.peak_contexts)?;

@@ -41,6 +41,9 @@ impl World {
                 clock_was_true: !self.clock_stopped,
                 lease: None,
                 depends: false,
+                to_end: false,
+                may_end: false,
+                asked_at: None,
             },
         );
         self.book.note_priority(priority.get());
@@ -73,6 +76,19 @@ impl World {
         self.tally.cancelled += 1;
         self.forget_request(request);
         self.handle(Event::Cancel { request });
+    }
+
+    /// The caller's signal is aborted while it holds its lease, which is to end with that.
+    pub(super) fn abort_lease(&mut self, client: u8) {
+        let Some(request) = self.clients[usize::from(client)] else {
+            return;
+        };
+        if self.requests[&request].lease.is_none() {
+            return;
+        }
+        self.book.closes_asked = true;
+        self.note_leases_to_end(|id, _| id == request);
+        self.handle(Event::LeaseAborted { request });
     }
 
     pub(super) fn release(&mut self, client: u8) {
@@ -177,6 +193,12 @@ impl World {
                     .map(|at| *at.0),
             );
         }
+        // Those of pages that went with their browser too, and of pages that are granted just now.
+        let of_it = self
+            .requests
+            .values_mut()
+            .filter(|request| request.affinity == affinity);
+        of_it.for_each(|request| request.may_end = true);
         if self.depth > 0 {
             let key = Some(&affinity);
             self.chrome
@@ -192,6 +214,7 @@ impl World {
                 page.doomed.get_or_insert(self.step);
             }
         }
+        self.note_leases_to_end(|_, tab| tabs.contains(&tab));
         let callbacks = self.note_disposal(&affinity, options.retain_shared_context);
         let ticket = self.ticket(Ticket::Dispose {
             affinity: affinity.clone(),

@@ -64,6 +64,12 @@ pub(super) struct Request {
     pub(super) lease: Option<TabId>,
     /// Whether the lease is kept until the partner's call has ended.
     pub(super) depends: bool,
+    /// Whether the lease is to end: its page was disposed of, or its signal was aborted.
+    pub(super) to_end: bool,
+    /// Whether it may be: its tenant was disposed of, when it need not have had its page.
+    pub(super) may_end: bool,
+    /// When, ms, its page was first asked whether it answers.
+    pub(super) asked_at: Option<u64>,
 }
 
 impl Request {
@@ -130,7 +136,7 @@ pub struct World {
     pub(super) next_request: u64,
     pub(super) tickets: BTreeMap<TicketId, Ticket>,
     pub(super) next_ticket: u64,
-    pub(super) pending: [Vec<Pending>; 7],
+    pub(super) pending: [Vec<Pending>; 8],
     pub(super) finished: VecDeque<(Work, OperationId)>,
     pub(super) owed: VecDeque<RequestId>,
     /// Requests that did not get their permit at once.
@@ -152,6 +158,8 @@ pub struct World {
     pub(super) requests_may_wait: bool,
     /// The probe that ends in this very event.
     pub(super) answering: Option<Answer>,
+    /// Tabs that have not answered a question under their leases, in this very event and those around it.
+    pub(super) silent: Vec<TabId>,
     /// Since when, ms, nothing is being made in a pool that closes.
     pub(super) closing_since: u64,
     pub(super) tally: Tally,
@@ -249,6 +257,7 @@ impl World {
             performed: 0,
             requests_may_wait: false,
             answering: None,
+            silent: Vec::new(),
             closing_since: 0,
             tally: Tally::default(),
             violation: None,
@@ -406,6 +415,7 @@ impl World {
                 self.closing.get_or_insert((self.now.monotonic_ms, self.step));
                 let ticket = self.ticket(Ticket::Close);
                 self.note_close_all();
+                self.note_leases_to_end(|_, _| true);
                 self.handle(Event::CloseAll { ticket });
                 self.check_all_rejected();
             }
@@ -448,6 +458,7 @@ impl World {
             }
             Operation::TryExpand { call } => self.try_expand(call),
             Operation::Depends { client } => self.depends(client),
+            Operation::AbortLease { client } => self.abort_lease(client),
         }
     }
 

@@ -18,7 +18,7 @@ impl Rejection for CallError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
         let (class, code) = match self {
             Self::Protocol { .. } => (ErrorClass::ProtocolError, "PROTOCOL_ERROR"),
-            Self::TargetClosed { .. } | Self::SessionClosed { .. } => {
+            Self::TargetClosed { .. } | Self::TargetEnded { .. } | Self::SessionClosed { .. } => {
                 (ErrorClass::TargetCloseError, "PAGE_CLOSED")
             }
             Self::TargetCrashed { .. } => (ErrorClass::TargetCloseError, "PAGE_CRASHED"),
@@ -32,6 +32,10 @@ impl Rejection for CallError {
             Self::Disconnected { method } => format!("Protocol error ({method}): Target closed"),
             error => error.to_string(),
         };
+        if let Self::TargetEnded { reason, .. } = self {
+            let cause = scope.error(ErrorClass::Error, reason, Some(code));
+            return scope.error_with_cause(class, &message, Some(code), cause);
+        }
         let error = scope.error(class, &message, Some(code));
         if let Self::Protocol { message, .. } = self {
             error.set("originalMessage", scope.string(message));

@@ -30,6 +30,7 @@ struct Arguments<'s> {
     event: Event,
     request: RequestId,
     signal: Value<'s>,
+    revoke_on_abort: bool,
 }
 
 fn start<'s>(
@@ -45,6 +46,7 @@ fn start<'s>(
         event,
         request,
         signal,
+        revoke_on_abort,
     } = match arguments(pool, scope, affinity_key, queue, options) {
         Ok(arguments) => arguments,
         Err(thrown) => return Err((deferred, thrown)),
@@ -64,6 +66,7 @@ fn start<'s>(
         deferred,
         signal: if listener.is_some() { kept(signal) } else { None },
         listener,
+        revoke_on_abort,
         pending: world.liveness.promise(),
     };
     world.requests.borrow_mut().insert(request, waiting);
@@ -91,6 +94,7 @@ fn arguments<'s>(
             .and_then(Priority::new)
             .ok_or_else(|| invalid(priority, "options.priority", "a finite number"))?
     };
+    let revoke_on_abort = flag(options, "revokeOnAbort", false)?;
     not_aborted(scope, signal)?;
     let request = RequestId(pool.effects().next_id());
     let event = Event::GetPage {
@@ -103,6 +107,7 @@ fn arguments<'s>(
         event,
         request,
         signal,
+        revoke_on_abort,
     })
 }
 

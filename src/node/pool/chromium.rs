@@ -127,6 +127,7 @@ impl PageDriver for Chrome {
             BrowserAction::CreateStandby { operation, .. }
             | BrowserAction::OpenPage { operation, .. }
             | BrowserAction::Probe { operation, .. }
+            | BrowserAction::Ask { operation, .. }
             | BrowserAction::ClosePage { operation, .. }
             | BrowserAction::CloseContext { operation, .. } => *operation,
         };
@@ -166,6 +167,10 @@ impl PageDriver for Chrome {
 
     fn page_id(&self, tab: TabId) -> Option<String> {
         self.inner.page_id(tab)
+    }
+
+    fn explain_end(&self, tab: TabId, reason: &str) {
+        self.inner.explain_end(tab, reason);
     }
 
     fn forget(&self, tab: TabId) {

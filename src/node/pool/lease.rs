@@ -1,17 +1,42 @@
 //! The lease as callers get it.
 
 use std::cell::Cell;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
+use super::super::abort::AbortListener;
 use super::super::js::{JsRef, Scope, Value};
 use super::world::Core;
 use crate::pool::{Event, Grant, RequestId};
+
+/// What is kept of a lease while it is held.
+pub(super) struct Held {
+    /// Listens to the caller's signal, where the lease is to end with it.
+    listener: Cell<Option<AbortListener>>,
+    /// Whether it has ended, one way or the other.
+    ended: Cell<bool>,
+}
+
+impl Held {
+    pub(super) fn new(listener: Option<AbortListener>) -> Rc<Self> {
+        Rc::new(Self {
+            listener: Cell::new(listener),
+            ended: Cell::new(false),
+        })
+    }
+
+    /// Ends it; says whether that is news.
+    pub(super) fn end(&self) -> bool {
+        drop(self.listener.take());
+        !self.ended.replace(true)
+    }
+}
 
 /// A plain object with properties of its own: callers spread it, and call `release` detached.
 pub(super) fn lease<'s>(
     scope: Scope<'s>,
     pool: &Weak<Core>,
     request: RequestId,
+    held: Rc<Held>,
     grant: &Grant,
     page: Value<'_>,
     page_id: &str,
@@ -25,11 +50,11 @@ pub(super) fn lease<'s>(
         .set("tabProbeMs", milliseconds(scope, grant.waits.tab_probe_ms));
     // Holds the pool: a lease outlives the last other reference to it.
     let pool = pool.upgrade();
-    let released = Cell::new(false);
     let release = scope.function("release", move |scope, _| {
-        if !released.replace(true)
+        if held.end()
             && let Some(pool) = &pool
         {
+            pool.effects().let_lease_go(request);
             pool.handle(Event::Release { request });
         }
         Ok(scope.undefined())

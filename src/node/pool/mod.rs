@@ -81,8 +81,9 @@ impl PagePool {
             .map_err(|thrown| thrown.into_napi(scope))
     }
 
-    /// Lets go of everything that is warm for the affinity. Tabs in use are closed after their release. Rejects
-    /// for a wrong argument only.
+    /// Lets go of everything that is warm for the affinity. Tabs in use are closed after their release, at most
+    /// `leaseGraceMs` later, and at once where a page does not answer within `closeTimeoutMs`. Rejects for a wrong
+    /// argument only.
     #[napi(
         catch_unwind,
         ts_args_type = "affinityKey: string, options?: DisposeAffinityOptions",
@@ -119,8 +120,8 @@ impl PagePool {
             .map_err(|thrown| thrown.into_napi(scope))
     }
 
-    /// Rejects what waits, waits for held leases for up to 10 s, and closes everything. The pool can be used
-    /// again afterwards.
+    /// Rejects what waits, waits up to `leaseGraceMs` for held leases whose pages answer, and closes everything. The
+    /// pool can be used again afterwards.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn close_all<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);

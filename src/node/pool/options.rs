@@ -24,7 +24,7 @@ const POOL_OPTIONS: &[&str] = &[
     "tabProofOfLifeMs",
 ];
 /// Every option of `getPage`.
-pub(super) const GET_PAGE_OPTIONS: &[&str] = &["priority", "signal"];
+pub(super) const GET_PAGE_OPTIONS: &[&str] = &["priority", "revokeOnAbort", "signal"];
 /// Every option of `disposeAffinity`.
 pub(super) const DISPOSE_OPTIONS: &[&str] = &["awaitIdle", "retainConsoleErrors", "retainSharedContext"];
 
@@ -67,6 +67,7 @@ impl<'s> Options<'s> {
         machine.tab_health_probe_ms = milliseconds(options, "tabHealthProbeMs")?;
         machine.tab_proof_of_life_ms = milliseconds(options, "tabProofOfLifeMs")?;
         machine.close_timeout_ms = milliseconds(options, "closeTimeoutMs")?;
+        machine.lease_grace_ms = positive(options, "leaseGraceMs")?;
         machine.disable_standby_refill = flag(options, "disableStandbyRefill")?;
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
@@ -103,6 +104,18 @@ fn given<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown
 fn milliseconds(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
     given(options, name)?
         .map(|value| check::milliseconds(value, &format!("options.{name}")))
+        .transpose()
+}
+
+/// A time or limit that must be more than nothing.
+pub(super) fn positive(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
+    given(options, name)?
+        .map(|value| {
+            value
+                .as_f64()
+                .filter(|number| *number > 0.0)
+                .ok_or_else(|| invalid(value, &format!("options.{name}"), "a number above 0"))
+        })
         .transpose()
 }
 

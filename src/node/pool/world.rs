@@ -28,7 +28,7 @@ use crate::driver::chromium::DriverOptions;
 use crate::driver::host::{self, HostParts};
 use crate::pool::{
     Action, AffinityKey, BrowserAction, Config, Event, Failure, Grant, Inputs, LogLevel, Now, Pool,
-    RequestId, TabId, TicketId,
+    RequestId, Revocation, TabId, TicketId,
 };
 use crate::runtime::{Effects, Runtime};
 
@@ -60,6 +60,9 @@ pub(crate) trait PageDriver {
         None
     }
 
+    /// The page is about to be closed under whoever uses it, for this reason.
+    fn explain_end(&self, _: TabId, _: &str) {}
+
     /// The tab is gone for good.
     fn forget(&self, tab: TabId);
 
@@ -72,6 +75,8 @@ pub(super) struct Request {
     pub(super) deferred: Deferred,
     pub(super) signal: Option<JsRef>,
     pub(super) listener: Option<AbortListener>,
+    /// Whether the listener stays when the lease is there.
+    pub(super) revoke_on_abort: bool,
     pub(super) pending: PendingPromise,
 }
 
@@ -95,6 +100,7 @@ pub(crate) struct World {
     pub(super) server_url: RefCell<String>,
     pub(super) vault: Rc<Vault>,
     pub(super) requests: RefCell<HashMap<RequestId, Request>>,
+    pub(super) leases: RefCell<HashMap<RequestId, Rc<lease::Held>>>,
     pub(super) calls: RefCell<HashMap<TicketId, Call>>,
     pub(super) tabs: RefCell<HashMap<TabId, Rc<TabInfo>>>,
     pub(super) next: Cell<u64>,
@@ -126,7 +132,10 @@ impl World {
     /// The signal of a request was aborted.
     pub(super) fn cancel(&self, request: RequestId, signal: Value<'_>) {
         let taken = self.requests.borrow_mut().remove(&request);
-        let Some(taken) = taken else { return };
+        let Some(taken) = taken else {
+            // Only a lease that is to end with its signal still listens to it.
+            return self.report(Event::LeaseAborted { request });
+        };
         drop(taken.listener);
         let scope = signal.scope();
         taken
@@ -162,7 +171,9 @@ impl World {
                 made = Some(*tab);
                 Some(info)
             }
-            BrowserAction::Probe { tab, .. } | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
+            BrowserAction::Probe { tab, .. }
+            | BrowserAction::Ask { tab, .. }
+            | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
             BrowserAction::CloseContext { .. } => None,
         };
         self.driver.perform(action, tab);
@@ -200,17 +211,33 @@ impl World {
             // Cancelled while this was on its way.
             return self.report(Event::Release { request });
         };
-        drop(taken.listener);
+        let held = lease::Held::new(taken.listener.filter(|_| taken.revoke_on_abort));
+        self.leases.borrow_mut().insert(request, Rc::clone(&held));
         with_scope(|scope| {
             let page = self
                 .driver
                 .page(scope, grant.tab)
                 .unwrap_or_else(|| scope.undefined());
             let page_id = self.tab(grant.tab).map(|tab| tab.page_id()).unwrap_or_default();
-            let lease = lease::lease(scope, &self.me, request, &grant, page, &page_id);
+            let lease = lease::lease(scope, &self.me, request, held, &grant, page, &page_id);
             taken.deferred.resolve(lease);
         });
         drop(taken.pending);
+    }
+
+    /// Forgets a lease that has ended.
+    pub(super) fn let_lease_go(&self, request: RequestId) {
+        let held = self.leases.borrow_mut().remove(&request);
+        drop(held);
+    }
+
+    fn revoke(&self, request: RequestId, tab: TabId, reason: &Revocation) {
+        let held = self.leases.borrow_mut().remove(&request);
+        if let Some(held) = held {
+            held.end();
+        }
+        self.driver
+            .explain_end(tab, &format!("the lease was revoked: {reason}"));
     }
 
     fn reject(&self, request: RequestId, error: &crate::pool::PoolError) {
@@ -354,6 +381,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             server_url: RefCell::new(options.server_url),
             vault,
             requests: RefCell::default(),
+            leases: RefCell::default(),
             calls: RefCell::default(),
             tabs: RefCell::default(),
             next: Cell::new(1),
@@ -441,6 +469,7 @@ impl Effects for World {
                 }
             }
             Action::Grant { request, grant } => self.grant(request, grant),
+            Action::LeaseRevoked { request, tab, reason } => self.revoke(request, tab, &reason),
             Action::Reject { request, error } => self.reject(request, &error),
             Action::DisposalEnded { ticket }
             | Action::StandbysWarm { ticket }

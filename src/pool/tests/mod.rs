@@ -7,6 +7,7 @@ mod config;
 mod contexts;
 mod dispose;
 mod health;
+mod leases;
 mod priority;
 mod random;
 mod refill;

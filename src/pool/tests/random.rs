@@ -18,10 +18,11 @@ impl Random {
     }
 }
 
-const ALL: [Kind; 6] = [
+const ALL: [Kind; 7] = [
     Kind::Standby,
     Kind::Open,
     Kind::Probe,
+    Kind::Ask,
     Kind::ClosePage,
     Kind::CloseContext,
     Kind::Manager,
@@ -94,6 +95,11 @@ fn step(world: &mut World, random: &mut Random, open: &mut Vec<RequestId>) {
             world.warm();
         }
         57 if random.chance(30) => world.handle(Event::BrowserDisconnected),
+        70 => {
+            if let Some(&request) = open.iter().find(|request| world.is_granted(**request)) {
+                world.handle(Event::LeaseAborted { request });
+            }
+        }
         58 => {
             if let Some(&request) = open.iter().find(|request| world.is_granted(**request)) {
                 let tab = world.tab(request);

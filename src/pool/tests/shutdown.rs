@@ -35,7 +35,7 @@ fn what_waits_is_rejected_and_nobody_is_served_on_the_way_out() {
 }
 
 #[test]
-fn leases_have_ten_seconds_and_then_lose_their_pages() {
+fn leases_have_the_grace_time_and_then_lose_their_pages() {
     let options = PoolOptions {
         has_semaphore: true,
         semaphore_can_grow: true,
@@ -44,7 +44,7 @@ fn leases_have_ten_seconds_and_then_lose_their_pages() {
     let mut world = World::with(&options, &[]);
     let lease = world.lease("a");
     let ticket = world.close_all();
-    world.advance(9_999);
+    world.advance(59_999);
     assert!(!world.is_done(ticket));
     world.advance(1);
     assert!(world.is_done(ticket));

@@ -1,11 +1,8 @@
 //! Contexts and pages.
 
-use crate::driver::sim::chrome::{ContextState, Page, PageState};
+use crate::driver::sim::chrome::{ContextState, PageState};
 use crate::driver::sim::world::World;
 use crate::pool::{ContextId, TabId};
-
-/// `closeAll` waits this long for leases.
-const LEASE_GRACE_MS: u64 = 10_000;
 
 impl World {
     /// Contexts alive never exceed current pages + 1.
@@ -67,18 +64,10 @@ impl World {
         }
     }
 
-    /// Whether a page may be closed although it is leased.
-    fn may_kill(&self, page: &Page) -> bool {
-        page.crashed
-            || self
-                .closing
-                .is_some_and(|(began, _)| self.now.monotonic_ms >= began + LEASE_GRACE_MS)
-    }
-
     pub(in crate::driver::sim) fn check_page_close(&mut self, tab: TabId) {
         match self.chrome.pages.get(&tab) {
             Some(page) if page.state == PageState::Open => {
-                if page.lease.is_some() && !self.may_kill(page) {
+                if page.lease.is_some() && !page.crashed {
                     self.fail("close-under-lease", || {
                         format!("{tab:?} is closed under its lease")
                     });
@@ -112,7 +101,7 @@ impl World {
         let leased = self
             .chrome
             .pages_in(id)
-            .find(|(_, page)| page.lease.is_some() && !self.may_kill(page));
+            .find(|(_, page)| page.lease.is_some() && !page.crashed);
         if let Some((tab, _)) = leased {
             self.fail("close-under-lease", || {
                 format!("{id:?} is closed under the lease of {tab:?}")

@@ -1,6 +1,7 @@
 //! What must hold, in the world's own view.
 
 mod browser;
+mod leases;
 mod ledger;
 mod order;
 mod requests;

@@ -57,6 +57,7 @@ impl World {
         self.check_ledger();
         self.note_crowds();
         self.check_closing_ends();
+        self.check_leases_end();
         if self.step.is_multiple_of(8) {
             self.check_snapshots();
             self.check_tenants_told();

@@ -136,7 +136,7 @@ impl World {
             return;
         }
         let steps = 2 * self.close_timeout_ms();
-        let since = (began + 10_000).max(self.closing_since);
+        let since = (began + self.lease_grace_ms()).max(self.closing_since);
         if self.now.monotonic_ms > since + steps {
             self.fail("closed", || format!("closeAll, called at {began}, does not end"));
         }

@@ -1,0 +1,182 @@
+use crate::pool::testing::{Kind, RETAIN, World, broken};
+use crate::pool::{Event, LogLevel, PoolOptions, Revocation};
+
+fn bounded() -> PoolOptions {
+    PoolOptions {
+        close_timeout_ms: Some(2_000.0),
+        lease_grace_ms: Some(30_000.0),
+        has_semaphore: true,
+        ..PoolOptions::new(1)
+    }
+}
+
+fn permits(world: &World) -> usize {
+    world
+        .semaphore
+        .as_ref()
+        .map_or(0, |semaphore| semaphore.holders.len())
+}
+
+#[test]
+fn a_leased_page_that_does_not_answer_is_closed_under_its_holder_and_the_next_tenant_is_served() {
+    let mut world = World::with(&bounded(), &[]);
+    let stuck = world.lease("a");
+    let waiting = world.get("b");
+    world.hold(&[Kind::Ask]);
+    let disposal = world.dispose("a");
+    assert_eq!(world.count(Kind::Ask), 1, "its page is asked");
+    assert!(!world.is_done(disposal) && !world.is_granted(waiting));
+    world.fail(Kind::Ask, broken());
+    assert!(matches!(
+        world.revoked.get(&stuck),
+        Some(Revocation::Unresponsive { cause }) if cause == "broken"
+    ));
+    assert!(world.is_done(disposal), "its page is closed");
+    assert!(world.is_granted(waiting), "its permit and slot are free");
+    assert_eq!(permits(&world), 1, "the newcomer's alone");
+    world.release(stuck);
+    assert_eq!(permits(&world), 1, "a late release does nothing");
+    assert!(world.logged(LogLevel::Warn, "a file lease of a is revoked"));
+}
+
+#[test]
+fn a_leased_page_that_answers_goes_on_to_its_release() {
+    let mut world = World::with(&bounded(), &[]);
+    let lease = world.lease("a");
+    let disposal = world.dispose("a");
+    world.advance(29_999);
+    assert!(!world.is_done(disposal) && world.revoked.is_empty());
+    world.release(lease);
+    assert!(world.is_done(disposal) && world.revoked.is_empty());
+    assert_eq!(world.pool.poll_timeout(), None, "a deadline of the lease is left");
+}
+
+#[test]
+fn a_leased_page_that_answers_has_no_more_than_the_grace_time() {
+    let mut world = World::with(&bounded(), &[]);
+    let lease = world.lease("a");
+    let disposal = world.dispose("a");
+    world.advance(30_000);
+    assert_eq!(
+        world.revoked.get(&lease),
+        Some(&Revocation::GraceOver { after_ms: 30_000 })
+    );
+    assert!(world.is_done(disposal));
+    assert_eq!(permits(&world), 0);
+    assert_eq!(world.pool.poll_timeout(), None);
+}
+
+#[test]
+fn a_second_disposal_does_not_prolong_the_grace_time() {
+    let mut world = World::with(&bounded(), &[]);
+    let lease = world.lease("a");
+    world.dispose("a");
+    world.advance(20_000);
+    world.dispose("a");
+    world.close_all();
+    world.advance(10_000);
+    assert!(world.revoked.contains_key(&lease));
+}
+
+#[test]
+fn a_page_that_gets_stuck_after_it_has_answered_is_noticed() {
+    let mut world = World::with(&bounded(), &[]);
+    let lease = world.lease("a");
+    world.dispose("a");
+    world.hold(&[Kind::Ask]);
+    world.advance(2_000);
+    assert_eq!(world.count(Kind::Ask), 1, "it is asked again");
+    world.fail(Kind::Ask, broken());
+    assert!(world.revoked.contains_key(&lease));
+}
+
+#[test]
+fn a_disposal_that_retains_the_context_retains_that_of_a_stuck_page_too() {
+    let mut world = World::with(&bounded(), &[]);
+    world.lease("a");
+    world.hold(&[Kind::Ask]);
+    world.dispose_with("a", RETAIN);
+    world.fail(Kind::Ask, broken());
+    assert_eq!(world.ledger(), ["a 0"]);
+}
+
+#[test]
+fn an_answer_that_comes_after_the_release_changes_nothing() {
+    let mut world = World::with(&bounded(), &[]);
+    let lease = world.lease("a");
+    world.hold(&[Kind::Ask]);
+    world.dispose("a");
+    world.release(lease);
+    world.fail(Kind::Ask, broken());
+    assert!(world.revoked.is_empty());
+}
+
+#[test]
+fn closing_ends_a_stuck_lease_when_its_page_does_not_answer() {
+    let mut world = World::with(
+        &PoolOptions {
+            max_pages: 2,
+            ..bounded()
+        },
+        &[],
+    );
+    let stuck = world.lease("a");
+    let healthy = world.lease("b");
+    world.hold(&[Kind::Ask]);
+    let closed = world.close_all();
+    assert_eq!(world.count(Kind::Ask), 2);
+    world.fail(Kind::Ask, broken());
+    world.unhold(&[Kind::Ask]);
+    assert!(world.revoked.contains_key(&stuck) && !world.revoked.contains_key(&healthy));
+    assert!(!world.is_done(closed), "the healthy one has its time");
+    world.release(healthy);
+    assert!(world.is_done(closed));
+    assert!(world.pool.is_empty());
+}
+
+#[test]
+fn an_aborted_lease_whose_page_answers_keeps_it_until_its_release_and_the_tab_stays() {
+    let mut world = World::with(&bounded(), &[]);
+    let request = world.lease("a");
+    world.handle(Event::LeaseAborted { request });
+    world.advance(20_000);
+    world.release(request);
+    assert!(world.revoked.is_empty());
+    let again = world.lease("a");
+    assert_eq!(world.tab(again), world.tab(request), "the tab is still in use");
+}
+
+#[test]
+fn an_aborted_lease_whose_page_is_stuck_ends_and_its_waiters_get_another() {
+    let mut world = World::with(&bounded(), &[("PRERENDER_AFFINITY_TAB_MAX", "1")]);
+    let request = world.lease("a");
+    let waiting = world.get("a");
+    world.hold(&[Kind::Ask]);
+    world.handle(Event::LeaseAborted { request });
+    world.fail(Kind::Ask, broken());
+    assert!(world.is_granted(waiting));
+    assert_ne!(world.tab(waiting), world.tab(request));
+    assert!(!world.grants[&waiting].reused);
+    assert_eq!(world.disposed, ["a"], "its only tab is gone");
+}
+
+#[test]
+fn the_grace_time_is_the_render_timeout_unless_an_option_says_otherwise() {
+    for (option, env, expected) in [
+        (None, None, 60_000),
+        (None, Some("90000"), 90_000),
+        (None, Some("5"), 1_000),
+        (Some(250.0), Some("90000"), 250),
+    ] {
+        let options = PoolOptions {
+            lease_grace_ms: option,
+            ..PoolOptions::new(1)
+        };
+        let env: Vec<_> = env
+            .map(|value| ("RENDER_TIMEOUT_MS", value))
+            .into_iter()
+            .collect();
+        let world = World::with(&options, &env);
+        assert_eq!(world.pool.config().lease_grace_ms, expected, "{option:?} {env:?}");
+    }
+}
