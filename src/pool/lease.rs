@@ -51,7 +51,7 @@ impl Pool {
         if !planted(Defect::NoEndOfLeaseGrace) {
             self.deadlines.insert((due, Deadline::LeaseGrace(id)));
         }
-        self.ask(id);
+        self.ask_holder(id);
     }
 
     /// Winds up the leases of these tabs.
@@ -65,7 +65,7 @@ impl Pool {
         }
     }
 
-    fn ask(&mut self, id: RequestId) {
+    fn ask_holder(&mut self, id: RequestId) {
         let Some(tab) = self.leased_tab(id) else { return };
         if planted(Defect::StuckLeaseNotAsked) {
             return;
@@ -92,7 +92,7 @@ impl Pool {
     }
 
     pub(super) fn ask_again(&mut self, id: RequestId) {
-        self.ask(id);
+        self.ask_holder(id);
     }
 
     /// The page of a lease that is to end does not answer.
