@@ -37,6 +37,11 @@ export declare class ProtocolError extends Error {
 /** The page was closed, or its Chrome went away, before it answered. */
 export declare class TargetCloseError extends ProtocolError {}
 
+/** A touch was moved or ended that had not begun, or had ended. */
+export declare class TouchError extends Error {
+  readonly code: 'ERR_INVALID_ARG_VALUE'
+}
+
 /** What a lease is for: `'file'` renders can wait on the others of their affinity. */
 export type QueueKind = 'file' | 'module' | 'command'
 

@@ -24,6 +24,8 @@ class ProtocolError extends Error {}
 
 class TargetCloseError extends ProtocolError {}
 
+class TouchError extends Error {}
+
 function describe(errorClass, code) {
   for (const [key, value] of [['name', errorClass.name], ['code', code]]) {
     Object.defineProperty(errorClass.prototype, key, { value, writable: true, configurable: true });
@@ -35,6 +37,7 @@ describe(StandbyTargetNotReadyError, 'STANDBY_NOT_READY');
 describe(TimeoutError, 'TIMEOUT');
 describe(ProtocolError, 'PROTOCOL_ERROR');
 describe(TargetCloseError, 'PAGE_CLOSED');
+describe(TouchError, 'ERR_INVALID_ARG_VALUE');
 
 setTimeoutError(TimeoutError);
 
@@ -61,6 +64,7 @@ native.__register({
   TimeoutError,
   ProtocolError,
   TargetCloseError,
+  TouchError,
   AsyncSemaphore: native.AsyncSemaphore,
   BrowserManager: native.BrowserManager,
   PagePool: native.PagePool,
@@ -99,6 +103,7 @@ Object.assign(exports, {
   TimeoutError,
   ProtocolError,
   TargetCloseError,
+  TouchError,
 });
 
 function load() {

@@ -12,6 +12,7 @@ export const {
   TabQueue,
   TargetCloseError,
   TimeoutError,
+  TouchError,
   abortable,
   clearCustomQueryHandlers,
   customQueryHandlerNames,

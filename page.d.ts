@@ -160,6 +160,12 @@ export interface ElementHandle<T extends Node = Element> extends JSHandle<T>, Qu
   /** A locator of this very element. */
   asLocator(): Locator<T>
   press(key: string, options?: PressOptions): Promise<void>
+  /** Touches its middle. */
+  touchStart(): Promise<TouchHandle>
+  /** Moves a touch, by default the oldest, to its middle. */
+  touchMove(touch?: TouchHandle): Promise<void>
+  /** Lifts the oldest touch. */
+  touchEnd(): Promise<void>
   /** Puts files into a file input. */
   uploadFile(...paths: string[]): Promise<void>
   scrollIntoView(): Promise<void>
@@ -556,8 +562,22 @@ export interface Mouse {
   reset(): Promise<void>
 }
 
+/** One finger on the page. */
+export interface TouchHandle {
+  move(x: number, y: number): Promise<void>
+  /** Lifts it. Afterwards both methods reject with a `TouchError`. */
+  end(): Promise<void>
+}
+
+/** In CSS pixels of the viewport. */
 export interface Touchscreen {
   tap(x: number, y: number): Promise<void>
+  /** Touches the page; several touches make a gesture. */
+  touchStart(x: number, y: number): Promise<TouchHandle>
+  /** Moves the oldest touch. Rejects with a `TouchError` where there is none. */
+  touchMove(x: number, y: number): Promise<void>
+  /** Lifts the oldest touch. Rejects with a `TouchError` where there is none. */
+  touchEnd(): Promise<void>
 }
 
 /** A device that a prompt offers. */

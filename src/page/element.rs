@@ -238,6 +238,19 @@ impl Frame {
         })
     }
 
+    /// The same after the element was scrolled into view.
+    ///
+    /// # Errors
+    /// Where it is none, has left its document, or has no such point.
+    pub async fn point_in_view(
+        &self,
+        element: &RemoteObject,
+        offset: Option<(f64, f64)>,
+    ) -> Result<(f64, f64), ElementError> {
+        self.scroll_into_view(element).await?;
+        self.clickable_point(element, offset).await
+    }
+
     async fn document_size(&self) -> Result<(f64, f64), EvaluateError> {
         const SIZE: &str =
             "() => [document.documentElement.clientWidth, document.documentElement.clientHeight]";

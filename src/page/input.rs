@@ -1,4 +1,4 @@
-//! Keyboard, mouse and touch.
+//! Keyboard and mouse.
 //!
 //! The state of keys and buttons changes when a command is sent, not when it is answered: commands are sent in the
 //! order of the calls, so that is the order in which Chrome sees them. A command of the mouse that fails changes
@@ -15,6 +15,7 @@ use super::commands::{Sent, all};
 use super::keyboard::{self, Keyboard};
 use super::mouse::{Change, ChangeId, Mouse, MouseButton, MouseState};
 use super::page::{Page, send};
+use super::touch::Touches;
 
 /// Why input did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum InputError {
     /// The button is up.
     #[error("'{0}' is not pressed.")]
     NotPressed(&'static str),
+    /// No finger is on the page.
+    #[error("Must start a new Touch first")]
+    NoTouch,
     /// A click is at least one.
     #[error("Click must occur a positive number of times.")]
     NoClicks,
@@ -44,6 +48,7 @@ pub enum InputError {
 pub(super) struct InputState {
     pub keyboard: Keyboard,
     mouse: Mouse,
+    pub touches: Touches,
 }
 
 impl MouseButton {
@@ -116,7 +121,7 @@ async fn all_done(calls: Vec<MouseCall<'_>>) -> Result<(), CallError> {
 }
 
 impl Page {
-    fn lock_input(&self) -> MutexGuard<'_, InputState> {
+    pub(super) fn lock_input(&self) -> MutexGuard<'_, InputState> {
         self.0.input.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -361,20 +366,6 @@ impl Page {
             calls.push(self.send_mouse_move(0.0, 0.0));
         }
         Ok(all_done(calls).await?)
-    }
-
-    /// Touches the page and lets go.
-    ///
-    /// # Errors
-    /// As any command.
-    pub async fn tap(&self, x: f64, y: f64) -> Result<(), InputError> {
-        let modifiers = self.lock_input().keyboard.modifiers;
-        let touch = |kind: &str, points: serde_json::Value| {
-            let event = json!({ "type": kind, "touchPoints": points, "modifiers": modifiers });
-            send(self.session(), "Input.dispatchTouchEvent", event)
-        };
-        let point = json!([{ "x": x.round(), "y": y.round(), "radiusX": 0.5, "radiusY": 0.5, "force": 0.5 }]);
-        Ok(all(vec![touch("touchStart", point), touch("touchEnd", json!([]))]).await?)
     }
 }
 

@@ -58,6 +58,7 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod touch;
 mod tracing;
 mod value;
 mod viewport;
@@ -102,6 +103,7 @@ pub use selector::{QueryHandlers, Selector};
 pub use stream::{Piece, Stream, StreamError};
 pub use target::{Target, TargetEvent};
 pub use text::Text;
+pub use touch::Touch;
 pub use tracing::{DEFAULT_CATEGORIES, TracingError};
 pub use value::{Argument, RemoteObject, RemoteValue};
 pub use viewport::Viewport;

@@ -69,6 +69,7 @@ pub(crate) enum ErrorClass {
     TimeoutError,
     ProtocolError,
     TargetCloseError,
+    TouchError,
 }
 
 impl ErrorClass {
@@ -81,6 +82,7 @@ impl ErrorClass {
             Self::TimeoutError => "TimeoutError",
             Self::ProtocolError => "ProtocolError",
             Self::TargetCloseError => "TargetCloseError",
+            Self::TouchError => "TouchError",
         }
     }
 
@@ -102,6 +104,7 @@ pub(crate) fn register_error_classes(classes: Value<'_>) -> Result<(), Thrown> {
         ErrorClass::TimeoutError,
         ErrorClass::ProtocolError,
         ErrorClass::TargetCloseError,
+        ErrorClass::TouchError,
     ] {
         let constructor = classes.get(class.name())?;
         if let Some(constructor) = constructor

@@ -18,7 +18,7 @@ use super::element::ElementHandle;
 use super::frame::FrameClass;
 use super::handle::JsHandle;
 use super::http::{RequestClass, ResponseClass, SecurityDetails};
-use super::input::{Keyboard, Mouse, Touchscreen};
+use super::input::{Keyboard, Mouse, TouchHandle, Touchscreen};
 use super::page::PageClass;
 use super::session::CdpSession;
 use super::target::TargetClass;
@@ -59,6 +59,7 @@ fn all(scope: Scope<'_>) -> Result<Value<'_>, Thrown> {
         ResponseClass,
         SecurityDetails,
         TargetClass,
+        TouchHandle,
         Touchscreen,
         Tracing,
         WebWorkerClass,

@@ -22,7 +22,6 @@ macro_rules! rejection {
     };
 }
 
-rejection!(InputError, "ERR_INVALID_ARG_VALUE", Call);
 rejection!(ElementError, "PROTOCOL_ERROR", Call, Evaluate);
 rejection!(EmulationError, "ERR_INVALID_ARG_VALUE", Call);
 rejection!(CookieError, "ERR_INVALID_ARG_VALUE", Call);
@@ -30,6 +29,17 @@ rejection!(PermissionError, "ERR_INVALID_ARG_VALUE", Call);
 rejection!(StreamError, "PROTOCOL_ERROR", Call);
 rejection!(InterceptError, "ERR_INVALID_ARG_VALUE", Call);
 rejection!(ExposeError, "ERR_INVALID_ARG_VALUE", Call);
+
+impl Rejection for InputError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        let class = match self {
+            Self::Call(error) => return error.to_value(scope),
+            Self::NoTouch => ErrorClass::TouchError,
+            _ => ErrorClass::Error,
+        };
+        scope.error(class, &self.to_string(), Some("ERR_INVALID_ARG_VALUE"))
+    }
+}
 
 impl Rejection for TracingError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {

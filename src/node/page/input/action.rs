@@ -69,18 +69,15 @@ impl ElementAction {
         };
         match self {
             Self::Click(options, offset) => {
-                frame.scroll_into_view(element).await?;
-                let (x, y) = frame.clickable_point(element, offset).await?;
+                let (x, y) = frame.point_in_view(element, offset).await?;
                 page.mouse_click(x, y, options?).await?;
             }
             Self::Hover => {
-                frame.scroll_into_view(element).await?;
-                let (x, y) = frame.clickable_point(element, None).await?;
+                let (x, y) = frame.point_in_view(element, None).await?;
                 page.mouse_move(x, y, 1).await?;
             }
             Self::Tap => {
-                frame.scroll_into_view(element).await?;
-                let (x, y) = frame.clickable_point(element, None).await?;
+                let (x, y) = frame.point_in_view(element, None).await?;
                 page.tap(x, y).await?;
             }
             Self::Focus => focus().await?,

@@ -11,7 +11,7 @@ use super::super::handle::Handle;
 use super::super::{frame as frame_class, options, promise};
 use super::action::{do_click, do_focus, do_hover, do_press, do_tap, do_type, parts, with_element};
 use super::mouse::offset_of;
-use super::select;
+use super::{select, touch};
 
 pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
     Method::promise("click", |scope, handle, call| {
@@ -26,6 +26,9 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
     Method::promise("tap", |scope, handle, call| {
         with_element(scope, handle, call, 0, do_tap)
     }),
+    Method::promise("touchStart", touch::start_on),
+    Method::promise("touchMove", touch::move_to),
+    Method::promise("touchEnd", touch::end_on),
     Method::promise("type", |scope, handle, call| {
         with_element(scope, handle, call, 0, do_type)
     }),

@@ -5,6 +5,7 @@ mod element;
 mod keyboard;
 mod mouse;
 mod select;
+mod touch;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,7 +19,8 @@ use super::page::PageData;
 use super::{promise, tag};
 use action::{by_selector, do_click, do_focus, do_hover, do_tap, do_type};
 pub(super) use keyboard::Keyboard;
-pub(super) use mouse::{Mouse, Touchscreen};
+pub(super) use mouse::Mouse;
+pub(super) use touch::{TouchHandle, Touchscreen};
 
 pub(super) use element::ELEMENT_METHODS;
 

@@ -1,4 +1,4 @@
-//! `Mouse` and `Touchscreen`, and what the options of a click say.
+//! `Mouse`, and what the options of a click say.
 
 use crate::node::js::class::{Class, Method};
 use crate::node::js::{Call, Thrown, Value};
@@ -47,23 +47,20 @@ impl Class for Mouse {
     ];
 }
 
-pub(in crate::node::page) struct Touchscreen;
-
-impl Class for Touchscreen {
-    type Data = Page;
-    const NAME: &'static str = "Touchscreen";
-    const METHODS: &'static [Method<Page>] = &[Method::promise("tap", |scope, page, call| {
-        let (x, y) = point(call)?;
-        let page = Page::clone(page);
-        promise::start_void(scope, async move { page.tap(x, y).await })
-    })];
+/// The arguments `x` and `y`.
+pub(super) fn point(call: &Call<'_>) -> Result<(f64, f64), Thrown> {
+    Ok((
+        coordinate(call.argument(0), "x")?,
+        coordinate(call.argument(1), "y")?,
+    ))
 }
 
-fn point(call: &Call<'_>) -> Result<(f64, f64), Thrown> {
-    Ok((
-        call.argument(0).coerce_to_number()?,
-        call.argument(1).coerce_to_number()?,
-    ))
+fn coordinate(value: Value<'_>, name: &str) -> Result<f64, Thrown> {
+    value.as_f64().filter(|number| number.is_finite()).ok_or_else(|| {
+        let got = value.coerce_to_string().unwrap_or_default();
+        let message = format!("{name} must be a number of pixels, but is {got}");
+        Thrown::invalid_argument(value.scope(), &message)
+    })
 }
 
 #[expect(
