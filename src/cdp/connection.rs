@@ -242,6 +242,13 @@ impl Shared {
         }
     }
 
+    /// Waits as long as a message of Chrome's is held up.
+    pub async fn hold_up(&self) {
+        if let Some(slow_mo) = self.limits.slow_mo {
+            tokio::time::sleep(slow_mo).await;
+        }
+    }
+
     /// Sends a command. The callback runs once: on the reader, or here where nothing can be sent.
     pub fn call(
         &self,

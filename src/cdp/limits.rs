@@ -7,12 +7,15 @@ use std::time::Duration;
 pub struct Limits {
     /// How long a call without a deadline of its own may take; `None`: for ever. Default: 180 s, as puppeteer's.
     pub protocol_timeout: Option<Duration>,
+    /// How long each of Chrome's messages is held up, so that one can watch. Default: not at all.
+    pub slow_mo: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             protocol_timeout: Some(Duration::from_secs(180)),
+            slow_mo: None,
         }
     }
 }

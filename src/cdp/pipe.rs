@@ -30,6 +30,7 @@ pub(super) async fn read(shared: Arc<Shared>, mut receiver: pipe::Receiver) {
         let mut start = 0;
         while let Some(length) = memchr::memchr(0, &buffer[start.max(searched)..]) {
             let end = start.max(searched) + length;
+            shared.hold_up().await;
             if shared.receive(&buffer[start..end]) {
                 // Whoever was told goes on before anybody hears of what Chrome said later.
                 tokio::task::yield_now().await;

@@ -202,6 +202,7 @@ fn deadlines_end_the_calls_that_have_them_the_earliest_first() {
 fn the_connection_s_limit_ends_the_calls_without_one_of_their_own() {
     let limits = Limits {
         protocol_timeout: Some(Duration::from_millis(20)),
+        ..Limits::default()
     };
     let (mut chrome, connection) = Chrome::start_with(limits);
     // The task that looks for late calls is asleep for the first of these, and must look again for the others.

@@ -12,6 +12,7 @@ use napi_derive::napi;
 
 use super::check::{self, invalid};
 use super::js::{Deferred, Scope, Thrown, Value};
+use super::launch;
 use super::loader::{definition, require_new};
 use super::page::wrap_browser;
 use super::pool::{browser_error, environment};
@@ -207,15 +208,23 @@ fn stop_all() {
 
 /// Every option of `new BrowserManager`.
 const OPTIONS: &[&str] = &[
+    "acceptInsecureCerts",
     "args",
     "browserWSEndpoint",
     "debuggingPort",
+    "defaultViewport",
+    "downloadBehavior",
+    "dumpio",
+    "env",
     "executablePath",
     "headless",
+    "ignoreDefaultArgs",
     "launchTimeoutMs",
     "noSandbox",
     "profileParent",
     "protocolTimeout",
+    "slowMo",
+    "userDataDir",
 ];
 
 fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
@@ -272,10 +281,11 @@ fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
             .ok()
             .filter(|timeout| !timeout.is_zero());
     }
+    launch::read(options, &mut read)?;
     Ok(read)
 }
 
-fn text(options: Value<'_>, name: &str) -> Result<Option<String>, Thrown> {
+pub(super) fn text(options: Value<'_>, name: &str) -> Result<Option<String>, Thrown> {
     let value = options.get(name)?;
     if value.is_undefined() {
         return Ok(None);
@@ -285,7 +295,7 @@ fn text(options: Value<'_>, name: &str) -> Result<Option<String>, Thrown> {
         .ok_or_else(|| invalid(value, &format!("options.{name}"), "a string that is not empty"))
 }
 
-fn flag(options: Value<'_>, name: &str) -> Result<Option<bool>, Thrown> {
+pub(super) fn flag(options: Value<'_>, name: &str) -> Result<Option<bool>, Thrown> {
     let value = options.get(name)?;
     if value.is_undefined() {
         return Ok(None);

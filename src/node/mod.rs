@@ -6,6 +6,7 @@ mod cancel;
 pub(crate) mod check;
 pub(crate) mod clock;
 pub(crate) mod js;
+mod launch;
 pub(crate) mod loader;
 pub(crate) mod network;
 pub(crate) mod page;

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::cdp::{CallError, Connection, Deadline, Listener, Session, io};
 use crate::driver::chromium;
 
-use super::context::{BrowserContext, ContextOptions};
+use super::context::{BrowserContext, ContextOptions, Downloads};
 use super::decode::{decode, decode_event};
 use super::events::Event;
 use super::page::{Page, SetUp, send};
@@ -57,6 +57,24 @@ type Handle = fn(&Browser, &RawValue);
 /// What is done with a new page before it is let run. Runs on the connection's reader.
 pub(super) type Prepare = Box<dyn FnOnce(&Page) + Send>;
 
+/// What the pages and contexts of a browser begin with.
+#[derive(Clone, Debug)]
+pub struct PageDefaults {
+    /// The size of a page; `None`: its window's. Default: 800 × 600.
+    pub viewport: Option<Viewport>,
+    /// What becomes of downloads, in every context that is not made with something else. Default: Chrome's.
+    pub downloads: Option<Downloads>,
+}
+
+impl Default for PageDefaults {
+    fn default() -> Self {
+        Self {
+            viewport: Some(Viewport::default()),
+            downloads: None,
+        }
+    }
+}
+
 /// The pages of a running Chrome. Clones are the same browser.
 #[derive(Clone)]
 pub struct Browser(pub(super) Arc<Inner>);
@@ -68,7 +86,7 @@ pub(super) struct Inner {
     /// Signalled for each page that was attached.
     attached: Notify,
     pub(super) targets: Targets,
-    viewport: Option<Viewport>,
+    defaults: PageDefaults,
     /// Whether Chrome tells of the requests of a page that is made at a URL. Full Chrome is on its way there before
     /// anybody can listen.
     tells_first_requests: bool,
@@ -92,7 +110,8 @@ impl Browser {
     /// Takes hold of all pages of the browser, those that come later included.
     pub(crate) fn attach(process: &Arc<chromium::Browser>) -> Self {
         let is_shell = process.product().starts_with(SHELL);
-        Self::over(process.connection().clone(), Arc::downgrade(process), is_shell)
+        let (connection, defaults) = (process.connection().clone(), process.page_defaults().clone());
+        Self::over(connection, Arc::downgrade(process), is_shell, defaults)
     }
 
     /// The same, where there may be no process.
@@ -100,6 +119,7 @@ impl Browser {
         connection: Connection,
         process: Weak<chromium::Browser>,
         tells_first_requests: bool,
+        defaults: PageDefaults,
     ) -> Self {
         let browser = Self(Arc::new(Inner {
             connection: connection.clone(),
@@ -107,7 +127,7 @@ impl Browser {
             state: Mutex::default(),
             attached: Notify::new(),
             targets: Targets::default(),
-            viewport: Some(Viewport::default()),
+            defaults,
             tells_first_requests,
             listeners: Mutex::default(),
         }));
@@ -133,6 +153,10 @@ impl Browser {
         connection
             .browser()
             .call("Target.setAutoAttach", auto_attach, Deadline::Protocol, |_| {});
+        if let Some(downloads) = &browser.0.defaults.downloads {
+            // What Chrome refuses of it shows in the first context that is made.
+            drop(browser.default_context().set_downloads(downloads));
+        }
         // Ends with the connection.
         let disconnected = browser.clone();
         io::spawn(async move {
@@ -169,7 +193,7 @@ impl Browser {
             (None, Some(context)) => self.lock().prepared.remove(context.as_str()),
             _ => None,
         };
-        let (page, set_up) = Page::attach(&session, &target, self, self.0.viewport, |page| {
+        let (page, set_up) = Page::attach(&session, &target, self, self.0.defaults.viewport, |page| {
             if let Some(prepare) = prepare {
                 prepare(page);
             }
@@ -334,7 +358,11 @@ impl Browser {
         let created: ContextCreated = decode(method, answer.get())?;
         let id: Arc<str> = created.browser_context_id.into();
         self.lock().contexts.push(Arc::clone(&id));
-        Ok(BrowserContext::new(self.clone(), Some(id)))
+        let context = BrowserContext::new(self.clone(), Some(id));
+        if let Some(downloads) = &self.0.defaults.downloads {
+            context.set_downloads(downloads).await?;
+        }
+        Ok(context)
     }
 
     /// Takes a context out of those that are there.

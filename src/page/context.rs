@@ -10,6 +10,15 @@ use super::browser::Browser;
 use super::commands::Sent;
 use super::page::{Page, send};
 
+/// What becomes of downloads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Downloads {
+    /// As the protocol names it: `deny`, `allow`, `allowAndName` or `default`.
+    pub policy: String,
+    /// Where they go, where they are allowed.
+    pub path: Option<String>,
+}
+
 /// What a context is made with.
 #[derive(Clone, Default, Debug)]
 pub struct ContextOptions {
@@ -17,8 +26,8 @@ pub struct ContextOptions {
     pub proxy_server: Option<String>,
     /// Hosts that are asked without it.
     pub proxy_bypass_list: Vec<String>,
-    /// What becomes of downloads, as the protocol names it, and where they go.
-    pub downloads: Option<(String, Option<String>)>,
+    /// What becomes of downloads.
+    pub downloads: Option<Downloads>,
 }
 
 impl ContextOptions {
@@ -171,14 +180,19 @@ impl BrowserContext {
     }
 
     pub(super) async fn set_up(&self, options: &ContextOptions) -> Result<(), CallError> {
-        if let Some((policy, path)) = &options.downloads {
-            let mut params = self.params(json!({ "behavior": policy }));
-            if let Some(path) = path {
-                params["downloadPath"] = path.as_str().into();
-            }
-            send(self.browser.session(), "Browser.setDownloadBehavior", params).await?;
+        if let Some(downloads) = &options.downloads {
+            self.set_downloads(downloads).await?;
         }
         Ok(())
+    }
+
+    /// Says what becomes of the context's downloads.
+    pub(super) fn set_downloads(&self, downloads: &Downloads) -> Sent {
+        let mut params = self.params(json!({ "behavior": downloads.policy }));
+        if let Some(path) = &downloads.path {
+            params["downloadPath"] = path.as_str().into();
+        }
+        send(self.browser.session(), "Browser.setDownloadBehavior", params)
     }
 
     /// Names the context in a command's parameters.

@@ -67,10 +67,10 @@ mod web_worker;
 mod window;
 
 pub use accessibility::{AxNode, Snapshot, SnapshotOptions};
-pub use browser::Browser;
+pub use browser::{Browser, PageDefaults};
 pub use console::ConsoleMessage;
 pub(crate) use context::Opened;
-pub use context::{BrowserContext, ContextOptions, PermissionError};
+pub use context::{BrowserContext, ContextOptions, Downloads, PermissionError};
 pub use cookies::{Cookie, CookieError};
 pub use coverage::{Coverage, CoverageEntry, CoverageError, JsCoverageOptions};
 pub use device_prompt::{Device, DevicePrompt};

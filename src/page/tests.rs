@@ -13,7 +13,7 @@ use super::evaluate::Code;
 use super::events::{Event, EventKind};
 use super::expose::ExposeError;
 use super::page::Page;
-use super::{Browser, Frame};
+use super::{Browser, Frame, PageDefaults};
 
 /// A page with the session `P`.
 struct Fixture {
@@ -25,7 +25,8 @@ struct Fixture {
 impl Fixture {
     fn start() -> Self {
         let (mut chrome, connection) = Chrome::start();
-        let browser = Browser::over(connection.clone(), Weak::new(), true);
+        let defaults = PageDefaults::default();
+        let browser = Browser::over(connection.clone(), Weak::new(), true, defaults);
         chrome.attach("P", "main", None);
         settle(&mut chrome, &connection);
         let page = browser.pages().pop().expect("a page");

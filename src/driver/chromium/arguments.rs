@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::find::Flavour;
-use super::options::{BrowserOptions, Environment, Headless};
+use super::options::{BrowserOptions, Environment, Headless, IgnoredArgs};
+
+/// How we speak to Chrome: nothing works without it.
+const PIPE: &str = "--remote-debugging-pipe";
 
 /// What puppeteer passes as well, so that pages behave alike, and what keeps Chrome quiet on a closed network.
 const ALWAYS: &[&str] = &[
-    "--remote-debugging-pipe",
     "--allow-pre-commit-input",
     "--disable-background-networking",
     "--disable-background-timer-throttling",
@@ -62,22 +64,18 @@ pub(super) fn command_line(
     profile: &Path,
     is_root: bool,
 ) -> Vec<OsString> {
-    let mut line: Vec<OsString> = ALWAYS.iter().map(OsString::from).collect();
     let mut given: Vec<OsString> = options.args.iter().chain(&environment.args).cloned().collect();
-
-    let mut disabled: Vec<String> = DISABLED_FEATURES.iter().map(ToString::to_string).collect();
-    disabled.extend(take_features(&mut given, "--disable-features="));
-    line.push(format!("--disable-features={}", disabled.join(",")).into());
-    let mut enabled: Vec<String> = ENABLED_FEATURES.iter().map(ToString::to_string).collect();
-    enabled.extend(take_features(&mut given, "--enable-features="));
-    line.push(format!("--enable-features={}", enabled.join(",")).into());
-
-    if !environment.show_windows && options.headless != Headless::Off {
-        let full = options.headless == Headless::New || flavour == Flavour::Full;
-        line.push(if full { "--headless=new" } else { "--headless" }.into());
-        line.extend(["--hide-scrollbars", "--mute-audio"].map(OsString::from));
+    let mut line = vec![OsString::from(PIPE)];
+    match &options.ignored_args {
+        IgnoredArgs::All => {}
+        IgnoredArgs::Some(ignored) => {
+            let usual = usual(options, environment, flavour, &mut given);
+            line.extend(usual.into_iter().filter(|arg| !ignored.contains(arg)));
+        }
+        IgnoredArgs::None => line.extend(usual(options, environment, flavour, &mut given)),
     }
-    if options.no_sandbox.unwrap_or(is_root) || environment.no_sandbox {
+    let by_default = is_root && options.ignored_args != IgnoredArgs::All;
+    if options.no_sandbox.unwrap_or(by_default) || environment.no_sandbox {
         line.extend(["--no-sandbox", "--disable-setuid-sandbox"].map(OsString::from));
     }
     if options.debugging_port {
@@ -88,6 +86,29 @@ pub(super) fn command_line(
     line.push(user_data_dir);
     // Chrome takes the last of several.
     line.append(&mut given);
+    line
+}
+
+/// What is passed unless the caller says otherwise. Takes the features out of what was given.
+fn usual(
+    options: &BrowserOptions,
+    environment: &Environment,
+    flavour: Flavour,
+    given: &mut Vec<OsString>,
+) -> Vec<OsString> {
+    let mut line: Vec<OsString> = ALWAYS.iter().map(OsString::from).collect();
+    let mut disabled: Vec<String> = DISABLED_FEATURES.iter().map(ToString::to_string).collect();
+    disabled.extend(take_features(given, "--disable-features="));
+    line.push(format!("--disable-features={}", disabled.join(",")).into());
+    let mut enabled: Vec<String> = ENABLED_FEATURES.iter().map(ToString::to_string).collect();
+    enabled.extend(take_features(given, "--enable-features="));
+    line.push(format!("--enable-features={}", enabled.join(",")).into());
+
+    if !environment.show_windows && options.headless != Headless::Off {
+        let full = options.headless == Headless::New || flavour == Flavour::Full;
+        line.push(if full { "--headless=new" } else { "--headless" }.into());
+        line.extend(["--hide-scrollbars", "--mute-audio"].map(OsString::from));
+    }
     line
 }
 
@@ -139,6 +160,34 @@ mod tests {
             &line(&options, &environment, Flavour::Full, false),
             "--headless=new"
         ));
+    }
+
+    #[test]
+    fn the_usual_arguments_are_left_out_by_name_or_altogether() {
+        let options = |ignored_args| BrowserOptions {
+            ignored_args,
+            args: vec!["--lang=de".into()],
+            ..BrowserOptions::default()
+        };
+        let environment = Environment::default();
+        let some = options(IgnoredArgs::Some(vec![
+            "--disable-sync".into(),
+            "--remote-debugging-pipe".into(),
+        ]));
+        let some = line(&some, &environment, Flavour::Shell, true);
+        assert!(!has(&some, "--disable-sync"), "{some:?}");
+        assert!(
+            has(&some, "--remote-debugging-pipe") && has(&some, "--no-first-run") && has(&some, "--headless")
+        );
+        let none = line(&options(IgnoredArgs::All), &environment, Flavour::Shell, true);
+        assert_eq!(
+            none,
+            [
+                "--remote-debugging-pipe",
+                "--user-data-dir=/tmp/profile",
+                "--lang=de"
+            ]
+        );
     }
 
     #[test]

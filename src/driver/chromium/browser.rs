@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::browser::{CloseParams, GetVersionParams};
+use chromiumoxide::cdp::browser_protocol::security::SetIgnoreCertificateErrorsParams;
 use chromiumoxide::cdp::browser_protocol::target::SetDiscoverTargetsParams;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
@@ -17,7 +18,7 @@ use super::find::{self, FindError};
 use super::options::{BrowserOptions, Environment};
 use super::process::{self, Process, Start, Started};
 use super::profile::{self, Profile};
-use crate::cdp::{CallError, ConnectError, Connection, Deadline, Limits, Session, io as io_thread};
+use crate::cdp::{CallError, ConnectError, Connection, Deadline, Session, io as io_thread};
 use crate::page;
 
 /// How long Chrome may take to end by itself before it is killed.
@@ -120,6 +121,7 @@ pub struct Browser {
     process: Option<Arc<Process>>,
     endpoint: Option<String>,
     product: String,
+    page_defaults: page::PageDefaults,
     pages: OnceLock<page::Browser>,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -133,20 +135,21 @@ impl Browser {
     ) -> Result<Arc<Self>, LaunchError> {
         match &options.ws_endpoint {
             Some(endpoint) => tokio::select! {
-                connected = Self::connect(endpoint, options.launch_timeout, options.limits) => connected,
+                connected = Self::connect(endpoint, &options) => connected,
                 _ = unwanted => Err(LaunchError::Stopped),
             },
             None => Self::launch(options, environment, unwanted).await,
         }
     }
 
-    async fn connect(endpoint: &str, timeout: Duration, limits: Limits) -> Result<Arc<Self>, LaunchError> {
+    async fn connect(endpoint: &str, options: &BrowserOptions) -> Result<Arc<Self>, LaunchError> {
+        let (timeout, limits) = (options.launch_timeout, options.limits);
         let connection = Connection::over_websocket(endpoint, timeout, limits).await?;
         let mut greeting = Greeting {
             connection: &connection,
             was_answered: false,
         };
-        let product = greet(&connection, timeout).await?;
+        let product = greet(&connection, options).await?;
         greeting.was_answered = true;
         drop(greeting);
         Ok(Self::running(
@@ -154,6 +157,7 @@ impl Browser {
             None,
             Some(endpoint.to_owned()),
             product,
+            options.pages.clone(),
         ))
     }
 
@@ -175,12 +179,15 @@ impl Browser {
         let parent = profile::parent(&options, &environment);
         let profile = Profile::create(&parent).map_err(|source| LaunchError::Profile { parent, source })?;
         let is_root = rustix::process::geteuid().is_root();
-        let args = command_line(&options, &environment, found.flavour, profile.path(), is_root);
+        let user_data_dir = options.user_data_dir.as_deref().unwrap_or(profile.path());
+        let args = command_line(&options, &environment, found.flavour, user_data_dir, is_root);
         let executable = found.path;
         let start = Start {
             executable: &executable,
             args,
             variables: found.variables,
+            environment: options.variables.clone(),
+            dump_io: options.dump_io,
         };
         let Started {
             process,
@@ -200,7 +207,7 @@ impl Browser {
             }
         };
         let answers = async {
-            let product = greet(&connection, options.launch_timeout).await?;
+            let product = greet(&connection, &options).await?;
             let endpoint = if options.opens_port(&environment) {
                 endpoint.await.ok()
             } else {
@@ -218,7 +225,10 @@ impl Browser {
             }
         };
         match outcome {
-            Ok(Ok((product, endpoint))) => Ok(Self::running(connection, Some(process), endpoint, product)),
+            Ok(Ok((product, endpoint))) => {
+                let pages = options.pages;
+                Ok(Self::running(connection, Some(process), endpoint, product, pages))
+            }
             outcome => Err(failed(outcome, &executable, &options, &process).await),
         }
     }
@@ -228,6 +238,7 @@ impl Browser {
         process: Option<Process>,
         endpoint: Option<String>,
         product: String,
+        page_defaults: page::PageDefaults,
     ) -> Arc<Self> {
         let process = process.map(Arc::new);
         let browser = Arc::new(Self {
@@ -235,6 +246,7 @@ impl Browser {
             process,
             endpoint,
             product,
+            page_defaults,
             pages: OnceLock::new(),
             ended: watch::Sender::new(None),
         });
@@ -297,6 +309,12 @@ impl Browser {
     /// Its pages and contexts; followed from the first call on.
     pub fn pages(self: &Arc<Self>) -> &page::Browser {
         self.pages.get_or_init(|| page::Browser::attach(self))
+    }
+
+    /// What its pages and contexts begin with.
+    #[must_use]
+    pub fn page_defaults(&self) -> &page::PageDefaults {
+        &self.page_defaults
     }
 
     /// Its name and version, such as `HeadlessChrome/140.0.0.0`.
@@ -402,12 +420,19 @@ impl Browser {
 }
 
 /// The first words, in one batch.
-async fn greet(connection: &Connection, timeout: Duration) -> Result<String, CallError> {
-    let session = connection.browser();
-    let version = session.send_within(GetVersionParams::default(), Deadline::Within(timeout));
-    let discover = session.send_within(SetDiscoverTargetsParams::new(true), Deadline::Within(timeout));
+async fn greet(connection: &Connection, options: &BrowserOptions) -> Result<String, CallError> {
+    let (session, deadline) = (connection.browser(), Deadline::Within(options.launch_timeout));
+    let trusting = options.accept_insecure_certs.then(|| {
+        let command = SetIgnoreCertificateErrorsParams::new(true);
+        session.send_within(command, deadline)
+    });
+    let version = session.send_within(GetVersionParams::default(), deadline);
+    let discover = session.send_within(SetDiscoverTargetsParams::new(true), deadline);
     let version = version.await?;
     discover.await?;
+    if let Some(trusting) = trusting {
+        trusting.await?;
+    }
     Ok(version.product)
 }
 

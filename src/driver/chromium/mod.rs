@@ -32,5 +32,5 @@ pub use driver::{ChromiumDriver, DriverOptions};
 pub use find::{Executable, FindError, Flavour, find};
 pub use load::LoadError;
 pub use manager::BrowserManager;
-pub use options::{BrowserOptions, Environment, Headless};
+pub use options::{BrowserOptions, Environment, Headless, IgnoredArgs};
 pub use tab::{ConsoleSink, Tab};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cdp::Limits;
+use crate::page::PageDefaults;
 
 /// Which Chrome is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,6 +19,18 @@ pub enum Headless {
     Off,
 }
 
+/// Which of the arguments that are usually passed are not. The debugging pipe and the profile always are.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum IgnoredArgs {
+    /// None of them: all are passed.
+    #[default]
+    None,
+    /// These, each as it would be passed.
+    Some(Vec<OsString>),
+    /// All of them.
+    All,
+}
+
 /// Options of a [`super::BrowserManager`].
 #[derive(Clone, Debug)]
 pub struct BrowserOptions {
@@ -27,8 +40,20 @@ pub struct BrowserOptions {
     pub headless: Headless,
     /// Appended to the command line. Default: none.
     pub args: Vec<OsString>,
+    /// Which of the usual arguments are left out. Default: none.
+    pub ignored_args: IgnoredArgs,
+    /// Chrome's environment. Default: this process's.
+    pub variables: Option<Vec<(OsString, OsString)>>,
+    /// Whether what Chrome writes to its output and its errors goes to this process's. Default: false.
+    pub dump_io: bool,
+    /// Whether certificates are accepted that nobody vouches for. Default: false.
+    pub accept_insecure_certs: bool,
+    /// What pages and contexts begin with.
+    pub pages: PageDefaults,
     /// Whether Chrome runs without its sandbox, as it must for root. Default: only for root.
     pub no_sandbox: Option<bool>,
+    /// A profile to use and keep, in place of one that is made for each launch. Default: none.
+    pub user_data_dir: Option<PathBuf>,
     /// Where profiles are made. Default: the directory for temporary files.
     pub profile_parent: Option<PathBuf>,
     /// Whether Chrome also opens a port, so that others can connect. Default: false.
@@ -50,7 +75,13 @@ impl Default for BrowserOptions {
             executable: None,
             headless: Headless::Shell,
             args: Vec::new(),
+            ignored_args: IgnoredArgs::None,
+            variables: None,
+            dump_io: false,
+            accept_insecure_certs: false,
+            pages: PageDefaults::default(),
             no_sandbox: None,
+            user_data_dir: None,
             profile_parent: None,
             debugging_port: false,
             ws_endpoint: None,

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -52,6 +52,10 @@ pub(super) struct Start<'a> {
     pub executable: &'a Path,
     pub args: Vec<OsString>,
     pub variables: Vec<(&'static str, PathBuf)>,
+    /// The whole environment, where it is not this process's.
+    pub environment: Option<Vec<(OsString, OsString)>>,
+    /// Its output and its errors go to this process's.
+    pub dump_io: bool,
 }
 
 /// A running process and the ends of its debugging pipe.
@@ -82,13 +86,21 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
         let _ = enlarge(pipe);
     }
     let mut command = Command::new(start.executable);
-    command.args(start.args).envs(start.variables);
+    command.args(start.args);
+    if let Some(environment) = start.environment {
+        command.env_clear().envs(environment);
+    }
+    command.envs(start.variables);
     if let Some(temporary) = profile.temporary() {
         command.env("TMPDIR", temporary);
     }
     command
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(if start.dump_io {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
         .stderr(Stdio::piped());
     // Out of our group, so that Ctrl-C on a terminal reaches only us, who end it in order.
     command.process_group(0);
@@ -124,7 +136,7 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
     let drained = child
         .stderr
         .take()
-        .map(|pipe| tokio::spawn(drain(pipe, stderr.clone(), found)));
+        .map(|pipe| tokio::spawn(drain(pipe, stderr.clone(), found, start.dump_io)));
     let (kill, killed) = watch::channel(false);
     let (report_end, ended) = watch::channel(None);
     let (report_gone, gone) = watch::channel(false);
@@ -247,7 +259,7 @@ fn group_is_running(group: Pid) -> bool {
 }
 
 /// Reads stderr for life: a Chrome that cannot write there takes seconds over every crash of a renderer.
-async fn drain(pipe: impl AsyncRead + Unpin, kept: Stderr, found: oneshot::Sender<String>) {
+async fn drain(pipe: impl AsyncRead + Unpin, kept: Stderr, found: oneshot::Sender<String>, dump: bool) {
     let mut found = Some(found);
     let mut lines = BufReader::new(pipe).split(b'\n');
     loop {
@@ -261,6 +273,10 @@ async fn drain(pipe: impl AsyncRead + Unpin, kept: Stderr, found: oneshot::Sende
                     drop(found.send(endpoint.to_owned()));
                 }
                 tracing::debug!(target: "pagepool::chrome", "{line}");
+                if dump {
+                    // Not the macro, which panics where nobody reads.
+                    let _ = writeln!(io::stderr(), "{line}");
+                }
                 kept.push(line);
             }
             Ok(None) | Err(_) => return,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cdp::io;
 use crate::node::js::class::{self, Class, Method, data_of};
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{BrowserContext, ContextOptions};
+use crate::page::{BrowserContext, ContextOptions, Downloads};
 
 use super::browser;
 use super::cookies;
@@ -103,7 +103,8 @@ pub(super) fn read_options(given: Value<'_>) -> Result<ContextOptions, Thrown> {
     if let Some(downloads) = options::get(given, "downloadBehavior")?
         && let Some(policy) = options::string(downloads, "policy")?
     {
-        read.downloads = Some((policy, options::string(downloads, "downloadPath")?));
+        let path = options::string(downloads, "downloadPath")?;
+        read.downloads = Some(Downloads { policy, path });
     }
     Ok(read)
 }

@@ -206,7 +206,7 @@ fn kind_name(value: Value<'_>) -> &'static str {
     }
 }
 
-fn viewport(given: Value<'_>) -> Result<Option<Viewport>, Thrown> {
+pub(in crate::node) fn viewport(given: Value<'_>) -> Result<Option<Viewport>, Thrown> {
     if !given.is_object() {
         return Ok(None);
     }

@@ -53,5 +53,7 @@ mod wait_for_event;
 mod web_worker;
 
 pub(crate) use browser::wrap as wrap_browser;
+pub(in crate::node) use emulation::viewport as read_viewport;
 pub(in crate::node) use error::Rejection;
+pub(in crate::node) use options::keys;
 pub(crate) use page::wrap;

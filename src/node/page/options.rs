@@ -83,7 +83,7 @@ pub(super) fn selector(scope: Scope<'_>, value: Value<'_>) -> Result<Selector, T
 }
 
 /// The own property names of an object.
-pub(super) fn keys(object: Value<'_>) -> Result<Vec<String>, Thrown> {
+pub(in crate::node) fn keys(object: Value<'_>) -> Result<Vec<String>, Thrown> {
     let keys = object
         .scope()
         .global()
