@@ -166,7 +166,23 @@ export interface ElementHandle<T extends Node = Element> extends JSHandle<T>, Qu
   touchMove(touch?: TouchHandle): Promise<void>
   /** Lifts the oldest touch. */
   touchEnd(): Promise<void>
-  /** Puts files into a file input. */
+  /**
+   * Drags it over a point or another element by the mouse, and leaves the button down. Where drags are intercepted,
+   * resolves with what would be dropped.
+   */
+  drag(target: Point | ElementHandle<Node>): Promise<DragData | void>
+  dragEnter(data?: DragData): Promise<void>
+  dragOver(data?: DragData): Promise<void>
+  /** Drags another element here and lets it go; or lets go what Chrome handed over. */
+  drop(dragged: ElementHandle<Node> | DragData): Promise<void>
+  /** As the mouse's, from element to element. */
+  dragAndDrop(target: ElementHandle<Node>, options?: { delay?: number }): Promise<void>
+  /**
+   * Fills the form that the field belongs to, as Chrome's autofill does. Chrome refuses what is no field of a form, and
+   * a headless shell has no autofill.
+   */
+  autofill(data: AutofillData): Promise<void>
+  /** Puts files into a file input; none takes away what is there. */
   uploadFile(...paths: string[]): Promise<void>
   scrollIntoView(): Promise<void>
   /** Its middle, or a place relative to its upper left corner. */
@@ -341,8 +357,14 @@ export interface Cookie {
   httpOnly: boolean
   secure: boolean
   session: boolean
-  sameSite?: 'Strict' | 'Lax' | 'None'
-  partitionKey?: unknown
+  sameSite?: 'Strict' | 'Lax' | 'None' | 'Default'
+  /** Which cookies go first where there are too many. */
+  priority?: 'Low' | 'Medium' | 'High'
+  sourceScheme?: 'Unset' | 'NonSecure' | 'Secure'
+  sameParty?: boolean
+  /** The site of the page in which it is sent; of a context's cookies with whether an ancestor is of another site. */
+  partitionKey?: string | { sourceOrigin: string; hasCrossSiteAncestor?: boolean }
+  partitionKeyOpaque?: boolean
 }
 
 export type CookieParam = Pick<Cookie, 'name' | 'value'> & Partial<Cookie> & { url?: string }
@@ -429,6 +451,11 @@ export interface Page
   waitForNetworkIdle(options?: WaitForNetworkIdleOptions): Promise<void>
   /** Waits until the page asks its user for a device, as `navigator.bluetooth.requestDevice()` does. */
   waitForDevicePrompt(options?: WaitOptions): Promise<DeviceRequestPrompt>
+  /**
+   * Waits until the page opens a chooser of files, in any of its frames. From the first call on choosers are handed to
+   * the caller and not shown. All who wait get the same object.
+   */
+  waitForFileChooser(options?: WaitOptions): Promise<FileChooser>
   /** Runs a function or script before any other in each new document. */
   evaluateOnNewDocument<A extends unknown[]>(
     fn: ((...args: A) => unknown) | string,
@@ -448,6 +475,9 @@ export interface Page
   createCDPSession(): Promise<CDPSession>
   /** Holds each request back until a listener of `request` continues, answers or aborts it. */
   setRequestInterception(enabled: boolean): Promise<void>
+  /** Hands drags to the caller instead of letting Chrome do them. */
+  setDragInterception(enabled: boolean): Promise<void>
+  isDragInterceptionEnabled(): boolean
   /** Answers servers that ask for a password; null: not any more. */
   authenticate(credentials: Credentials | null): Promise<void>
   setExtraHTTPHeaders(headers: Record<string, string>): Promise<void>
@@ -471,6 +501,8 @@ export interface Page
   emulateMediaType(type?: 'screen' | 'print' | null): Promise<void>
   emulateMediaFeatures(features?: { name: string; value: string }[] | null): Promise<void>
   emulateTimezone(timezoneId?: string | null): Promise<void>
+  /** A locale by its name, such as `'de-DE'`; none: the computer's. */
+  emulateLocale(locale?: string | null): Promise<void>
   emulateIdleState(state?: { isUserActive: boolean; isScreenUnlocked: boolean }): Promise<void>
   emulateVisionDeficiency(type?: string): Promise<void>
   /** So many times slower; null: full speed. */
@@ -483,6 +515,8 @@ export interface Page
   deleteCookie(...cookies: { name: string; url?: string; domain?: string; path?: string }[]): Promise<void>
   deleteCookies(...cookies: { name: string; url?: string; domain?: string; path?: string }[]): Promise<void>
   metrics(): Promise<Metrics>
+  /** Collects what is garbage, and writes the heap of the page's scripts to a file, as V8's JSON. */
+  captureHeapSnapshot(options: { path: string }): Promise<void>
   bringToFront(): Promise<void>
   close(options?: { runBeforeUnload?: boolean }): Promise<void>
   isClosed(): boolean
@@ -560,6 +594,42 @@ export interface Mouse {
   wheel(options?: { deltaX?: number; deltaY?: number }): Promise<void>
   /** Lets all buttons go. */
   reset(): Promise<void>
+  /**
+   * Drags what is at `start` to `target`; resolves with what would be dropped there. Rejects where drags are not
+   * intercepted (`page.setDragInterception`), and with a `TimeoutError` where nothing can be dragged.
+   */
+  drag(start: Point, target: Point): Promise<DragData>
+  dragEnter(target: Point, data: DragData): Promise<void>
+  dragOver(target: Point, data: DragData): Promise<void>
+  drop(target: Point, data: DragData): Promise<void>
+  /** All of it; `delay` is what it waits over the target, in milliseconds. Needs interception too. */
+  dragAndDrop(start: Point, target: Point, options?: { delay?: number }): Promise<void>
+}
+
+/** A chooser of files that a page has opened. */
+export interface FileChooser {
+  /** Whether it takes several files. */
+  isMultiple(): boolean
+  /** Chooses these files. Rejects where it was handled before, or does not take so many. */
+  accept(paths: string[]): Promise<void>
+  /** Chooses none. */
+  cancel(): Promise<void>
+}
+
+/** What forms are filled with. */
+export interface AutofillData {
+  creditCard?: { number: string; name: string; expiryMonth: string; expiryYear: string; cvc: string }
+  /** By Chrome's names of fields, such as `'NAME_FULL'`. */
+  address?: { fields: { name: string; value: string }[] }
+}
+
+/** What is dragged. */
+export interface DragData {
+  items: { mimeType: string; data: string; title?: string; baseURL?: string }[]
+  /** Paths. */
+  files?: string[]
+  /** What may become of it, as bits: copy 1, link 2, move 16. */
+  dragOperationsMask: number
 }
 
 /** One finger on the page. */

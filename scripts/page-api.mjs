@@ -65,40 +65,13 @@ export const LEFT_OUT = {
   'Puppeteer.connect': 'the package connects by `new BrowserManager({ browserWSEndpoint })`',
 };
 
-/** What is to come: `docs/page-api.md` lists it under "Not there". */
-export const NOT_YET = new Set([
-  'ElementHandle.autofill',
-  'ElementHandle.drag',
-  'ElementHandle.dragAndDrop',
-  'ElementHandle.dragEnter',
-  'ElementHandle.dragOver',
-  'ElementHandle.drop',
-  'ElementHandle.touchEnd',
-  'ElementHandle.touchMove',
-  'ElementHandle.touchStart',
-  'FileChooser.accept',
-  'FileChooser.cancel',
-  'FileChooser.isMultiple',
-  'Mouse.drag',
-  'Mouse.dragAndDrop',
-  'Mouse.dragEnter',
-  'Mouse.dragOver',
-  'Mouse.drop',
-  'Page.captureHeapSnapshot',
-  'Page.isDragInterceptionEnabled',
-  'Page.setDragInterception',
-  'Page.waitForFileChooser',
-  'Touchscreen.touchEnd',
-  'Touchscreen.touchMove',
-  'Touchscreen.touchStart',
-]);
-
 /** Of puppeteer 25, whose types the installed puppeteer-core may be too old to hold. */
 const LATER = {
   ConsoleMessage: ['frame', 'page', 'worker'],
   Dialog: ['handled'],
   HTTPRequest: ['asFetchRequest'],
   HTTPResponse: ['asFetchResponse'],
+  Page: ['emulateLocale'],
 };
 
 const isHidden = (member) =>

@@ -66,6 +66,26 @@ differential('emulation', [
     await page.emulateTimezone('America/Jamaica');
     return page.evaluate(() => new Date(1479579154987).toString());
   }),
+  scenario('emulateLocale', async ({ page, side }) => {
+    // puppeteer has it from 25 on: before, the command is sent by hand.
+    const session = await page.createCDPSession();
+    const set = (locale) => (side === 'ours' ? page.emulateLocale(locale) : session.send('Emulation.setLocaleOverride', locale ? { locale } : {}));
+    const number = () => page.evaluate('(1234.5).toLocaleString()');
+    await set('de-DE');
+    const german = await number();
+    await set();
+    return [german, await number()];
+  }, { right: ['1.234,5', '1,234.5'] }),
+  scenario('autofill of what is no field of a form', async ({ page, attempt }) => {
+    const field = await page.$('p');
+    const { threw } = await attempt(() => field.autofill({ creditCard: { number: '4444444444444444', name: 'A B', expiryMonth: '01', expiryYear: '2040', cvc: '123' } }));
+    return threw;
+  }, { body: '<p>no field</p>' }),
+  scenario('autofill of a disposed field', async ({ page, attempt }) => {
+    const field = await page.$('p');
+    await field.dispose();
+    return 'threw' in (await attempt(() => field.autofill({ address: { fields: [] } })));
+  }, { body: '<p>no field</p>', right: true }),
   scenario('emulateTimezone refuses an unknown zone', ({ page }) => page.emulateTimezone('Foo/Bar')),
   scenario('emulateCPUThrottling', async ({ page }) => [await page.emulateCPUThrottling(2), await page.emulateCPUThrottling(null)]),
   scenario('emulateCPUThrottling refuses less than 1', ({ page }) => page.emulateCPUThrottling(0.5)),
@@ -215,6 +235,25 @@ differential('emulation', [
     const [here] = await page.cookies(server.url('/deep/er'));
     return [here.path, here.sameSite, here.session, here.expires > 1e9];
   }, { ownContext: true }),
+  scenario('setCookie with a priority, a scheme and a party', async ({ page, server }) => {
+    await page.goto(server.url('/'));
+    await page.setCookie({ name: 'c', value: 'v', priority: 'High', sourceScheme: 'Unset', sameParty: false, sameSite: 'Default' });
+    const [cookie] = await page.cookies();
+    return [cookie.priority, cookie.sourceScheme, cookie.sameParty, 'sameSite' in cookie];
+  }, { ownContext: true, right: ['High', 'Unset', false, false] }),
+  scenario('setCookie of a context with a priority and a scheme', async ({ context }) => {
+    await context.setCookie({ name: 'c', value: 'v', domain: 'host.test', path: '/', secure: true, sameSite: 'None', priority: 'Low', sourceScheme: 'Secure' });
+    return context.cookies();
+  }, { ownContext: true }),
+  scenario('setCookie of a context with a partition', async ({ context }) => {
+    await context.setCookie({
+      name: 'c', value: 'v', domain: 'host.test', path: '/', secure: true, sameSite: 'None', expires: 4000000000,
+      partitionKey: { sourceOrigin: 'https://top.test', hasCrossSiteAncestor: true },
+    });
+    const [cookie] = await context.cookies();
+    await context.deleteCookie(cookie);
+    return [cookie.partitionKey, (await context.cookies()).length];
+  }, { ownContext: true, right: [{ sourceOrigin: 'https://top.test', hasCrossSiteAncestor: true }, 0] }),
   scenario('setCookie on about:blank', ({ page }) => page.setCookie({ name: 'c', value: 'v' })),
   scenario('setCookie on a data page', async ({ page }) => {
     await page.goto('data:text/html,x');

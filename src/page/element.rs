@@ -1,7 +1,7 @@
 //! Where an element is on the page.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cdp::CallError;
 
@@ -175,6 +175,25 @@ impl Frame {
         let params = json!({ "objectId": node.object_id.as_deref() });
         let answer = send(&self.session(), method, params).await?;
         decode::<Described>(method, answer.get()).map(|described| described.node.backend_node_id)
+    }
+
+    /// Fills a form's fields with what an address or a card has for them, as the browser's own autofill does.
+    ///
+    /// # Errors
+    /// As any command: Chrome refuses what is no field of a form.
+    pub async fn autofill(
+        &self,
+        field: &RemoteObject,
+        card: Option<Value>,
+        address: Option<Value>,
+    ) -> Result<(), CallError> {
+        let mut params = json!({ "fieldId": self.backend_node_id(field).await?, "frameId": &**self.id() });
+        for (name, value) in [("card", card), ("address", address)] {
+            if let Some(value) = value {
+                params[name] = value;
+            }
+        }
+        send(&self.session(), "Autofill.trigger", params).await.map(drop)
     }
 
     /// The element's rectangle on the page; `None` where it has none.

@@ -228,6 +228,36 @@ impl Page {
             })
     }
 
+    /// A locale by its name, such as `de-DE`, or the computer's.
+    ///
+    /// # Errors
+    /// For an unknown one.
+    pub async fn emulate_locale(&self, locale: Option<&str>) -> Result<(), EmulationError> {
+        let params = json!({ "locale": locale.unwrap_or_default() });
+        let refused = |error| match error {
+            CallError::Protocol { message, .. } if message.contains("Invalid locale") => {
+                EmulationError::Unsupported(format!("Invalid locale: {}", locale.unwrap_or_default()))
+            }
+            error => EmulationError::Call(error),
+        };
+        let sent = self.sessions().into_iter().map(|session| {
+            let is_own = session.id() == self.session().id();
+            (
+                is_own,
+                send(&session, "Emulation.setLocaleOverride", params.clone()),
+            )
+        });
+        let sent: Vec<_> = sent.collect();
+        for (is_own, call) in sent {
+            // Frames of one process share a locale, and Chrome takes it from one of them.
+            match call.await {
+                Err(error) if is_own => return Err(refused(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// So many times slower; none for full speed.
     ///
     /// # Errors

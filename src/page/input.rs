@@ -49,6 +49,10 @@ pub(super) struct InputState {
     pub keyboard: Keyboard,
     mouse: Mouse,
     pub touches: Touches,
+    /// Drags are handed to the caller.
+    pub drags_intercepted: bool,
+    /// An element is being dragged by the mouse.
+    pub is_dragging: bool,
 }
 
 impl MouseButton {

@@ -15,6 +15,7 @@ use super::context::BrowserContext;
 use super::emulation::Settings;
 use super::events::{Event, EventKind, Hub, NETWORK, Subscription};
 use super::expose::Bindings;
+use super::file_chooser::FileChoosers;
 use super::frame::Frame;
 use super::frame_tree::{FrameId, FrameState, FrameTree};
 use super::input::InputState;
@@ -50,6 +51,7 @@ pub(super) struct Inner {
     pub(super) settings: Mutex<Settings>,
     pub(super) interception: Interception,
     pub(super) bindings: Mutex<Bindings>,
+    pub(super) file_choosers: FileChoosers,
     timeout: Timeouts,
     listeners: Mutex<Listeners>,
 }
@@ -175,6 +177,7 @@ impl Page {
             settings: Mutex::new(Settings::new(viewport)),
             interception: Interception::default(),
             bindings: Mutex::default(),
+            file_choosers: FileChoosers::default(),
             timeout: Timeouts {
                 default: AtomicU64::new(DEFAULT_TIMEOUT),
                 navigation: AtomicU64::new(UNSET),
@@ -185,6 +188,7 @@ impl Page {
         // Before any document: Chrome keeps no bodies of what it loaded earlier.
         page.observe_network(session);
         page.observe_interception(session);
+        page.observe_file_choosers(session);
         let mut calls = page.set_up(session);
         // Enabled later, it would tell again what was said before.
         calls.push(send(session, "Log.enable", json!({})));

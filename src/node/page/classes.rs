@@ -15,6 +15,7 @@ use super::coverage::CoverageClass;
 use super::device_prompt::DeviceRequestPrompt;
 use super::dialog::DialogClass;
 use super::element::ElementHandle;
+use super::file_chooser::FileChooserClass;
 use super::frame::FrameClass;
 use super::handle::JsHandle;
 use super::http::{RequestClass, ResponseClass, SecurityDetails};
@@ -50,6 +51,7 @@ fn all(scope: Scope<'_>) -> Result<Value<'_>, Thrown> {
         DeviceRequestPrompt,
         DialogClass,
         ElementHandle,
+        FileChooserClass,
         FrameClass,
         JsHandle,
         Keyboard,

@@ -14,7 +14,8 @@ pub(super) struct ElementHandle;
 impl Class for ElementHandle {
     type Data = Handle;
     const NAME: &'static str = "ElementHandle";
-    const MORE: &'static [&'static [Method<Handle>]] = &[super::input::ELEMENT_METHODS];
+    const MORE: &'static [&'static [Method<Handle>]] =
+        &[super::input::ELEMENT_METHODS, super::input::ELEMENT_DRAG_METHODS];
     const INHERITED: &'static [Method<Handle>] = JsHandle::METHODS;
     const METHODS: &'static [Method<Handle>] = &[
         Method::promise("$", |scope, handle, call| {

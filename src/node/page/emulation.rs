@@ -88,6 +88,16 @@ pub(super) const METHODS: &[Method<PageData>] = &[
             async move { page.emulate_network_conditions(conditions).await },
         )
     }),
+    Method::promise("emulateLocale", |scope, page, call| {
+        let given = call.argument(0);
+        let locale = if given.is_nullish() {
+            None
+        } else {
+            Some(options::text(scope, given, "the locale")?)
+        };
+        let page = page.core.clone();
+        promise::start_void(scope, async move { page.emulate_locale(locale.as_deref()).await })
+    }),
     Method::promise("setGeolocation", |scope, page, call| {
         let given = call.argument(0);
         let longitude = options::number(given, "longitude")?.unwrap_or(f64::NAN);

@@ -22,6 +22,7 @@ mod emulation;
 mod error;
 mod events;
 mod expose;
+mod file_chooser;
 mod frame;
 mod handle;
 mod http;

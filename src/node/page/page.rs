@@ -16,7 +16,7 @@ use super::input::Devices;
 use super::tracing::{Tracing, TracingData};
 use super::{
     accessibility, arguments, browser, context, cookies, coverage, device_prompt, emitter, emulation, expose,
-    frame, handle, input, locator, navigation, options, pdf, promise, screenshot, session, target, wait,
+    file_chooser, frame, handle, input, locator, navigation, options, pdf, promise, screenshot, session, target, wait,
     wait_for_event, web_worker,
 };
 
@@ -83,6 +83,7 @@ impl Class for PageClass {
         &emitter::methods(),
         pdf::METHODS,
         input::PAGE_METHODS,
+        input::PAGE_DRAG_METHODS,
         expose::METHODS,
         wait_for_event::METHODS,
     ];
@@ -129,6 +130,18 @@ impl Class for PageClass {
         Method::promise("queryObjects", query_objects),
         Method::promise("createCDPSession", |scope, page, _| {
             session::create(scope, Target::Page(page.core.clone()))
+        }),
+        Method::promise("waitForFileChooser", file_chooser::wait_for),
+        Method::promise("captureHeapSnapshot", |scope, page, call| {
+            let path = match options::get(call.argument(0), "path")? {
+                Some(path) => options::text(scope, path, "options.path")?,
+                None => return Err(Thrown::invalid_argument(scope, "options.path must be a string")),
+            };
+            let page = page.core.clone();
+            promise::start_void(
+                scope,
+                async move { page.capture_heap_snapshot(path.as_ref()).await },
+            )
         }),
         Method::promise("bringToFront", |scope, page, _| {
             let page = page.core.clone();

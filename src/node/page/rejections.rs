@@ -2,8 +2,8 @@
 
 use crate::node::js::{ErrorClass, Scope, Value};
 use crate::page::{
-    CookieError, ElementError, EmulationError, ExposeError, InputError, InterceptError, PdfError,
-    PermissionError, StreamError, TracingError,
+    CookieError, DragError, ElementError, EmulationError, ExposeError, FileChooserError, HeapSnapshotError,
+    InputError, InterceptError, PdfError, PermissionError, StreamError, TracingError,
 };
 
 use super::error::{OfOurScript, Rejection, not_written};
@@ -38,6 +38,44 @@ impl Rejection for InputError {
             _ => ErrorClass::Error,
         };
         scope.error(class, &self.to_string(), Some("ERR_INVALID_ARG_VALUE"))
+    }
+}
+
+impl Rejection for FileChooserError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        let (class, code) = match self {
+            Self::Call(error) => return error.to_value(scope),
+            Self::Evaluate(error) => return error.to_value(scope),
+            Self::Handled(_) | Self::NotMultiple => (ErrorClass::Error, "ERR_INVALID_ARG_VALUE"),
+            Self::TimedOut(_) => (ErrorClass::TimeoutError, "TIMEOUT"),
+            Self::Closed => (ErrorClass::TargetCloseError, "PAGE_CLOSED"),
+            Self::Crashed => (ErrorClass::Error, "PAGE_CRASHED"),
+            Self::Aborted => (ErrorClass::Error, "PRERENDER_CANCELLED"),
+        };
+        scope.error(class, &self.to_string(), Some(code))
+    }
+}
+
+impl Rejection for HeapSnapshotError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        match self {
+            Self::Call(error) => error.to_value(scope),
+            Self::Write(error) => not_written(scope, &self.to_string(), error),
+        }
+    }
+}
+
+impl Rejection for DragError {
+    fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
+        let (class, code) = match self {
+            Self::Call(error) => return error.to_value(scope),
+            Self::Input(error) => return error.to_value(scope),
+            Self::Element(error) => return error.to_value(scope),
+            Self::NotIntercepted => (ErrorClass::Error, "ERR_INVALID_ARG_VALUE"),
+            Self::TimedOut(_) => (ErrorClass::TimeoutError, "TIMEOUT"),
+            Self::Closed => (ErrorClass::TargetCloseError, "PAGE_CLOSED"),
+        };
+        scope.error(class, &self.to_string(), Some(code))
     }
 }
 

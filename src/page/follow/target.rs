@@ -75,6 +75,7 @@ impl Page {
         self.observe_bindings(&child);
         self.observe_network(&child);
         self.observe_interception(&child);
+        self.observe_file_choosers(&child);
         self.add_scripts_to(&child);
         self.follow_issues(&child);
         child.call(

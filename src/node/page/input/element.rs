@@ -1,14 +1,16 @@
 //! `ElementHandle`: its place on the page, what it shows, its files and its frame.
 
+use std::rc::Rc;
+
 use serde_json::json;
 
 use crate::cdp::{CallError, Deadline};
 use crate::node::js::class::Method;
-use crate::node::js::{Scope, Thrown, Value};
+use crate::node::js::{Call, Scope, Thrown, Value};
 use crate::page::{Argument, Code};
 
 use super::super::handle::Handle;
-use super::super::{frame as frame_class, options, promise};
+use super::super::{emulation::from_js, file_chooser, frame as frame_class, options, promise};
 use super::action::{do_click, do_focus, do_hover, do_press, do_tap, do_type, parts, with_element};
 use super::mouse::offset_of;
 use super::{select, touch};
@@ -80,22 +82,8 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
         let arguments = [handle.live_argument(scope)?, Argument::Number(threshold)];
         frame_class::evaluate_our_code(scope, &handle.owner, Code::call(IS_INTERSECTING, arguments))
     }),
-    Method::promise("uploadFile", |scope, handle, call| {
-        let (frame, object) = parts(scope, handle)?;
-        let mut files = Vec::new();
-        for file in call.arguments() {
-            let file = std::path::absolute(file.coerce_to_string()?)
-                .map_err(|error| Thrown::invalid_argument(scope, &error.to_string()))?;
-            files.push(file.to_string_lossy().into_owned());
-        }
-        promise::start_void(scope, async move {
-            let params = json!({ "files": files, "objectId": object.object_id.as_deref() });
-            let session = frame.session();
-            session
-                .send_raw("DOM.setFileInputFiles", params, Deadline::Protocol)
-                .await
-        })
-    }),
+    Method::promise("uploadFile", file_chooser::upload),
+    Method::promise("autofill", autofill),
     Method::promise("contentFrame", |scope, handle, _| {
         let (frame, object) = parts(scope, handle)?;
         let looking = async move {
@@ -114,6 +102,21 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
         })
     }),
 ];
+
+/// `element.autofill(data)`
+fn autofill<'s>(scope: Scope<'s>, handle: &Rc<Handle>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    let (frame, object) = parts(scope, handle)?;
+    let part = |name: &str| match options::get(call.argument(0), name)? {
+        Some(part) => from_js(scope, part),
+        None => Ok(None),
+    };
+    let (card, address) = (part("creditCard")?, part("address")?);
+    if card.is_none() && address.is_none() {
+        let message = "data must have a creditCard or an address";
+        return Err(Thrown::invalid_argument(scope, message));
+    }
+    promise::start_void(scope, async move { frame.autofill(&object, card, address).await })
+}
 
 #[derive(serde::Deserialize, Default)]
 struct Described {

@@ -1,6 +1,7 @@
 //! What a user does to a page: devices, and actions on elements.
 
 mod action;
+mod drag;
 mod element;
 mod keyboard;
 mod mouse;
@@ -22,6 +23,7 @@ pub(super) use keyboard::Keyboard;
 pub(super) use mouse::Mouse;
 pub(super) use touch::{TouchHandle, Touchscreen};
 
+pub(super) use drag::{ELEMENT_METHODS as ELEMENT_DRAG_METHODS, PAGE_METHODS as PAGE_DRAG_METHODS};
 pub(super) use element::ELEMENT_METHODS;
 
 /// The page's devices: one object each, for the page's life.

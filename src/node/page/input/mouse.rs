@@ -5,6 +5,7 @@ use crate::node::js::{Call, Thrown, Value};
 use crate::page::{ClickOptions, InputError, MouseButton, Page};
 
 use super::super::{options, promise};
+use super::drag;
 use super::keyboard::delay;
 
 pub(in crate::node::page) struct Mouse;
@@ -12,6 +13,7 @@ pub(in crate::node::page) struct Mouse;
 impl Class for Mouse {
     type Data = Page;
     const NAME: &'static str = "Mouse";
+    const MORE: &'static [&'static [Method<Page>]] = &[drag::MOUSE_METHODS];
     const METHODS: &'static [Method<Page>] = &[
         Method::promise("move", |scope, page, call| {
             let (x, y) = point(call)?;
@@ -53,6 +55,16 @@ pub(super) fn point(call: &Call<'_>) -> Result<(f64, f64), Thrown> {
         coordinate(call.argument(0), "x")?,
         coordinate(call.argument(1), "y")?,
     ))
+}
+
+/// An argument that is a point.
+pub(super) fn point_of(value: Value<'_>, name: &str) -> Result<(f64, f64), Thrown> {
+    if !value.is_object() {
+        let message = format!("{name} must be a point with x and y");
+        return Err(Thrown::invalid_argument(value.scope(), &message));
+    }
+    let of = |axis: &str| coordinate(value.get(axis)?, &format!("{name}.{axis}"));
+    Ok((of("x")?, of("y")?))
 }
 
 fn coordinate(value: Value<'_>, name: &str) -> Result<f64, Thrown> {
