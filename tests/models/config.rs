@@ -65,15 +65,15 @@ struct Settled {
 fn model(max_pages: f64, environment: &Environment) -> Settled {
     let mut warnings = 0;
     let mut infos = 0;
-    let number = |name| environment.get(name).map(|at: &(&str, f64)| at.1);
-    let filled = |name| {
+    let number = |name: &str| environment.get(name).map(|at: &(&str, f64)| at.1);
+    let filled = |name: &str| {
         environment
             .get(name)
             .filter(|at| !at.0.trim().is_empty())
             .map(|at| at.1)
     };
     let whole = |value: f64| value.is_finite() && value.floor().total_cmp(&value).is_eq();
-    let positive = |name| number(name).filter(|&value| whole(value) && value >= 1.0);
+    let positive = |name: &str| number(name).filter(|&value| whole(value) && value >= 1.0);
 
     // Those that are to be positive integers, and are none, count as unset, which is said.
     warnings += NAMES[..6]
