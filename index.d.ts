@@ -146,9 +146,12 @@ export interface LeaseWaits {
   tabProbeMs: number
 }
 
-/** The right to use one page until `release()`. */
-export interface Lease {
-  page: Page
+/**
+ * The right to use one page until `release()`. `P` is what its page is: this package's `Page`, or with a browser manager
+ * of the caller's whatever that makes.
+ */
+export interface Lease<P = Page> {
+  page: P
   /** Stays with the page for life. */
   pageId: string
   /** Whether the page was warm for the affinity before. */
@@ -238,12 +241,9 @@ export interface PendingNetworkRequest {
   url: string
   /** Since when it waits, in whole milliseconds; a redirect does not begin anew. */
   ageMs: number
-  method: string
-  /** As Chrome names it: `'Document'`, `'Script'`, `'Fetch'` and so on. */
-  resourceType?: string
 }
 
-export interface PagePool {
+export interface PagePool<P = Page> {
   /** The same as `closeAll()`. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -328,7 +328,7 @@ export declare class BrowserManager {
 }
 
 /** A pool of warm pages. */
-export declare class PagePool {
+export declare class PagePool<P = Page> {
   /**
    * Reads its options and the environment, and starts nothing. Throws a `TypeError` with the code
    * `ERR_INVALID_ARG_VALUE` for an option that is missing or wrong.
@@ -341,7 +341,7 @@ export declare class PagePool {
    * when no page can come, `cause` says why; with `POOL_CLOSED` when the pool was closed meanwhile; with
    * `ERR_INVALID_ARG_VALUE` for a wrong argument; and with whatever a semaphore of the caller's rejects with.
    */
-  getPage(affinityKey: string, queue?: QueueKind, options?: GetPageOptions): Promise<Lease>
+  getPage(affinityKey: string, queue?: QueueKind, options?: GetPageOptions): Promise<Lease<P>>
   /**
    * Lets go of everything that is warm for the affinity. Tabs in use are closed after their release, at most
    * `leaseGraceMs` later, and at once where a page does not answer within `closeTimeoutMs`. Rejects for a wrong

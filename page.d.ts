@@ -1,5 +1,6 @@
 // The page and what belongs to it, in puppeteer's shape. docs/page-api.md says what is tested and what differs.
 
+import type { ChildProcess } from 'node:child_process'
 import type { ConsoleErrorLocation } from './index.js'
 import type { Locator } from './locator.js'
 
@@ -87,6 +88,36 @@ export interface Locates {
   locator<R>(fn: () => R | Promise<R>): Locator<R>
 }
 
+/** Chrome's `Runtime.RemoteObject`. */
+export interface RemoteObject {
+  type: 'object' | 'function' | 'undefined' | 'string' | 'number' | 'boolean' | 'symbol' | 'bigint'
+  subtype?:
+    | 'array'
+    | 'null'
+    | 'node'
+    | 'regexp'
+    | 'date'
+    | 'map'
+    | 'set'
+    | 'weakmap'
+    | 'weakset'
+    | 'iterator'
+    | 'generator'
+    | 'error'
+    | 'proxy'
+    | 'promise'
+    | 'typedarray'
+    | 'arraybuffer'
+    | 'dataview'
+    | 'webassemblymemory'
+    | 'wasmvalue'
+  className?: string
+  value?: any
+  unserializableValue?: string
+  description?: string
+  objectId?: string
+}
+
 /** An object that stayed in its page. */
 export interface JSHandle<T = unknown> {
   /** Calls a function in the page with the object, and then the arguments. */
@@ -109,7 +140,7 @@ export interface JSHandle<T = unknown> {
   /** Chrome's id; primitives have none. */
   readonly id: string | undefined
   /** Chrome's description of it. */
-  remoteObject(): { type: string; subtype?: string; className?: string; description?: string; objectId?: string }
+  remoteObject(): RemoteObject
   move(): this
   toString(): string
   /** The same as `dispose()`, for `using`. */
@@ -130,12 +161,15 @@ export interface Point {
   y: number
 }
 
-/** The corners of an element's boxes, clockwise from the upper left. */
+/** Four corners, clockwise from the upper left. */
+export type Quad = [Point, Point, Point, Point]
+
+/** The corners of an element's boxes. */
 export interface BoxModel {
-  content: Point[]
-  padding: Point[]
-  border: Point[]
-  margin: Point[]
+  content: Quad
+  padding: Quad
+  border: Quad
+  margin: Quad
   width: number
   height: number
 }
@@ -196,7 +230,17 @@ export interface ElementHandle<T extends Node = Element> extends JSHandle<T>, Qu
   /** The frame in it, where it holds one. */
   contentFrame(): Promise<Frame | null>
   /** Itself; rejects where that is not its tag. */
-  toElement<K extends keyof HTMLElementTagNameMap>(tagName: K): Promise<ElementHandle<HTMLElementTagNameMap[K]>>
+  toElement<K extends keyof HTMLElementTagNameMap | keyof SVGElementTagNameMap>(
+    tagName: K,
+  ): Promise<
+    ElementHandle<
+      K extends keyof HTMLElementTagNameMap
+        ? HTMLElementTagNameMap[K]
+        : K extends keyof SVGElementTagNameMap
+          ? SVGElementTagNameMap[K]
+          : never
+    >
+  >
   backendNodeId(): Promise<number>
   screenshot(options: ElementScreenshotOptions & { encoding: 'base64' }): Promise<string>
   screenshot(options?: ElementScreenshotOptions): Promise<Uint8Array>
@@ -268,7 +312,9 @@ export interface Navigates {
   url(): string
   /** Adds a script by exactly one of `url`, `path` and `content`. */
   addScriptTag(options: ScriptTagOptions): Promise<ElementHandle<HTMLScriptElement>>
-  addStyleTag(options: Omit<ScriptTagOptions, 'id' | 'type'>): Promise<ElementHandle<HTMLStyleElement | HTMLLinkElement>>
+  /** Adds a style by exactly one of `path` and `content`, or a link by `url`. */
+  addStyleTag(options: Omit<ScriptTagOptions, 'id' | 'type' | 'url'>): Promise<ElementHandle<HTMLStyleElement>>
+  addStyleTag(options: Omit<ScriptTagOptions, 'id' | 'type'>): Promise<ElementHandle<HTMLLinkElement>>
 }
 
 /** A frame of a page, of any site. */
@@ -357,14 +403,21 @@ export interface Cookie {
   httpOnly: boolean
   secure: boolean
   session: boolean
-  sameSite?: 'Strict' | 'Lax' | 'None' | 'Default'
+  sameSite?: CookieSameSite
   /** Which cookies go first where there are too many. */
   priority?: 'Low' | 'Medium' | 'High'
   sourceScheme?: 'Unset' | 'NonSecure' | 'Secure'
   sameParty?: boolean
   /** The site of the page in which it is sent; of a context's cookies with whether an ancestor is of another site. */
-  partitionKey?: string | { sourceOrigin: string; hasCrossSiteAncestor?: boolean }
+  partitionKey?: CookiePartitionKey | string
   partitionKeyOpaque?: boolean
+}
+
+export type CookieSameSite = 'Strict' | 'Lax' | 'None' | 'Default'
+
+export interface CookiePartitionKey {
+  sourceOrigin: string
+  hasCrossSiteAncestor?: boolean
 }
 
 export type CookieParam = Pick<Cookie, 'name' | 'value'> & Partial<Cookie> & { url?: string }
@@ -440,14 +493,14 @@ export interface Page
   goForward(options?: NavigationOptions): Promise<HTTPResponse | null>
   /** Waits for a request by its address, or for one that the function accepts. */
   waitForRequest(
-    wanted: string | ((request: HTTPRequest) => boolean | undefined | Promise<boolean | undefined>),
+    wanted: string | ((request: HTTPRequest) => boolean | undefined | PromiseLike<boolean | undefined>),
     options?: WaitOptions,
   ): Promise<HTTPRequest>
   waitForResponse(
-    wanted: string | ((response: HTTPResponse) => boolean | undefined | Promise<boolean | undefined>),
+    wanted: string | ((response: HTTPResponse) => boolean | undefined | PromiseLike<boolean | undefined>),
     options?: WaitOptions,
   ): Promise<HTTPResponse>
-  waitForFrame(wanted: string | ((frame: Frame) => boolean | Promise<boolean>), options?: WaitOptions): Promise<Frame>
+  waitForFrame(wanted: string | ((frame: Frame) => boolean | PromiseLike<boolean>), options?: WaitOptions): Promise<Frame>
   waitForNetworkIdle(options?: WaitForNetworkIdleOptions): Promise<void>
   /** Waits until the page asks its user for a device, as `navigator.bluetooth.requestDevice()` does. */
   waitForDevicePrompt(options?: WaitOptions): Promise<DeviceRequestPrompt>
@@ -463,7 +516,7 @@ export interface Page
   ): Promise<{ identifier: string }>
   removeScriptToEvaluateOnNewDocument(identifier: string): Promise<void>
   /** Lets all documents of the page call a function of the caller. */
-  exposeFunction(name: string, fn: ((...args: any[]) => unknown) | { default: (...args: any[]) => unknown }): Promise<void>
+  exposeFunction(name: string, fn: Function | { default: Function }): Promise<void>
   removeExposedFunction(name: string): Promise<void>
   /** All objects with a prototype, as a handle on an array. */
   queryObjects<T>(prototype: JSHandle<T>): Promise<JSHandle<T[]>>
@@ -498,7 +551,8 @@ export interface Page
   /** As it was set. Default: 800 × 600. */
   viewport(): Viewport | null
   emulate(device: { viewport: Viewport; userAgent: string }): Promise<void>
-  emulateMediaType(type?: 'screen' | 'print' | null): Promise<void>
+  /** `'screen'` or `'print'`. */
+  emulateMediaType(type?: string | null): Promise<void>
   emulateMediaFeatures(features?: { name: string; value: string }[] | null): Promise<void>
   emulateTimezone(timezoneId?: string | null): Promise<void>
   /** A locale by its name, such as `'de-DE'`; none: the computer's. */
@@ -776,13 +830,23 @@ export interface BrowserEvents extends TargetEvents {
   disconnected: undefined
 }
 
+export type TargetType =
+  | 'page'
+  | 'background_page'
+  | 'service_worker'
+  | 'shared_worker'
+  | 'browser'
+  | 'webview'
+  | 'other'
+
 /** A page, a worker of several pages, or the browser itself. */
 export interface Target {
-  type(): string
+  type(): TargetType
   url(): string
   /** null where it is no page. */
   page(): Promise<Page | null>
-  asPage(): Promise<Page | null>
+  /** The target as a page, whatever its type is. */
+  asPage(): Promise<Page>
   /** null where it is no worker. */
   worker(): Promise<WebWorker | null>
   browser(): Browser
@@ -801,7 +865,7 @@ interface HasTargets {
   waitForTarget(predicate: (target: Target) => boolean | Promise<boolean>, options?: WaitOptions): Promise<Target>
   cookies(): Promise<Cookie[]>
   setCookie(...cookies: CookieParam[]): Promise<void>
-  deleteCookie(...cookies: Cookie[]): Promise<void>
+  deleteCookie(...cookies: (Pick<Cookie, 'name' | 'value' | 'domain' | 'path'> & Partial<Cookie>)[]): Promise<void>
   /** All cookies of these names. */
   deleteMatchingCookies(...filters: { name: string }[]): Promise<void>
   setPermission(
@@ -831,15 +895,6 @@ export interface BrowserContextOptions {
   downloadBehavior?: { policy: 'deny' | 'allow' | 'allowAndName' | 'default'; downloadPath?: string }
 }
 
-/** The browser's process, in the shape of Node's `ChildProcess`. */
-export interface BrowserProcess extends EventSource {
-  readonly pid: number
-  readonly killed: boolean
-  readonly exitCode: number | null
-  readonly signalCode: string | null
-  kill(signal?: string | number): boolean
-}
-
 /** In pixels of the screen. */
 export interface WindowBounds {
   left?: number
@@ -860,8 +915,11 @@ export interface Browser extends EventSource<BrowserEvents>, HasTargets {
   userAgent(): Promise<string>
   /** Empty where no port is open. */
   wsEndpoint(): string
-  /** null for a browser that was connected to. */
-  process(): BrowserProcess | null
+  /**
+   * The process that was started; null for a browser that was connected to. Of a `ChildProcess` it has `pid`, `killed`,
+   * `exitCode`, `signalCode`, `kill()` and events.
+   */
+  process(): ChildProcess | null
   isConnected(): boolean
   readonly connected: boolean
   getWindowBounds(windowId: string): Promise<WindowBounds>
@@ -872,10 +930,30 @@ export interface Browser extends EventSource<BrowserEvents>, HasTargets {
   disconnect(): Promise<void>
 }
 
+export type ConsoleMessageType =
+  | 'log'
+  | 'debug'
+  | 'info'
+  | 'error'
+  | 'warn'
+  | 'dir'
+  | 'dirxml'
+  | 'table'
+  | 'trace'
+  | 'clear'
+  | 'startGroup'
+  | 'startGroupCollapsed'
+  | 'endGroup'
+  | 'assert'
+  | 'profile'
+  | 'profileEnd'
+  | 'count'
+  | 'timeEnd'
+  | 'verbose'
+
 /** What a page said to its console. */
 export interface ConsoleMessage {
-  /** Such as `'log'`, `'warn'` or `'error'`. */
-  type(): string
+  type(): ConsoleMessageType
   page(): Page
   /** The frame that said it, while it is there. */
   frame(): Frame | null
@@ -889,7 +967,7 @@ export interface ConsoleMessage {
 
 /** `alert`, `confirm`, `prompt` or `beforeunload`. One that nobody listens for is dismissed. */
 export interface Dialog {
-  type(): string
+  type(): 'alert' | 'confirm' | 'prompt' | 'beforeunload'
   message(): string
   defaultValue(): string
   /** Whether it was accepted or dismissed. */
@@ -913,6 +991,95 @@ export interface ResponseForRequest {
   body?: string | Uint8Array
 }
 
+/** What a request is for: Chrome's name in lower case. */
+export type ResourceType =
+  | 'document'
+  | 'stylesheet'
+  | 'image'
+  | 'media'
+  | 'font'
+  | 'script'
+  | 'texttrack'
+  | 'xhr'
+  | 'fetch'
+  | 'prefetch'
+  | 'eventsource'
+  | 'websocket'
+  | 'manifest'
+  | 'signedexchange'
+  | 'ping'
+  | 'cspviolationreport'
+  | 'preflight'
+  | 'fedcm'
+  | 'other'
+
+/** Chrome's `Network.Initiator`. */
+export interface Initiator {
+  type: 'parser' | 'script' | 'preload' | 'SignedExchange' | 'preflight' | 'FedCM' | 'other'
+  stack?: StackTrace
+  url?: string
+  /** From 0. */
+  lineNumber?: number
+  /** From 0. */
+  columnNumber?: number
+  requestId?: string
+}
+
+/** Chrome's `Runtime.StackTrace`. */
+export interface StackTrace {
+  description?: string
+  callFrames: { functionName: string; scriptId: string; url: string; lineNumber: number; columnNumber: number }[]
+  parent?: StackTrace
+  parentId?: { id: string; debuggerId?: string }
+}
+
+export interface InterceptResolutionState {
+  action: 'abort' | 'respond' | 'continue' | 'disabled' | 'none' | 'already-handled'
+  priority?: number
+}
+
+/** Chrome's `Network.ErrorReason`. */
+export type ErrorReason =
+  | 'Failed'
+  | 'Aborted'
+  | 'TimedOut'
+  | 'AccessDenied'
+  | 'ConnectionClosed'
+  | 'ConnectionReset'
+  | 'ConnectionRefused'
+  | 'ConnectionAborted'
+  | 'ConnectionFailed'
+  | 'NameNotResolved'
+  | 'InternetDisconnected'
+  | 'AddressUnreachable'
+  | 'BlockedByClient'
+  | 'BlockedByResponse'
+
+/** Chrome's `Network.ResourceTiming`: `requestTime` in seconds, the rest in milliseconds after it. */
+export interface ResourceTiming {
+  requestTime: number
+  proxyStart: number
+  proxyEnd: number
+  dnsStart: number
+  dnsEnd: number
+  connectStart: number
+  connectEnd: number
+  sslStart: number
+  sslEnd: number
+  workerStart: number
+  workerReady: number
+  workerFetchStart: number
+  workerRespondWithSettled: number
+  workerRouterEvaluationStart?: number
+  workerCacheLookupStart?: number
+  sendStart: number
+  sendEnd: number
+  pushStart: number
+  pushEnd: number
+  receiveHeadersStart: number
+  receiveHeadersEnd: number
+}
+
 /** A request of a page; what follows a redirect is another one. */
 export interface HTTPRequest {
   readonly id: string
@@ -920,7 +1087,7 @@ export interface HTTPRequest {
   method(): string
   /** Names in lower case. */
   headers(): Record<string, string>
-  resourceType(): string
+  resourceType(): ResourceType
   isNavigationRequest(): boolean
   postData(): string | undefined
   hasPostData(): boolean
@@ -931,7 +1098,7 @@ export interface HTTPRequest {
   failure(): { errorText: string } | null
   /** The requests that were redirected to this one. */
   redirectChain(): HTTPRequest[]
-  initiator(): { type: string; [more: string]: unknown } | undefined
+  initiator(): Initiator | undefined
   frame(): Frame | null
   /** The same as the web's `Request`. */
   asFetchRequest(): Promise<Request>
@@ -944,13 +1111,24 @@ export interface HTTPRequest {
   /** Lets it fail. Default: `'failed'`. */
   abort(errorCode?: string, priority?: number): Promise<void>
   isInterceptResolutionHandled(): boolean
-  interceptResolutionState(): { action: string; priority?: number }
-  continueRequestOverrides(): ContinueRequestOverrides
+  interceptResolutionState(): InterceptResolutionState
+  continueRequestOverrides(): Omit<ContinueRequestOverrides, 'postData'> & { postData?: string }
   responseForRequest(): Partial<ResponseForRequest> | null
-  abortErrorReason(): string | null
+  abortErrorReason(): ErrorReason | null
   /** Runs after the listeners, before the votes are counted. */
   enqueueInterceptAction(handler: () => unknown): void
   finalizeInterceptions(): Promise<void>
+}
+
+/** The certificate of a server. */
+export interface SecurityDetails {
+  issuer(): string
+  /** Seconds since 1970. */
+  validFrom(): number
+  validTo(): number
+  protocol(): string
+  subjectName(): string
+  subjectAlternativeNames(): string[]
 }
 
 /** An answer to a request. */
@@ -967,10 +1145,9 @@ export interface HTTPResponse {
   fromServiceWorker(): boolean
   remoteAddress(): { ip?: string; port?: number }
   securityDetails(): SecurityDetails | null
-  /** Chrome's `ResourceTiming`. */
-  timing(): Record<string, number> | null
+  timing(): ResourceTiming | null
   frame(): Frame | null
-  buffer(): Promise<Uint8Array>
+  buffer(): Promise<Buffer>
   content(): Promise<Uint8Array>
   /** The same as the web's `Response`. */
   asFetchResponse(): Promise<Response>

@@ -8,10 +8,6 @@ use std::collections::HashMap;
 pub struct PendingRequest {
     /// Its URL.
     pub url: String,
-    /// Its HTTP method.
-    pub method: String,
-    /// What it is for, as Chrome names it.
-    pub resource_type: Option<String>,
     /// `Date.now()` of its start; a redirect is no new one.
     pub started_at: f64,
 }
@@ -57,8 +53,6 @@ mod tests {
     fn request(url: &str) -> PendingRequest {
         PendingRequest {
             url: url.into(),
-            method: "GET".into(),
-            resource_type: None,
             started_at: 0.0,
         }
     }

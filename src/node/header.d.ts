@@ -146,9 +146,12 @@ export interface LeaseWaits {
   tabProbeMs: number
 }
 
-/** The right to use one page until `release()`. */
-export interface Lease {
-  page: Page
+/**
+ * The right to use one page until `release()`. `P` is what its page is: this package's `Page`, or with a browser manager
+ * of the caller's whatever that makes.
+ */
+export interface Lease<P = Page> {
+  page: P
   /** Stays with the page for life. */
   pageId: string
   /** Whether the page was warm for the affinity before. */
@@ -238,12 +241,9 @@ export interface PendingNetworkRequest {
   url: string
   /** Since when it waits, in whole milliseconds; a redirect does not begin anew. */
   ageMs: number
-  method: string
-  /** As Chrome names it: `'Document'`, `'Script'`, `'Fetch'` and so on. */
-  resourceType?: string
 }
 
-export interface PagePool {
+export interface PagePool<P = Page> {
   /** The same as `closeAll()`. */
   [Symbol.asyncDispose](): Promise<void>
 }

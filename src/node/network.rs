@@ -127,14 +127,10 @@ pub fn get_pending_network_requests<'s>(env: &'s Env, page: Value<'s>) -> Value<
     };
     scope.array(requests.iter().take(MOST_REQUESTS).map(|request| {
         let url: Vec<u16> = request.url.encode_utf16().take(MOST_OF_URL).collect();
-        let object = scope
+        let age_ms = (now - request.started_at).max(0.0).floor();
+        scope
             .object()
             .set("url", scope.string_utf16(&url))
-            .set("ageMs", scope.number((now - request.started_at).max(0.0).floor()))
-            .set("method", scope.string(&request.method));
-        if let Some(kind) = &request.resource_type {
-            object.set("resourceType", scope.string(kind));
-        }
-        object
+            .set("ageMs", scope.number(age_ms))
     }))
 }

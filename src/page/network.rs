@@ -147,8 +147,6 @@ impl Tracker {
         let started_at = exchange.pending.as_ref().map_or(at, |before| before.started_at);
         exchange.pending = Some(PendingRequest {
             url: event.request.url.into_owned(),
-            method: event.request.method.into_owned(),
-            resource_type: event.kind,
             started_at,
         });
         self.measure();

@@ -78,7 +78,7 @@ fn model(max_pages: f64, environment: &Environment) -> Settled {
     // Those that are to be positive integers, and are none, count as unset, which is said.
     warnings += NAMES[..6]
         .iter()
-        .filter(|name| filled(name).is_some() && positive(name).is_none())
+        .filter(|&&name| filled(name).is_some() && positive(name).is_none())
         .count();
 
     let (mut min, mut initial, mut burst) = (max_pages, max_pages, max_pages);

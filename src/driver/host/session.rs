@@ -109,8 +109,6 @@ fn listen(driver: &Rc<HostDriver>, tab: &Rc<HostTab>, session: &JsRef) {
             if let Some(id) = text(event, "requestId") {
                 let pending = PendingRequest {
                     url: text(request, "url").unwrap_or_default(),
-                    method: text(request, "method").unwrap_or_else(|| "GET".to_owned()),
-                    resource_type: text(event, "type"),
                     started_at: date_now(event.scope()),
                 };
                 tab.network.borrow_mut().started(&id, pending);

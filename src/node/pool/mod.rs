@@ -67,7 +67,7 @@ impl PagePool {
     #[napi(
         catch_unwind,
         ts_args_type = "affinityKey: string, queue?: QueueKind, options?: GetPageOptions",
-        ts_return_type = "Promise<Lease>"
+        ts_return_type = "Promise<Lease<P>>"
     )]
     pub fn get_page<'s>(
         &self,
