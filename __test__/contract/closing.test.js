@@ -137,6 +137,50 @@ contract('SPEC 7: closeAll', (test) => {
     assert.true(lease.page.browserContext().closed, 'SPEC 7: then it is closed');
   });
 
+  test('up to leaseGraceMs, and then closes under them', async (assert, t) => {
+    const { pool, browser } = await t.warm({ maxPages: 2, leaseGraceMs: 150, closeTimeoutMs: 3000 });
+    const lease = await t.get(pool, 'a');
+    const started = performance.now();
+    await bounded(pool.closeAll(), 'SPEC 7: up to leaseGraceMs');
+    const took = performance.now() - started;
+    assert.true(took >= 140, `SPEC 7: leaseGraceMs is waited for (${took})`);
+    assert.true(took < 6000, `SPEC 7: up to leaseGraceMs (150 ms): it took ${Math.round(took)}`);
+    assert.deepEqual(browser.alive, [], 'SPEC 7: then it closes under them');
+    lease.release();
+    assert.strictEqual(pool.getQueueDepthSnapshot().totalPending, 0, 'a late release does nothing');
+  });
+
+  test('the default grace is the render timeout', async (assert, t) => {
+    const { pool, browser } = await t.warm({
+      maxPages: 2,
+      leaseGraceMs: undefined,
+      env: { RENDER_TIMEOUT_MS: '1000' },
+    });
+    const lease = await t.get(pool, 'a');
+    const started = performance.now();
+    await bounded(pool.closeAll(), 'SPEC 7: the default is the render timeout');
+    const took = performance.now() - started;
+    assert.true(took >= 990, 'SPEC 7: it is waited for');
+    assert.true(
+      took < 7000,
+      `SPEC 7: the default is the render timeout (1000 ms): it took ${Math.round(took)}`,
+    );
+    assert.deepEqual(browser.alive, [], 'SPEC 7: and no longer');
+    lease.release();
+  });
+
+  test('a held page that does not answer is ended after closeTimeoutMs', async (assert, t) => {
+    const { pool, browser } = await t.warm({ maxPages: 2, leaseGraceMs: 600_000, closeTimeoutMs: 60 });
+    const stuck = await t.get(pool, 'a');
+    browser.on.evaluate = () => new Promise(() => {});
+    const started = performance.now();
+    await bounded(pool.closeAll(), 'SPEC 7: ended after closeTimeoutMs');
+    const took = performance.now() - started;
+    assert.true(took < 6000, `SPEC 7: ended after closeTimeoutMs (60 ms): it took ${Math.round(took)}`);
+    assert.true(stuck.page.browserContext().closed, 'SPEC 7: it is closed');
+    stuck.release();
+  });
+
   test('a second call joins the first', async (assert, t) => {
     const { pool, browser } = await t.warm({ maxPages: 2 });
     const gate = t.gate();

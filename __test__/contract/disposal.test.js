@@ -167,6 +167,54 @@ contract('SPEC 7: disposeAffinity', (test) => {
     }
   });
 
+  test('a held page that answers is closed leaseGraceMs later', async (assert, t) => {
+    const { pool } = await t.warm({ maxPages: 2, leaseGraceMs: 60, closeTimeoutMs: 3000 });
+    const lease = await t.get(pool, 'a');
+    await bounded(pool.disposeAffinity('a'), 'SPEC 7: at most leaseGraceMs later');
+    assert.true(lease.page.browserContext().closed, 'SPEC 7: it is closed under its holder');
+    await t.visit(pool, 'a');
+    const before = pool.getQueueDepthSnapshot();
+    lease.release();
+    assert.deepEqual(
+      pool.getQueueDepthSnapshot(),
+      before,
+      "SPEC 7: the holder's release() does nothing any more",
+    );
+  });
+
+  test('a held page that does not answer is ended after closeTimeoutMs', async (assert, t) => {
+    const { pool, browser } = await t.warm({ maxPages: 2, leaseGraceMs: 600_000, closeTimeoutMs: 60 });
+    const lease = await t.get(pool, 'a');
+    browser.on.evaluate = () => new Promise(() => {});
+    await bounded(pool.disposeAffinity('a'), 'SPEC 7: a page that does not answer is ended at once');
+    assert.true(lease.page.browserContext().closed, 'SPEC 7: its context is closed');
+    browser.on = {};
+    const b = await t.get(pool, 'b');
+    const c = await t.get(pool, 'c');
+    assert.true(
+      [b, c].every((each) => !each.page.closed),
+      'SPEC 7: its slot is free',
+    );
+    lease.release();
+    assert.false(row(pool, 'b').idle, "SPEC 7: the holder's release() does nothing any more");
+  });
+
+  test('a held page that answers is left its grace', async (assert, t) => {
+    const { pool, browser } = await t.warm({ maxPages: 2, leaseGraceMs: 600_000, closeTimeoutMs: 40 });
+    const lease = await t.get(pool, 'a');
+    const gone = new Watched(pool.disposeAffinity('a'), 'disposeAffinity');
+    await until(() => browser.count('evaluate') > 0, 'SPEC 7: it is asked whether it answers');
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    assert.strictEqual(
+      gone.state,
+      'pending',
+      'SPEC 7: a page that answers is not ended after closeTimeoutMs',
+    );
+    assert.strictEqual(lease.page.closeCalls, 0, 'SPEC 7: nor closed');
+    lease.release();
+    await gone.end();
+  });
+
   test('retainSharedContext keeps the primary as an orphan', async (assert, t) => {
     for (const awaitIdle of [true, false]) {
       const { pool } = await t.warm({ maxPages: 3 });

@@ -95,18 +95,41 @@ async function visits(assert, t, { seed, options, semaphore, dispose = {}, check
   return faults;
 }
 
-const SEEDS = [1, 2, 3, 4];
+const SEEDS = [1, 2, 3];
+const FIXED = { maxPages: 3 };
+const SINGLE = { maxPages: 1 };
+const DYNAMIC = { env: { PRERENDER_PAGE_POOL_MIN: '2', PRERENDER_PAGE_POOL_MAX: '5' } };
+const ORPHANS = { maxPages: 2, env: { PRERENDER_SHARED_CONTEXT_CAP: '3' } };
 
 contract('SPEC 4 to 7: many visits at once', (test) => {
-  test('with orphans and a small cap', async (assert, t) => {
+  async function all(assert, t, first, what, make) {
     for (const seed of SEEDS) {
-      const faults = await visits(assert, t, {
-        seed: seed + 200,
-        options: { maxPages: 2, env: { PRERENDER_SHARED_CONTEXT_CAP: '3' } },
-        semaphore: new AsyncSemaphore(2),
-        dispose: { retainSharedContext: true },
-      });
-      assert.deepEqual(faults, [], 'SPEC 6: each context is closed exactly once, whoever keeps it');
+      const faults = await visits(assert, t, { seed: first + seed, ...make() });
+      assert.deepEqual(faults, [], what);
     }
+  }
+
+  test('a fixed pool', async (assert, t) => {
+    const what = 'SPEC 4, 6, 7: leases are exclusive, contexts of one tenant and closed once';
+    await all(assert, t, 0, what, () => ({ options: FIXED }));
+  });
+
+  test('a dynamic pool with a semaphore', async (assert, t) => {
+    const what = 'SPEC 4, 6, 7, 9: the same while it expands';
+    await all(assert, t, 100, what, () => ({ options: DYNAMIC, semaphore: new AsyncSemaphore(1) }));
+  });
+
+  test('with orphans and a small cap', async (assert, t) => {
+    const what = 'SPEC 6: each context is closed exactly once, whoever keeps it';
+    await all(assert, t, 200, what, () => ({
+      options: ORPHANS,
+      semaphore: new AsyncSemaphore(2),
+      dispose: { retainSharedContext: true },
+    }));
+  });
+
+  test('a single page', async (assert, t) => {
+    const what = 'SPEC 4d: everybody is served by whichever slot frees first';
+    await all(assert, t, 300, what, () => ({ options: SINGLE }));
   });
 });

@@ -148,6 +148,20 @@ contract('SPEC 5: making a standby', (test) => {
     assert.strictEqual(browser.contexts.length, 4, 'SPEC 5: none was made in vain');
   });
 
+  test('the wanted count is looked at anew after each', async (assert, t) => {
+    const { pool, browser } = t.make({ maxPages: 3, disableStandbyRefill: true });
+    const gate = t.gate();
+    browser.on.goto = ({ next, nth }) => (nth === 1 ? gate.promise.then(next) : next());
+    const warm = pool.warmStandbys();
+    await until(() => browser.count('goto') === 1, 'the first of three');
+    const asked = t.ask(pool, 'a');
+    await turns();
+    gate.open();
+    await asked.lease();
+    await bounded(warm, 'SPEC 13: warmStandbys() resolves also when no more can be made');
+    assert.strictEqual(browser.contexts.length, 1, 'SPEC 5: 0 when refill is disabled and any tab is bound');
+  });
+
   test('warmStandbys joins what is under way', async (assert, t) => {
     const { pool, browser } = t.make({ maxPages: 2 });
     const gate = t.gate();
@@ -271,6 +285,19 @@ contract('SPEC 5: attempts', (test) => {
     browser.on.newPage = failing(1, () => new Promise(() => {}));
     await bounded(pool.warmStandbys(), 'SPEC 5: the budget bounds the whole attempt, newPage included');
     assert.strictEqual(browser.alive.length, 1, 'SPEC 5: the second attempt');
+  });
+
+  test('a failed attempt whose context does not close', async (assert, t) => {
+    const { pool, browser } = t.make({ maxPages: 1, closeTimeoutMs: 40 });
+    browser.on.goto = failing(1, () => Promise.reject(new Error('net::ERR_ABORTED')));
+    browser.on.closeContext = failing(1, () => new Promise(() => {}));
+    const lease = await t.get(pool, 'a');
+    assert.strictEqual(
+      lease.page,
+      browser.pages[1],
+      'SPEC 7: every close is bounded: the next attempt goes on',
+    );
+    assert.strictEqual(browser.contexts[0].closeCalls, 1, 'SPEC 6: it is closed once');
   });
 
   test('one that waits to be tried again lets another go ahead', async (assert, t) => {
