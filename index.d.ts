@@ -287,6 +287,12 @@ export interface BrowserManagerOptions {
    * late rejects with a `ProtocolError` (`code: 'TIMEOUT'`). Default: 180000.
    */
   protocolTimeout?: number | undefined
+  /**
+   * The largest message that is taken from Chrome, in bytes, at least 1048576. A larger one is dropped unread, with a
+   * warning: where it is an answer its call rejects with a `ProtocolError`, and a page of a pool is replaced at its release.
+   * Default: 67108864.
+   */
+  maxMessageBytes?: number | undefined
 }
 
 /** A semaphore with priorities: highest first, first come first served within one. */

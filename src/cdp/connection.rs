@@ -14,12 +14,15 @@ use tokio::net::unix::pipe as unix_pipe;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
+use super::dropped::Dropped;
 use super::envelope::{
     AttachedToTarget, DetachedFromTarget, Incoming, Outgoing, TargetGone, nesting, protocol_error,
 };
 use super::pipe::{self, PipeWriter};
 use super::session::{Session, SessionKey};
-use super::{CallError, CloseReason, ConnectError, Deadline, Limits, io, websocket};
+use super::{
+    CallError, CloseReason, ConnectError, Deadline, Limits, MESSAGE_DROPPED, MessageDropped, io, websocket,
+};
 
 /// What a call does with its answer, on the reader.
 pub(super) type Callback = Box<dyn FnOnce(Result<&RawValue, CallError>) + Send>;
@@ -78,6 +81,19 @@ impl Connection {
     #[must_use]
     pub fn session(&self, id: &str) -> Option<Session> {
         self.shared.session(id)
+    }
+
+    /// When Chrome was last heard of, if only in part of a message.
+    #[must_use]
+    pub fn last_heard(&self) -> Instant {
+        self.shared.clock.at(&self.shared.heard)
+    }
+
+    /// When part of a message was last read that is so large that it keeps others from being heard; before the
+    /// connection, where there has been none.
+    #[must_use]
+    pub fn last_held_up(&self) -> Instant {
+        self.shared.clock.at(&self.shared.held_up)
     }
 
     /// Ends the connection on purpose; what is pending ends with [`CallError::Disconnected`].
@@ -199,6 +215,25 @@ pub(super) struct Shared {
     outlet: Outlet,
     limits: Limits,
     earlier_deadline: Notify,
+    clock: Clock,
+    heard: AtomicU64,
+    held_up: AtomicU64,
+}
+
+/// A message that is larger keeps others from being heard for a while.
+const LARGE: usize = 1024 * 1024;
+
+/// Milliseconds since a moment before the connection.
+struct Clock(Instant);
+
+impl Clock {
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn at(&self, millis: &AtomicU64) -> Instant {
+        self.0 + Duration::from_millis(millis.load(Ordering::Acquire))
+    }
 }
 
 impl Shared {
@@ -208,6 +243,9 @@ impl Shared {
             outlet,
             limits,
             earlier_deadline: Notify::new(),
+            clock: Clock(Instant::now()),
+            heard: AtomicU64::new(0),
+            held_up: AtomicU64::new(0),
         });
         let browser = Session::root(&shared);
         shared.lock().sessions.insert("".into(), browser.clone());
@@ -279,6 +317,14 @@ impl Shared {
             drop(state);
             return callback(Err(refusal));
         }
+        if method == "Page.setWebLifecycleState" {
+            let is_same = |other: &&Session| other.target_id() == session.target_id();
+            state
+                .sessions
+                .values()
+                .filter(is_same)
+                .for_each(Session::set_frozen);
+        }
         let due = self.due(deadline);
         if let Some(Due { at, .. }) = due {
             state.deadlines.insert((at, id));
@@ -329,8 +375,69 @@ impl Shared {
         }
     }
 
+    /// The largest message that is read.
+    pub fn max_message_bytes(&self) -> usize {
+        self.limits.max_message_bytes
+    }
+
+    /// Chrome has said something; so much of the message is there.
+    pub fn hear(&self, bytes: usize) {
+        let now = self.clock.now();
+        self.heard.store(now, Ordering::Release);
+        if bytes > LARGE {
+            self.held_up.store(now, Ordering::Release);
+        }
+    }
+
     /// Takes one message from Chrome apart, and says whether it was for somebody. Runs on the reader only.
     pub fn receive(&self, message: &[u8]) -> bool {
+        if message.len() > self.limits.max_message_bytes {
+            return self.drop_message(&Dropped::new(message));
+        }
+        let was_heard = self.read(message);
+        if message.len() > LARGE {
+            // It took its time.
+            self.hear(message.len());
+        }
+        was_heard
+    }
+
+    /// Tells of a message that is not read, and says whether anybody was told. Runs on the reader only.
+    pub fn drop_message(&self, message: &Dropped) -> bool {
+        io::wait_for_begun();
+        let (bytes, limit) = (message.bytes, self.limits.max_message_bytes);
+        let call = message.id().and_then(|id| self.lock().take(id));
+        let method = match &call {
+            Some(call) => call.method.to_string(),
+            None => message.method().unwrap_or_default().to_owned(),
+        };
+        let mut told = call.is_some();
+        if let Some(call) = call {
+            call.activity.fetch_add(1, Ordering::AcqRel);
+            let method = call.method;
+            (call.callback)(Err(CallError::TooLarge { method, bytes, limit }));
+        }
+        let dropped = MessageDropped { method, bytes, limit };
+        let mut session = message.session_id().and_then(|id| self.session(id));
+        if let Ok(params) = serde_json::value::to_raw_value(&dropped) {
+            while let Some(concerned) = session {
+                told |= concerned.dispatch(MESSAGE_DROPPED, &params);
+                session = concerned.parent().and_then(|parent| self.session_of(parent));
+            }
+        }
+        if !told {
+            let MessageDropped { method, .. } = &dropped;
+            tracing::warn!(
+                method,
+                bytes,
+                limit,
+                "a message from Chrome was too large and is dropped"
+            );
+        }
+        told
+    }
+
+    fn read(&self, message: &[u8]) -> bool {
         io::wait_for_begun();
         let incoming = match serde_json::from_slice::<Incoming<'_>>(message) {
             Ok(incoming) => incoming,
@@ -421,6 +528,15 @@ impl Shared {
 
     pub fn session(&self, id: &str) -> Option<Session> {
         self.lock().sessions.get(id).cloned()
+    }
+
+    fn session_of(&self, key: SessionKey) -> Option<Session> {
+        let state = self.lock();
+        state
+            .sessions
+            .values()
+            .find(|session| session.key() == key)
+            .cloned()
     }
 
     fn sessions_of(&self, target_id: &str) -> Vec<Session> {

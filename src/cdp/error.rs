@@ -71,6 +71,16 @@ pub enum CallError {
         /// The command.
         method: Cow<'static, str>,
     },
+    /// The answer was larger than the connection takes, and has been dropped unread.
+    #[error("Protocol error ({method}): the answer has {bytes} bytes, more than maxMessageBytes ({limit})")]
+    TooLarge {
+        /// The command.
+        method: Cow<'static, str>,
+        /// The answer's size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The parameters could not be written as JSON.
     #[error("{method}: the parameters are not valid JSON")]
     Encode {
@@ -102,6 +112,7 @@ impl CallError {
             | Self::Disconnected { method }
             | Self::TimedOut { method, .. }
             | Self::ProtocolTimedOut { method }
+            | Self::TooLarge { method, .. }
             | Self::Encode { method, .. }
             | Self::Decode { method, .. } => method,
         }

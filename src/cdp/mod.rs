@@ -5,6 +5,7 @@
 //! and listeners run on the reader, in the order in which Chrome sent the messages, and must not block.
 
 mod connection;
+mod dropped;
 mod envelope;
 mod error;
 pub mod io;
@@ -19,5 +20,5 @@ mod websocket;
 
 pub use connection::Connection;
 pub use error::{CallError, CloseReason, ConnectError};
-pub use limits::{Deadline, Limits};
+pub use limits::{Deadline, Limits, MESSAGE_DROPPED, MessageDropped};
 pub use session::{Call, Health, Listener, Session};

@@ -8,6 +8,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 
 use super::connection::Shared;
+use super::dropped::Dropped;
 
 const CHUNK: usize = 64 * 1024;
 /// A buffer that one huge message made larger than this is given back.
@@ -17,6 +18,7 @@ const KEPT_CAPACITY: usize = 1024 * 1024;
 pub(super) async fn read(shared: Arc<Shared>, mut receiver: pipe::Receiver) {
     let mut buffer = Vec::with_capacity(CHUNK);
     let mut searched = 0;
+    let mut dropping: Option<Dropped> = None;
     loop {
         buffer.reserve(CHUNK);
         match receiver.read_buf(&mut buffer).await {
@@ -27,7 +29,22 @@ pub(super) async fn read(shared: Arc<Shared>, mut receiver: pipe::Receiver) {
                 return;
             }
         }
+        let partial = buffer.len() + dropping.as_ref().map_or(0, |dropped| dropped.bytes);
+        shared.hear(partial);
         let mut start = 0;
+        if let Some(mut dropped) = dropping.take() {
+            let end = memchr::memchr(0, &buffer);
+            dropped.swallow(&buffer[..end.unwrap_or(buffer.len())]);
+            let Some(end) = end else {
+                buffer.clear();
+                dropping = Some(dropped);
+                continue;
+            };
+            if shared.drop_message(&dropped) {
+                tokio::task::yield_now().await;
+            }
+            start = end + 1;
+        }
         while let Some(length) = memchr::memchr(0, &buffer[start.max(searched)..]) {
             let end = start.max(searched) + length;
             shared.hold_up().await;
@@ -38,6 +55,10 @@ pub(super) async fn read(shared: Arc<Shared>, mut receiver: pipe::Receiver) {
             start = end + 1;
         }
         buffer.drain(..start);
+        if buffer.len() > shared.max_message_bytes() {
+            dropping = Some(Dropped::new(&buffer));
+            buffer.clear();
+        }
         searched = buffer.len();
         if buffer.is_empty() && buffer.capacity() > KEPT_CAPACITY {
             buffer = Vec::with_capacity(CHUNK);

@@ -37,6 +37,8 @@ struct Inner {
     health: watch::Sender<Health>,
     /// Why its target is closed, where somebody has said so beforehand.
     reason: OnceLock<Arc<str>>,
+    /// Somebody may have frozen the target, and nobody has thawed it.
+    frozen: AtomicBool,
 }
 
 /// What has become of a session's target.
@@ -101,6 +103,7 @@ impl Session {
             activity: Arc::default(),
             health: watch::Sender::default(),
             reason: OnceLock::new(),
+            frozen: AtomicBool::new(false),
         }))
     }
 
@@ -240,6 +243,16 @@ impl Session {
     #[must_use]
     pub fn activity(&self) -> u64 {
         self.0.activity.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody, through any session, has changed the target's lifecycle since this was last asked.
+    #[must_use]
+    pub fn take_frozen(&self) -> bool {
+        self.0.frozen.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn set_frozen(&self) {
+        self.0.frozen.store(true, Ordering::Release);
     }
 
     /// Counts one more; gives whoever will count the answer.

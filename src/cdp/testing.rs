@@ -36,6 +36,10 @@ impl Chrome {
         self.says.write_all(&[0]).expect("a reader");
     }
 
+    pub(crate) fn say_part(&mut self, part: &str) {
+        self.says.write_all(part.as_bytes()).expect("a reader");
+    }
+
     pub(crate) fn hear(&mut self) -> Value {
         let mut message = Vec::new();
         self.hears.read_until(0, &mut message).expect("a command");

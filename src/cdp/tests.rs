@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::testing::{Chrome, settle};
-use super::{CallError, CloseReason, Connection, Deadline, Health, Limits, Session, io};
+use super::{
+    CallError, CloseReason, Connection, Deadline, Health, Limits, MESSAGE_DROPPED, MessageDropped, Session,
+    io,
+};
 
 fn session(chrome: &mut Chrome, connection: &Connection, id: &str) -> Session {
     settle(chrome, connection);
@@ -275,5 +278,105 @@ fn an_answer_without_an_id_is_that_of_the_call_that_cannot_be_read() {
         wide.try_recv().is_err(),
         "brackets in a string were taken for nesting"
     );
+    connection.close();
+}
+
+#[test]
+fn a_message_beyond_the_limit_is_dropped_and_told_of() {
+    const LIMIT: usize = 300_000;
+    let limits = Limits {
+        max_message_bytes: LIMIT,
+        ..Limits::default()
+    };
+    let (mut chrome, connection) = Chrome::start_with(limits);
+    chrome.attach("page", "P", None);
+    chrome.attach("worker", "W", Some("page"));
+    let (page, worker) = (
+        session(&mut chrome, &connection, "page"),
+        session(&mut chrome, &connection, "worker"),
+    );
+    let (sender, told) = mpsc::channel();
+    let _listeners: Vec<_> = [("page", &page), ("worker", &worker)]
+        .into_iter()
+        .map(|(name, session)| {
+            let sender = sender.clone();
+            session.on(MESSAGE_DROPPED, move |params| {
+                let dropped: MessageDropped = serde_json::from_str(params.get()).expect("its parameters");
+                sender.send((name, dropped)).expect("a waiter");
+            })
+        })
+        .collect();
+    let _unread = worker.on("Test.said", |params| {
+        assert!(params.get().len() < LIMIT, "a message beyond the limit was read");
+    });
+
+    let text = |bytes: usize| "x".repeat(bytes);
+    let event =
+        json!({ "method": "Test.said", "params": { "text": text(3 * LIMIT) }, "sessionId": "worker" });
+    chrome.say(&event.to_string());
+    for name in ["worker", "page"] {
+        let (whose, dropped) = told.recv().expect("it is told of");
+        assert_eq!(
+            (whose, &*dropped.method, dropped.limit),
+            (name, "Test.said", LIMIT)
+        );
+        assert_eq!(dropped.bytes, event.to_string().len());
+    }
+
+    let answered = call(&page);
+    let id = loop {
+        let heard = chrome.hear();
+        if heard["method"] == "Test.call" {
+            break heard["id"].clone();
+        }
+    };
+    // Just above the limit, and followed by others in one go.
+    chrome.say(&json!({ "id": id, "result": { "text": text(LIMIT) }, "sessionId": "page" }).to_string());
+    chrome.say(
+        &json!({ "method": "Test.said", "params": { "text": text(10) }, "sessionId": "worker" }).to_string(),
+    );
+    let error = answered.recv().expect("an outcome").expect_err("no answer");
+    assert!(
+        matches!(error, CallError::TooLarge { limit: LIMIT, .. }),
+        "got {error:?}"
+    );
+    assert_eq!(told.recv().expect("it is told of").1.method, "Test.call");
+    settle(&mut chrome, &connection);
+    assert!(told.try_recv().is_err(), "a message within the limit was dropped");
+    connection.close();
+}
+
+#[test]
+fn part_of_a_large_message_is_a_sign_of_life() {
+    const PART: usize = 3 * 1024 * 1024;
+    let (mut chrome, connection) = Chrome::start();
+    settle(&mut chrome, &connection);
+    let (heard, held_up) = (connection.last_heard(), connection.last_held_up());
+    std::thread::sleep(Duration::from_millis(20));
+    chrome.say(r#"{"method":"Test.small","params":{}}"#);
+    settle(&mut chrome, &connection);
+    assert!(connection.last_heard() > heard, "a message is no sign of life");
+    assert_eq!(
+        connection.last_held_up(),
+        held_up,
+        "a small message holds nobody up"
+    );
+    let heard = connection.last_heard();
+    std::thread::sleep(Duration::from_millis(20));
+    // All but the last of it has been read when the pipe has taken it.
+    chrome.say_part(&format!(
+        r#"{{"method":"Test.large","params":{{"text":"{}"#,
+        "x".repeat(PART)
+    ));
+    assert!(
+        connection.last_heard() > heard,
+        "part of a message is no sign of life"
+    );
+    assert!(
+        connection.last_held_up() > held_up,
+        "a large message holds others up"
+    );
+    chrome.say(r#""}}"#);
+    settle(&mut chrome, &connection);
     connection.close();
 }

@@ -20,17 +20,22 @@ use crate::cdp::io;
 use crate::driver::chromium::{self, BrowserOptions, Environment, Headless};
 
 /// What a launch reads of the environment.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 11] = [
     "PUPPETEER_EXECUTABLE_PATH",
     "PUPPETEER_CHROME_ARGS",
     "CI",
     "PUPPETEER_DISABLE_SANDBOX",
     "BOXEL_SHOW_PRERENDER",
+    "REALM_BASE_URL",
+    "PRERENDER_V8_PROF",
     "PATH",
     "TMPDIR",
     "XDG_CACHE_HOME",
     "HOME",
 ];
+
+/// What Chrome needs for its own answers.
+const LEAST_MESSAGE_BYTES: f64 = 1_048_576.0;
 
 thread_local! {
     /// The managers of this environment, to be stopped at its end.
@@ -220,6 +225,7 @@ const OPTIONS: &[&str] = &[
     "headless",
     "ignoreDefaultArgs",
     "launchTimeoutMs",
+    "maxMessageBytes",
     "noSandbox",
     "profileParent",
     "protocolTimeout",
@@ -271,6 +277,19 @@ fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
         let ms = timeout.as_f64().filter(|ms| ms.is_finite() && *ms > 0.0);
         let ms = ms.ok_or_else(|| invalid(timeout, "options.launchTimeoutMs", "a number above 0"))?;
         read.launch_timeout = Duration::from_secs_f64(ms.min(86_400_000.0) / 1_000.0);
+    }
+    let most = options.get("maxMessageBytes")?;
+    if !most.is_undefined() {
+        let bytes = most.as_f64().filter(|bytes| *bytes >= LEAST_MESSAGE_BYTES);
+        let bytes =
+            bytes.ok_or_else(|| invalid(most, "options.maxMessageBytes", "a number of at least 1048576"))?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the number is positive, and the cast saturates"
+        )]
+        let bytes = bytes as usize;
+        read.limits.max_message_bytes = bytes;
     }
     let timeout = options.get("protocolTimeout")?;
     if !timeout.is_undefined() {

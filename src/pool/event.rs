@@ -170,6 +170,21 @@ pub enum Event {
         /// The tab.
         tab: TabId,
     },
+    /// The page of the tab is no longer fit for reuse, although it lives: it goes when nobody holds it any more.
+    TabSpoiled {
+        /// The tab.
+        tab: TabId,
+        /// What it did, for the log: `a page of … ` comes before it.
+        why: String,
+    },
+    /// The browser lives, but the cookies of all its contexts are gone: its pages are replaced, those that somebody
+    /// holds at their release.
+    NetworkServiceLost,
+    /// Chrome lives, but is of no use and is ended: [`Event::BrowserDisconnected`] follows.
+    BrowserGivenUp {
+        /// Why, for the log.
+        why: &'static str,
+    },
     /// Chrome died or its connection broke: every context and page is gone at once. Operations under way
     /// still report.
     BrowserDisconnected,

@@ -140,21 +140,34 @@ impl Pool {
     }
 
     pub(super) fn tab_crashed(&mut self, id: TabId) {
+        if planted(Defect::CrashIgnored)
+            && self
+                .tabs
+                .get(&id)
+                .is_some_and(|tab| matches!(tab.state, TabState::Live { .. }))
+        {
+            return;
+        }
+        self.replace(id, "crashed or was closed");
+    }
+
+    /// The page did what makes it unfit for others.
+    pub(super) fn tab_spoiled(&mut self, id: TabId, why: &str) {
+        self.replace(id, why);
+    }
+
+    /// Takes a tab out of use, and sees to it that another comes. A lease on it lasts until its release.
+    fn replace(&mut self, id: TabId, why: &str) {
         let Some(tab) = self.tabs.get(&id) else { return };
-        let key = tab
-            .affinity()
-            .map_or("a standby", |affinity| self.key_of(affinity));
         match tab.state {
             TabState::Standby => {
-                let message = "a standby page crashed or was closed".to_owned();
-                self.log_of(id, LogLevel::Warn, message);
+                self.log_of(id, LogLevel::Warn, format!("a standby page {why}"));
                 self.close_standby(id);
                 self.kick_refill();
             }
-            TabState::Live { .. } if planted(Defect::CrashIgnored) => {}
-            TabState::Live { .. } => {
-                let message = format!("a page of {key} crashed or was closed");
-                self.log_of(id, LogLevel::Warn, message);
+            TabState::Live { affinity } => {
+                let key = self.key_of(affinity);
+                self.log_of(id, LogLevel::Warn, format!("a page of {key} {why}"));
                 self.retire(id);
                 self.kick_refill();
             }
@@ -164,6 +177,35 @@ impl Pool {
             | TabState::Leaving { .. }
             | TabState::Closing { .. } => {}
         }
+    }
+
+    /// The browser lives, but no context has its cookies any more. None is handed out as if it had: pages and contexts
+    /// that nobody holds go at once.
+    pub(super) fn network_service_lost(&mut self) {
+        let contexts = self.contexts.len();
+        self.log(
+            LogLevel::Warn,
+            format!(
+                "the browser's network service died, and the cookies of all {contexts} contexts with it: they are replaced"
+            ),
+        );
+        for standby in self.standbys.clone() {
+            self.close_standby(standby);
+        }
+        let affected: Vec<_> = self
+            .affinities
+            .iter()
+            .filter(|(_, affinity)| !affinity.offered.is_empty() || affinity.primary.is_some())
+            .map(|(&id, _)| id)
+            .collect();
+        let manner = Manner {
+            retain_context: false,
+            ..Manner::EVICT
+        };
+        for affinity in affected {
+            self.tear_down_unattended(affinity, manner);
+        }
+        self.kick_refill();
     }
 
     /// The browser died. Standbys are made anew, and with the first of them a new browser, if it had served anybody:

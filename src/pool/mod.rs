@@ -222,6 +222,9 @@ impl Pool {
             Event::SemaphoreAcquired { request, waited } => self.semaphore_acquired(request, waited),
             Event::SemaphoreFailed { request, failure } => self.semaphore_failed(request, failure),
             Event::TabCrashed { tab } => self.tab_crashed(tab),
+            Event::TabSpoiled { tab, why } => self.tab_spoiled(tab, &why),
+            Event::BrowserGivenUp { why } => self.log(LogLevel::Warn, why.to_owned()),
+            Event::NetworkServiceLost => self.network_service_lost(),
             Event::BrowserDisconnected => self.browser_disconnected(),
             Event::BrowserStopped => self.browser_stopped(),
             Event::StandbyReady { operation }

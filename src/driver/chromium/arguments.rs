@@ -78,6 +78,19 @@ pub(super) fn command_line(
     if options.no_sandbox.unwrap_or(by_default) || environment.no_sandbox {
         line.extend(["--no-sandbox", "--disable-setuid-sandbox"].map(OsString::from));
     }
+    if environment.insecure_loopback {
+        line.extend(["--ignore-certificate-errors", "--allow-insecure-localhost"].map(OsString::from));
+    }
+    if environment.v8_profile {
+        let log = environment.temporary().join(format!("{V8_PROFILE}%p.log"));
+        let mut flags = OsString::from("--js-flags=--prof --logfile=");
+        flags.push(std::path::absolute(&log).unwrap_or(log));
+        for more in take_values(&mut given, "--js-flags=") {
+            flags.push(" ");
+            flags.push(more);
+        }
+        line.push(flags);
+    }
     if options.debugging_port {
         line.push("--remote-debugging-port=0".into());
     }
@@ -114,19 +127,44 @@ fn usual(
 
 /// Chrome takes only the last list of features, so lists are joined.
 fn take_features(args: &mut Vec<OsString>, flag: &str) -> Vec<String> {
-    let mut features = Vec::new();
+    let lists = take_values(args, flag);
+    let features = lists.iter().flat_map(|list| list.split(','));
+    features
+        .filter(|feature| !feature.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Takes the arguments with this flag out, and gives what follows it.
+fn take_values(args: &mut Vec<OsString>, flag: &str) -> Vec<String> {
+    let mut values = Vec::new();
     args.retain(|arg| match arg.to_str().and_then(|arg| arg.strip_prefix(flag)) {
-        Some(list) => {
-            features.extend(
-                list.split(',')
-                    .filter(|feature| !feature.is_empty())
-                    .map(str::to_owned),
-            );
+        Some(value) => {
+            values.push(value.to_owned());
             false
         }
         None => true,
     });
-    features
+    values
+}
+
+/// What the names of V8's profiles contain. V8 puts the isolate's before it.
+const V8_PROFILE: &str = "prerender-v8-prof-";
+
+/// Removes the profiles of earlier launches, as far as it may. Blocks.
+pub(super) fn remove_v8_profiles(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let is_profile =
+            memchr::memmem::find(name, V8_PROFILE.as_bytes()).is_some() && name.ends_with(b".log");
+        if is_profile && let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::debug!(%error, path = %entry.path().display(), "a profile of V8 could not be removed");
+        }
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +260,22 @@ mod tests {
         assert!(
             has(&in_ci, "--no-sandbox") && has(&in_ci, "--disable-setuid-sandbox"),
             "in CI: {in_ci:?}"
+        );
+    }
+
+    #[test]
+    fn v8_is_profiled_beside_the_caller_s_own_flags() {
+        let environment = Environment {
+            v8_profile: true,
+            temporary: Some("/var/tmp/ours".into()),
+            args: vec!["--js-flags=--expose-gc".into()],
+            ..Environment::default()
+        };
+        let line = line(&BrowserOptions::default(), &environment, Flavour::Shell, false);
+        let flags: Vec<_> = line.iter().filter(|arg| arg.starts_with("--js-flags")).collect();
+        assert_eq!(
+            flags,
+            ["--js-flags=--prof --logfile=/var/tmp/ours/prerender-v8-prof-%p.log --expose-gc"]
         );
     }
 

@@ -7,7 +7,7 @@ use chromiumoxide::cdp::browser_protocol::page::{
 };
 use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, TerminateExecutionParams};
 
-use super::close::STEP;
+use super::liveness::STEP;
 use super::tab::Tab;
 use crate::cdp::{CallError, Deadline};
 

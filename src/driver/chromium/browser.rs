@@ -13,7 +13,7 @@ use chromiumoxide::cdp::browser_protocol::target::SetDiscoverTargetsParams;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
-use super::arguments::command_line;
+use super::arguments::{command_line, remove_v8_profiles};
 use super::find::{self, FindError};
 use super::options::{BrowserOptions, Environment};
 use super::process::{self, Process, Start, Started};
@@ -124,6 +124,10 @@ pub struct Browser {
     page_defaults: page::PageDefaults,
     pages: OnceLock<page::Browser>,
     ended: watch::Sender<Option<Ended>>,
+    /// Why we ended it as if it had died.
+    given_up: OnceLock<&'static str>,
+    /// How often its network service has died.
+    network_losses: watch::Sender<u32>,
 }
 
 impl Browser {
@@ -168,6 +172,7 @@ impl Browser {
     ) -> Result<Arc<Self>, LaunchError> {
         let (options, environment, found) = tokio::task::spawn_blocking(move || {
             let found = find::find(&options, &environment);
+            remove_v8_profiles(&environment.temporary());
             (options, environment, found)
         })
         .await
@@ -249,6 +254,8 @@ impl Browser {
             page_defaults,
             pages: OnceLock::new(),
             ended: watch::Sender::new(None),
+            given_up: OnceLock::new(),
+            network_losses: watch::Sender::new(0),
         });
         let supervised = Arc::clone(&browser);
         // Ends with the connection, and takes the process along.
@@ -261,6 +268,7 @@ impl Browser {
             Some(process) => tokio::select! {
                 () = self.connection.closed() => {}
                 _ = process.ended() => self.connection.close(),
+                never = self.follow_network_service(process) => match never {},
             },
             None => self.connection.closed().await,
         }
@@ -277,6 +285,34 @@ impl Browser {
             );
             process.kill();
         }
+    }
+
+    /// Counts the deaths of the network service that the browser survives.
+    #[cfg(target_os = "linux")]
+    async fn follow_network_service(&self, process: &Process) -> Infallible {
+        let group = i32::try_from(process.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let Some(group) = group else {
+            return std::future::pending().await;
+        };
+        loop {
+            super::network_service::died(group).await;
+            if self.session().send(GetVersionParams::default()).await.is_ok() && !self.is_stopped() {
+                self.network_losses.send_modify(|losses| *losses += 1);
+            }
+        }
+    }
+
+    /// Only Linux says when a process that is not one's own child dies.
+    #[cfg(not(target_os = "linux"))]
+    async fn follow_network_service(&self, _process: &Process) -> Infallible {
+        std::future::pending().await
+    }
+
+    /// Changes whenever its network service has died and been replaced: the cookies of all contexts are gone then.
+    pub(super) fn network_losses(&self) -> watch::Receiver<u32> {
+        self.network_losses.subscribe()
     }
 
     /// Says how it ended, where nobody has yet.
@@ -394,6 +430,20 @@ impl Browser {
             tracing::warn!(pid = process.pid, "the browser did not close and is killed");
         }
         self.end(process).await;
+    }
+
+    /// Why we ended it as if it had died, if we did.
+    pub(super) fn given_up(&self) -> Option<&'static str> {
+        self.given_up.get().copied()
+    }
+
+    /// Ends a Chrome of ours that is of no use.
+    pub(super) async fn give_up(&self, why: &'static str) {
+        if self.is_connected() {
+            // The first reason stays.
+            let _ = self.given_up.set(why);
+            self.kill().await;
+        }
     }
 
     /// Ends a Chrome of ours at once, as if it had died.

@@ -4,19 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::browser::GetVersionParams;
 use chromiumoxide::cdp::browser_protocol::page::CrashParams;
 use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use chromiumoxide::cdp::js_protocol::runtime::TerminateExecutionParams;
-use tokio::time::timeout;
 
 use super::browser::Browser;
+use super::liveness::{STEP, patiently, restart_unless_it_answers};
 use super::tab::Tab;
 use crate::cdp::{CallError, Deadline};
 use crate::page::BrowserContext;
-
-/// How long each step after the first may take.
-pub(super) const STEP: Duration = Duration::from_secs(2);
 
 /// Why something may still be open. There is nothing more to be done then.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +50,11 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
             .send_within(TerminateExecutionParams::default(), Deadline::Within(STEP)),
     );
     close();
-    if timeout(patience, tab.session().closed()).await.is_ok() {
+    let connection = browser.connection();
+    if patiently(connection, patience, tab.session().closed())
+        .await
+        .is_some()
+    {
         return Ok(());
     }
     tracing::warn!(
@@ -63,7 +63,10 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
     );
     crash(tab);
     close();
-    if timeout(STEP, tab.session().closed()).await.is_ok() {
+    if patiently(connection, STEP, tab.session().closed())
+        .await
+        .is_some()
+    {
         return Ok(());
     }
     if restart_unless_it_answers(browser, STEP).await {
@@ -82,7 +85,7 @@ pub(super) async fn context(
     for tab in tabs {
         tab.closing.store(true, Ordering::Release);
     }
-    if dispose(context, tabs, patience).await? {
+    if dispose(browser, context, tabs, patience).await? {
         return Ok(());
     }
     tracing::warn!(
@@ -92,18 +95,25 @@ pub(super) async fn context(
     for tab in tabs {
         crash(tab);
     }
-    if dispose(context, tabs, STEP).await? {
+    if dispose(browser, context, tabs, STEP).await? {
         return Ok(());
     }
     if browser.is_foreign() {
         return Err(CloseError::Context { after: patience });
     }
-    restart(browser).await;
+    browser
+        .give_up("a context does not close: the browser is restarted")
+        .await;
     Ok(())
 }
 
 /// Whether the context and its pages went away in time.
-async fn dispose(context: &BrowserContext, tabs: &[Arc<Tab>], patience: Duration) -> Result<bool, CallError> {
+async fn dispose(
+    browser: &Browser,
+    context: &BrowserContext,
+    tabs: &[Arc<Tab>],
+    patience: Duration,
+) -> Result<bool, CallError> {
     let disposed = async {
         match context.close().await {
             // What went with its browser is closed.
@@ -115,9 +125,9 @@ async fn dispose(context: &BrowserContext, tabs: &[Arc<Tab>], patience: Duration
         }
         Ok(())
     };
-    match timeout(patience, disposed).await {
-        Ok(outcome) => outcome.map(|()| true),
-        Err(_) => Ok(false),
+    match patiently(browser.connection(), patience, disposed).await {
+        Some(outcome) => outcome.map(|()| true),
+        None => Ok(false),
     }
 }
 
@@ -127,42 +137,4 @@ fn crash(tab: &Tab) {
         tab.session()
             .send_within(CrashParams::default(), Deadline::Within(STEP)),
     );
-}
-
-/// Does the work; a browser of ours that answers nothing meanwhile is restarted, which ends what waits for it.
-pub(super) async fn watched<T>(browser: &Browser, patience: Duration, work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    loop {
-        let watch = async {
-            tokio::time::sleep(patience).await;
-            restart_unless_it_answers(browser, patience).await;
-        };
-        tokio::select! {
-            outcome = &mut work => return outcome,
-            () = watch => {}
-        }
-    }
-}
-
-/// Restarts a browser of ours that answers nothing; says whether it is gone.
-pub(super) async fn restart_unless_it_answers(browser: &Browser, patience: Duration) -> bool {
-    let asked = browser
-        .session()
-        .send_within(GetVersionParams::default(), Deadline::Within(patience));
-    let gone = asked.await.is_err() && !browser.is_foreign();
-    if gone {
-        restart(browser).await;
-    }
-    gone
-}
-
-async fn restart(browser: &Browser) {
-    if !browser.is_connected() {
-        return;
-    }
-    tracing::error!(
-        pid = browser.pid(),
-        "the browser does not close what it should and is restarted"
-    );
-    browser.kill().await;
 }

@@ -9,22 +9,27 @@ use std::time::Duration;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::time::timeout;
+use serde_json::json;
+use tokio::time::{Instant, timeout};
 
 use super::ask;
 use super::browser::{Browser, Ended, LaunchError};
 use super::close;
+use super::liveness;
 use super::load::{self, Load, LoadError};
 use super::manager::BrowserManager;
 use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
-use crate::cdp::{CallError, Deadline, Health, io};
+use crate::cdp::{CallError, Deadline, Health, Listener, MESSAGE_DROPPED, MessageDropped, io};
 use crate::driver::{Driver, Outcomes};
 use crate::page::BrowserContext;
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
 /// How long Chrome may take over a new context; it answers in milliseconds.
 const CREATION_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A browser that is in use is looked after as often as this: pages that answer do not show that nothing can be loaded.
+const ROUND: Duration = Duration::from_secs(10);
 
 /// What a pool asks of its browser.
 #[derive(Clone, Debug)]
@@ -72,12 +77,16 @@ struct Watched {
     /// Reports its end.
     _task: io::Task,
     reported: bool,
+    /// When it was last looked after.
+    asked: Instant,
 }
 
 struct Entry {
     context: ContextId,
     page_id: String,
     tab: Option<(Arc<Tab>, Arc<Browser>)>,
+    /// Hears of messages that are too large.
+    oversized: Option<Listener>,
 }
 
 /// The pool's hands on Chrome. Its work is done on the I/O thread.
@@ -221,6 +230,7 @@ impl Inner {
                 context,
                 page_id,
                 tab: None,
+                oversized: None,
             },
         );
     }
@@ -239,7 +249,7 @@ impl Inner {
                         })
                     })
                 });
-            match close::watched(&browser, inner.options.close_timeout, creating).await {
+            match liveness::watched(&browser, inner.options.close_timeout, creating).await {
                 Ok(context) => Ok(Context { browser, context }),
                 Err(error) => Err(OpenError::Call {
                     kind: if error.is_gone() {
@@ -254,6 +264,22 @@ impl Inner {
         opening.boxed().shared()
     }
 
+    /// Asks the browser now and then whether it can still load anything.
+    fn look_after(self: &Arc<Self>, browser: &Arc<Browser>) {
+        let due = match &mut self.lock().watched {
+            Some(watched) if watched.asked.elapsed() > ROUND => {
+                watched.asked = Instant::now();
+                watched.browser.ptr_eq(&Arc::downgrade(browser))
+            }
+            _ => false,
+        };
+        if due {
+            let (browser, patience) = (Arc::clone(browser), self.options.close_timeout.max(ROUND));
+            // Ends with its patience.
+            io::spawn(async move { liveness::restart_unless_it_answers(&browser, patience).await });
+        }
+    }
+
     /// Reports the end of the browser, once.
     fn watch(self: &Arc<Self>, browser: &Arc<Browser>) {
         let mut registry = self.lock();
@@ -263,15 +289,26 @@ impl Inner {
         }
         let (inner, watched) = (Arc::downgrade(self), Arc::clone(browser));
         let task = io::spawn_owned(async move {
-            let ended = watched.ended().await;
-            if let Some(inner) = inner.upgrade() {
-                inner.report_end(&watched, ended);
+            let (ended, mut losses) = (watched.ended(), watched.network_losses());
+            tokio::pin!(ended);
+            loop {
+                let ended = tokio::select! {
+                    ended = &mut ended => Some(ended),
+                    // The browser that is held keeps the sender.
+                    _ = losses.changed() => None,
+                };
+                let Some(inner) = inner.upgrade() else { return };
+                match ended {
+                    Some(ended) => return inner.report_end(&watched, ended),
+                    None => inner.outcomes.report(Event::NetworkServiceLost),
+                }
             }
         });
         registry.watched = Some(Watched {
             browser: Arc::downgrade(browser),
             _task: task,
             reported: false,
+            asked: Instant::now(),
         });
     }
 
@@ -285,6 +322,9 @@ impl Inner {
         }
         registry.contexts.retain(|_, opening| !is_in(opening, browser));
         drop(registry);
+        if let Some(why) = browser.given_up() {
+            self.outcomes.report(Event::BrowserGivenUp { why });
+        }
         self.outcomes.report(match ended {
             Ended::OnPurpose => Event::BrowserStopped,
             Ended::Lost => Event::BrowserDisconnected,
@@ -320,7 +360,7 @@ impl Inner {
         };
         let opened = |page: &Arc<Tab>| self.adopt(tab, page, Arc::clone(&browser));
         let loading = load::open(&context, tab, &page_id, &self.capture, &load, opened);
-        let loaded = close::watched(&browser, self.options.close_timeout, loading).await;
+        let loaded = liveness::watched(&browser, self.options.close_timeout, loading).await;
         loaded.map_err(|error| {
             let mut failure = failure(error);
             if failure.kind == FailureKind::Browser {
@@ -332,8 +372,22 @@ impl Inner {
 
     /// Keeps the page, and tells of its renderer's end.
     fn adopt(self: &Arc<Self>, id: TabId, page: &Arc<Tab>, browser: Arc<Browser>) {
+        let inner = Arc::downgrade(self);
+        let listener = page.session().on(MESSAGE_DROPPED, move |params| {
+            if let (Some(inner), Ok(dropped)) = (
+                inner.upgrade(),
+                serde_json::from_str::<MessageDropped>(params.get()),
+            ) {
+                let why = format!(
+                    "sent a message of {} bytes ({}), more than maxMessageBytes ({}), which is dropped",
+                    dropped.bytes, dropped.method, dropped.limit
+                );
+                inner.outcomes.report(Event::TabSpoiled { tab: id, why });
+            }
+        });
         if let Some(entry) = self.lock().tabs.get_mut(&id) {
             entry.tab = Some((Arc::clone(page), Arc::clone(&browser)));
+            entry.oversized = Some(listener);
         }
         let (inner, tab, session) = (Arc::downgrade(self), Arc::downgrade(page), page.session().clone());
         // Ends with the session.
@@ -365,35 +419,50 @@ impl Inner {
             self.outcomes.report(Event::ProbeFailed { operation, failure });
             return;
         };
-        // A page that has stopped in its debugger still evaluates, but settles no promise.
-        let mut question = EvaluateParams::new("1");
-        question.await_promise = Some(true);
+        self.look_after(&browser);
+        if page.session().take_frozen() {
+            // A page that was frozen answers, but does nothing else.
+            let active = json!({ "state": "active" });
+            page.session()
+                .call("Page.setWebLifecycleState", active, Deadline::Protocol, |_| {});
+            // That was our own doing.
+            let _ = page.session().take_frozen();
+        }
         let budget = Duration::from_millis(budget_ms);
-        page.session().call(
+        let (question, half, asked) = (question(), budget / 2, Instant::now());
+        let session = page.session().clone();
+        session.call(
             "Runtime.evaluate",
             question,
-            Deadline::Within(budget),
+            Deadline::Within(half),
             move |answer| {
                 let Err(error) = answer else {
                     return self.outcomes.report(Event::ProbeAnswered { operation });
                 };
-                let patience = self.options.close_timeout;
-                let (hangs, is_lost) = (
-                    matches!(error, CallError::TimedOut { .. }),
-                    matches!(error, CallError::Disconnected { .. }),
-                );
-                let failure = call_failure(error);
-                // Ends with the browser, or with its deadline.
+                // Ends with the browser, or with its deadlines.
                 io::spawn(async move {
+                    let outcome = match error {
+                        CallError::TimedOut { .. } => self.ask_again(&page, &browser, half, asked).await,
+                        error => Err(error),
+                    };
+                    let Err(error) = outcome else {
+                        return self.outcomes.report(Event::ProbeAnswered { operation });
+                    };
+                    let (hangs, is_lost) = (
+                        matches!(error, CallError::TimedOut { .. }),
+                        matches!(error, CallError::Disconnected { .. }),
+                    );
                     if is_lost {
                         // Told first, so that nothing else of the same browser is offered in its place.
                         let ended = browser.ended().await;
                         self.report_end(&browser, ended);
                     }
+                    let failure = call_failure(error);
                     self.outcomes.report(Event::ProbeFailed { operation, failure });
                     if hangs {
                         // Perhaps it is not the page.
-                        close::restart_unless_it_answers(&browser, patience).await;
+                        let patience = self.options.close_timeout;
+                        liveness::restart_unless_it_answers(&browser, patience).await;
                     }
                 });
             },
@@ -403,7 +472,7 @@ impl Inner {
     /// Asks a page that is in use.
     fn ask(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
         let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
-        let Some((page, _)) = page else {
+        let Some((page, browser)) = page else {
             let failure = Failure::new(FailureKind::Other, "the page is gone");
             self.outcomes.report(Event::ProbeFailed { operation, failure });
             return;
@@ -411,7 +480,16 @@ impl Inner {
         let budget = Duration::from_millis(budget_ms);
         // Ends with the page, or with its deadlines.
         io::spawn(async move {
-            self.outcomes.report(match ask::answers(&page, budget).await {
+            let asked = Instant::now();
+            let mut outcome = ask::answers(&page, budget).await;
+            if matches!(outcome, Err(CallError::TimedOut { .. })) {
+                let patience = self.options.close_timeout;
+                // The browser's own silence is told of where it is noticed.
+                if let Ok(true) = liveness::was_held_up(&browser, asked, patience).await {
+                    outcome = ask::answers(&page, budget).await;
+                }
+            }
+            self.outcomes.report(match outcome {
                 Ok(()) => Event::ProbeAnswered { operation },
                 Err(error) => Event::ProbeFailed {
                     operation,
@@ -419,6 +497,32 @@ impl Inner {
                 },
             });
         });
+    }
+
+    /// Asks a page that has not answered for half of its time. Chrome lets nobody speak to a page that waits for its
+    /// navigation's server, so that is given up first; and where the connection was busy, the time begins anew.
+    async fn ask_again(
+        &self,
+        page: &Tab,
+        browser: &Browser,
+        half: Duration,
+        since: Instant,
+    ) -> Result<(), CallError> {
+        let session = page.session();
+        session.call("Page.stopLoading", json!({}), Deadline::Protocol, |_| {});
+        match session.send_within(question(), Deadline::Within(half)).await {
+            Err(late @ CallError::TimedOut { .. }) => {
+                let patience = self.options.close_timeout;
+                if !liveness::was_held_up(browser, since, patience).await? {
+                    return Err(late);
+                }
+                session
+                    .send_within(question(), Deadline::Within(2 * half))
+                    .await
+                    .map(drop)
+            }
+            outcome => outcome.map(drop),
+        }
     }
 
     fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {
@@ -454,7 +558,7 @@ impl Inner {
             && let Some(browser) = self.manager.running()
         {
             // Perhaps it is just slow; its maker's deadline bounds the wait.
-            close::restart_unless_it_answers(&browser, close::STEP).await;
+            liveness::restart_unless_it_answers(&browser, liveness::STEP).await;
         }
         let outcome = match opening.await {
             // It never came.
@@ -477,6 +581,13 @@ impl Inner {
             .filter_map(|entry| entry.tab.as_ref().map(|(tab, _)| Arc::clone(tab)))
             .collect()
     }
+}
+
+/// What every page can answer, at once. A page that has stopped in its debugger still evaluates, but settles no promise.
+fn question() -> EvaluateParams {
+    let mut question = EvaluateParams::new("1");
+    question.await_promise = Some(true);
+    question
 }
 
 /// Whether the context is there, and in this browser.

@@ -17,8 +17,11 @@ mod console;
 mod driver;
 mod embedded;
 mod find;
+mod liveness;
 mod load;
 mod manager;
+#[cfg(target_os = "linux")]
+mod network_service;
 mod options;
 mod process;
 pub mod profile;

@@ -1,6 +1,7 @@
 //! How Chrome is to be started: options, and what the environment adds to them.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,6 +102,7 @@ impl BrowserOptions {
 }
 
 /// What the environment says, read at each launch.
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a variable")]
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `PUPPETEER_EXECUTABLE_PATH`.
@@ -111,6 +113,10 @@ pub struct Environment {
     pub no_sandbox: bool,
     /// `BOXEL_SHOW_PRERENDER=true`.
     pub show_windows: bool,
+    /// `REALM_BASE_URL` is https on a loopback host, whose certificate nobody has signed.
+    pub insecure_loopback: bool,
+    /// `PRERENDER_V8_PROF=true`.
+    pub v8_profile: bool,
     /// `PATH`.
     pub path: Option<OsString>,
     /// `TMPDIR`, where profiles are made unless an option says otherwise.
@@ -140,6 +146,9 @@ impl Environment {
                 .collect(),
             no_sandbox: is_true("CI") || is_true("PUPPETEER_DISABLE_SANDBOX"),
             show_windows: is_true("BOXEL_SHOW_PRERENDER"),
+            insecure_loopback: variable("REALM_BASE_URL")
+                .is_some_and(|url| is_https_on_loopback(&url.to_string_lossy())),
+            v8_profile: is_true("PRERENDER_V8_PROF"),
             path: filled("PATH"),
             temporary: filled("TMPDIR").map(PathBuf::from),
             cache: filled("XDG_CACHE_HOME")
@@ -147,6 +156,40 @@ impl Environment {
                 .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".cache"))),
         }
     }
+}
+
+impl Environment {
+    /// The directory for temporary files.
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.temporary.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}
+
+fn is_https_on_loopback(url: &str) -> bool {
+    let url = url.trim();
+    let scheme = "https://";
+    if !url
+        .get(..scheme.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    {
+        return false;
+    }
+    let authority = url[scheme.len()..]
+        .split(['/', '\\', '?', '#'])
+        .next()
+        .unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let host = host
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -170,6 +213,38 @@ mod tests {
             "BOXEL_SHOW_PRERENDER=true shows windows"
         );
         assert_eq!(environment.cache, Some("/home/ann/.cache".into()));
+    }
+
+    #[test]
+    fn only_https_on_a_loopback_host_is_trusted_without_a_signature() {
+        let trusts = |url: &str| {
+            Environment::from(|name| (name == "REALM_BASE_URL").then(|| url.into())).insecure_loopback
+        };
+        for url in [
+            "https://localhost",
+            "https://localhost:4201/",
+            "HTTPS://LocalHost/base",
+            "https://127.0.0.1:4201",
+            "https://127.8.9.1/x",
+            "https://[::1]:4201/",
+            "https://realms.localhost/",
+            "https://user:word@localhost/",
+        ] {
+            assert!(trusts(url), "{url}");
+        }
+        for url in [
+            "",
+            "http://localhost:4201/",
+            "https://localhost.example/",
+            "https://notlocalhost/",
+            "https://example.org/?at=https://localhost/",
+            "https://localhost@example.org/",
+            "https://128.0.0.1/",
+            "https://[::2]/",
+            "localhost",
+        ] {
+            assert!(!trusts(url), "{url}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(in crate::node) trait Rejection {
 impl Rejection for CallError {
     fn to_value<'s>(&self, scope: Scope<'s>) -> Value<'s> {
         let (class, code) = match self {
-            Self::Protocol { .. } => (ErrorClass::ProtocolError, "PROTOCOL_ERROR"),
+            Self::Protocol { .. } | Self::TooLarge { .. } => (ErrorClass::ProtocolError, "PROTOCOL_ERROR"),
             Self::TargetClosed { .. } | Self::TargetEnded { .. } | Self::SessionClosed { .. } => {
                 (ErrorClass::TargetCloseError, "PAGE_CLOSED")
             }

@@ -16,8 +16,8 @@ use super::input::Devices;
 use super::tracing::{Tracing, TracingData};
 use super::{
     accessibility, arguments, browser, context, cookies, coverage, device_prompt, emitter, emulation, expose,
-    file_chooser, frame, handle, input, locator, navigation, options, pdf, promise, screenshot, session, target, wait,
-    wait_for_event, web_worker,
+    file_chooser, frame, handle, input, locator, navigation, options, pdf, promise, screenshot, session,
+    target, wait, wait_for_event, web_worker,
 };
 
 /// What a page's object carries.

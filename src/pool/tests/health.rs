@@ -165,6 +165,54 @@ fn a_crashed_standby_is_replaced() {
 }
 
 #[test]
+fn a_spoiled_tab_goes_when_its_lease_ends_and_is_named() {
+    let mut world = World::new(2);
+    let lease = world.lease("a");
+    let tab = world.tab(lease);
+    let why = "sent too much".to_owned();
+    world.handle(Event::TabSpoiled { tab, why });
+    assert!(world.logged(LogLevel::Warn, "a page of a sent too much"));
+    assert!(
+        !world.forgotten.iter().any(|(gone, _)| *gone == tab),
+        "closed under its holder"
+    );
+    world.release(lease);
+    assert!(
+        world.forgotten.iter().any(|(gone, _)| *gone == tab),
+        "kept after its release"
+    );
+    let next = world.lease("a");
+    assert_ne!(world.tab(next), tab);
+    world.release(next);
+}
+
+#[test]
+fn when_the_network_service_dies_no_page_and_no_context_of_before_is_handed_out() {
+    let mut world = World::new(3);
+    let held = world.lease("held");
+    let idle = world.lease("idle");
+    let (tab_of_held, tab_of_idle) = (world.tab(held), world.tab(idle));
+    world.release(idle);
+    world.handle(Event::NetworkServiceLost);
+    assert!(world.logged(LogLevel::Warn, "network service died"));
+    assert!(
+        world.forgotten.iter().any(|(tab, _)| *tab == tab_of_idle),
+        "an idle page stays"
+    );
+    assert!(
+        !world.forgotten.iter().any(|(tab, _)| *tab == tab_of_held),
+        "closed under its holder"
+    );
+    let next = world.lease("idle");
+    assert_ne!(world.tab(next), tab_of_idle);
+    world.release(held);
+    let after = world.lease("held");
+    assert_ne!(world.tab(after), tab_of_held, "warm again after its release");
+    world.release(next);
+    world.release(after);
+}
+
+#[test]
 fn when_the_browser_dies_everything_is_gone_and_whoever_waits_gets_a_new_page() {
     let mut world = World::with(
         &PoolOptions {
