@@ -93,11 +93,20 @@ for (const [name, value] of Object.entries(native)) {
   }
 }
 
-// For `scripts/page-api.mjs`; not of what the package offers.
-Object.defineProperty(exports, '__pageClasses', { value: native.__pageClasses });
+/** Where code written for puppeteer looks for query handlers. */
+class Puppeteer {
+  static registerCustomQueryHandler = native.registerCustomQueryHandler;
+  static unregisterCustomQueryHandler = native.unregisterCustomQueryHandler;
+  static customQueryHandlerNames = native.customQueryHandlerNames;
+  static clearCustomQueryHandlers = native.clearCustomQueryHandlers;
+}
+
+// The page's classes, for `instanceof`: only the addon makes objects of them.
+Object.assign(exports, native.__pageClasses());
 
 Object.assign(exports, {
   Locator,
+  Puppeteer,
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
   TimeoutError,

@@ -1201,3 +1201,40 @@ export interface CDPSession extends DisposableEventSource<CDPSessionEvents> {
   id(): string
   readonly detached: boolean
 }
+
+/** A class whose objects come from a browser: for `instanceof`. */
+export interface ClassOf<T> extends Function {
+  readonly prototype: T
+}
+
+export declare const Accessibility: ClassOf<Accessibility>
+export declare const Browser: ClassOf<Browser>
+export declare const BrowserContext: ClassOf<BrowserContext>
+export declare const CDPSession: ClassOf<CDPSession>
+export declare const Connection: ClassOf<Connection>
+export declare const ConsoleMessage: ClassOf<ConsoleMessage>
+export declare const Coverage: ClassOf<Coverage>
+export declare const DeviceRequestPrompt: ClassOf<DeviceRequestPrompt>
+export declare const Dialog: ClassOf<Dialog>
+export declare const ElementHandle: ClassOf<ElementHandle<any>>
+export declare const FileChooser: ClassOf<FileChooser>
+export declare const Frame: ClassOf<Frame>
+export declare const HTTPRequest: ClassOf<HTTPRequest>
+export declare const HTTPResponse: ClassOf<HTTPResponse>
+export declare const JSHandle: ClassOf<JSHandle<any>>
+export declare const Keyboard: ClassOf<Keyboard>
+export declare const Mouse: ClassOf<Mouse>
+export declare const Page: ClassOf<Page>
+export declare const SecurityDetails: ClassOf<SecurityDetails>
+export declare const Target: ClassOf<Target>
+export declare const Touchscreen: ClassOf<Touchscreen>
+export declare const Tracing: ClassOf<Tracing>
+export declare const WebWorker: ClassOf<WebWorker>
+
+/** Where code written for puppeteer looks for query handlers: the same functions as of the package. */
+export declare const Puppeteer: {
+  registerCustomQueryHandler(name: string, handler: CustomQueryHandler): void
+  unregisterCustomQueryHandler(name: string): void
+  customQueryHandlerNames(): string[]
+  clearCustomQueryHandlers(): void
+}

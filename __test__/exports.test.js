@@ -26,6 +26,20 @@ QUnit.module('what the package exports', () => {
     assert.strictEqual(out.trim(), `${JSON.stringify(values.map(() => 'function'))} true`, 'each named import is a function, and the default holds the same');
   });
 
+  QUnit.test('import gives everything by name', async (assert) => {
+    const imported = await import('pagepool');
+    const named = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports');
+    assert.deepEqual(named.sort(), Object.keys(lib).sort(), 'what require gives');
+  });
+
+  QUnit.test('the classes of pages are there for instanceof', async (assert) => {
+    for (const name of ['Page', 'Frame', 'ElementHandle', 'JSHandle', 'Browser', 'BrowserContext', 'HTTPRequest', 'WebWorker']) {
+      assert.strictEqual(lib[name].name, name, `${name} carries its own name`);
+      assert.throws(() => new lib[name](), /Illegal constructor/, `only a browser makes a ${name}`);
+    }
+    assert.true(lib.ElementHandle.prototype instanceof lib.JSHandle, 'an element is a handle');
+  });
+
   QUnit.test('the same module is one whether required or imported', async (assert) => {
     const imported = await import('pagepool');
     for (const name of values) {

@@ -2,7 +2,7 @@
 
 import type * as Theirs from 'puppeteer-core';
 
-import type * as Ours from '..';
+import * as Ours from '..';
 
 /** The members of both that ours cannot stand in for. */
 type Unfit<O, T> = { [K in keyof O & keyof T]: O[K] extends T[K] ? never : K }[keyof O & keyof T];
@@ -32,6 +32,12 @@ export async function locating(page: Ours.Page): Promise<void> {
   // @ts-expect-error what is no element cannot be clicked
   await texts.click();
   void [long, answer];
+}
+
+export function telling(object: unknown): string {
+  if (object instanceof Ours.ElementHandle) return object.frame.url();
+  if (object instanceof Ours.Page) return object.url();
+  return Ours.Puppeteer.customQueryHandlerNames().join();
 }
 
 export async function working(page: Ours.Page): Promise<void> {

@@ -124,15 +124,12 @@ function membersOf(classes, name) {
   return new Map([...membersOf(classes, found.parent), ...found.members]);
 }
 
-/** Our classes by puppeteer's names; `Puppeteer` is the module itself, whose functions are its static members. */
-function ours() {
-  const addon = require('../index.js');
-  return { ...addon.__pageClasses(), Locator: addon.Locator, Puppeteer: addon };
-}
+/** Our classes, by puppeteer's names. */
+const ours = () => require('../index.js');
 
-function has(target, { name, isStatic }, className) {
+function has(target, { name, isStatic }) {
   if (!target) return false;
-  const object = isStatic || className === 'Puppeteer' ? target : target.prototype;
+  const object = isStatic ? target : target.prototype;
   const key = name.startsWith('@@') ? Symbol[name.slice(2)] : name;
   return key !== undefined && key in object;
 }
@@ -147,7 +144,7 @@ export function compare() {
     for (const [name, member] of disposal(className)) members.set(name, member);
     // Emitters of ours are no class of their own.
     const target = className === 'EventEmitter' ? mine.Frame : mine[className];
-    const absent = [...members].filter(([, member]) => !has(target, member, className)).map(([key]) => key);
+    const absent = [...members].filter(([, member]) => !has(target, member)).map(([key]) => key);
     const isLeftOut = (key) => `${className}.${key}` in LEFT_OUT;
     return {
       className,

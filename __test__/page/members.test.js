@@ -23,6 +23,22 @@ differential('members', [
       const object = await make(given);
       return typeof object[Symbol.dispose];
     }, { body: '<p>', right: 'function' })),
+  scenario('instanceof', async ({ page, browser, context, server, side }) => {
+    const lib = side === 'ours' ? require('../../index.js') : require('puppeteer-core');
+    const response = await page.goto(server.html('<p>text</p>'));
+    const made = {
+      Page: page, Browser: browser, BrowserContext: context, Frame: page.mainFrame(), HTTPResponse: response, HTTPRequest: response.request(),
+      ElementHandle: await page.$('p'), JSHandle: await page.evaluateHandle(() => ({})), CDPSession: await page.createCDPSession(),
+      Keyboard: page.keyboard, Mouse: page.mouse, Touchscreen: page.touchscreen, Tracing: page.tracing, Coverage: page.coverage,
+      Target: page.target(), Locator: page.locator('p'),
+    };
+    return Object.entries(made).filter(([name, object]) => !(object instanceof lib[name])).map(([name]) => name);
+  }, { right: [] }),
+  scenario('an element is a handle, and no other handle is an element', async ({ page, side }) => {
+    const { ElementHandle, JSHandle } = side === 'ours' ? require('../../index.js') : require('puppeteer-core');
+    const [element, handle] = [await page.$('p'), await page.evaluateHandle(() => ({}))];
+    return [element instanceof JSHandle, handle instanceof ElementHandle];
+  }, { body: '<p>', right: [true, false] }),
   scenario('Symbol.dispose of a handle', async ({ page }) => {
     const handle = await page.evaluateHandle(() => ({}));
     handle[Symbol.dispose]();

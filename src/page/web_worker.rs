@@ -145,6 +145,8 @@ impl WebWorker {
         self.enable();
         let mut state = self.lock();
         let realm = match state.context {
+            // What was on its way to it may not be known to have failed yet.
+            _ if self.0.session.close_reason().is_some() => Err(EvaluateError::NoContext),
             Some(context) => Ok(Realm {
                 session: self.0.session.clone(),
                 context,
