@@ -101,12 +101,27 @@ class Puppeteer {
   static clearCustomQueryHandlers = native.clearCustomQueryHandlers;
 }
 
+/** The managers of browsers that were connected to, for as long as JavaScript keeps the browser. */
+const managers = new WeakMap();
+
+async function connect(options) {
+  if (typeof options?.browserWSEndpoint !== 'string') {
+    const error = new TypeError(`browserWSEndpoint must be a string, but is ${String(options?.browserWSEndpoint)}`);
+    throw Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
+  }
+  const manager = new native.BrowserManager(options);
+  const browser = await manager.getBrowser();
+  managers.set(browser, manager);
+  return browser;
+}
+
 // The page's classes, for `instanceof`: only the addon makes objects of them.
 Object.assign(exports, native.__pageClasses());
 
 Object.assign(exports, {
   Locator,
   Puppeteer,
+  connect,
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
   TimeoutError,

@@ -1,7 +1,7 @@
 // The page and what belongs to it, in puppeteer's shape. docs/page-api.md says what is tested and what differs.
 
 import type { ChildProcess } from 'node:child_process'
-import type { ConsoleErrorLocation } from './index.js'
+import type { BrowserManagerOptions, ConsoleErrorLocation } from './index.js'
 import type { Locator } from './locator.js'
 
 export * from './locator.js'
@@ -1227,9 +1227,13 @@ export declare const Mouse: ClassOf<Mouse>
 export declare const Page: ClassOf<Page>
 export declare const SecurityDetails: ClassOf<SecurityDetails>
 export declare const Target: ClassOf<Target>
+export declare const TouchHandle: ClassOf<TouchHandle>
 export declare const Touchscreen: ClassOf<Touchscreen>
 export declare const Tracing: ClassOf<Tracing>
 export declare const WebWorker: ClassOf<WebWorker>
+
+/** Connects to a browser that runs elsewhere, as `new BrowserManager(options).getBrowser()` does. */
+export declare function connect(options: BrowserManagerOptions & { browserWSEndpoint: string }): Promise<Browser>
 
 /** Where code written for puppeteer looks for query handlers: the same functions as of the package. */
 export declare const Puppeteer: {

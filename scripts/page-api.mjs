@@ -62,7 +62,6 @@ export const LEFT_OUT = {
   'Page.screencast': 'recording a film needs ffmpeg, which is another program',
   'Page.triggerExtensionAction': EXTENSIONS,
   'Page.webmcp': 'experimental in Chrome, behind a flag',
-  'Puppeteer.connect': 'the package connects by `new BrowserManager({ browserWSEndpoint })`',
 };
 
 /** Of puppeteer 25, whose types the installed puppeteer-core may be too old to hold. */
@@ -124,8 +123,11 @@ function membersOf(classes, name) {
   return new Map([...membersOf(classes, found.parent), ...found.members]);
 }
 
-/** Our classes, by puppeteer's names. */
-const ours = () => require('../index.js');
+/** Our classes, by puppeteer's names. What puppeteer's default export can do is of the package itself. */
+function ours() {
+  const addon = require('../index.js');
+  return { ...addon, Puppeteer: { ...addon.Puppeteer, prototype: addon } };
+}
 
 function has(target, { name, isStatic }) {
   if (!target) return false;

@@ -2,7 +2,7 @@
 // Members that need no area of their own.
 
 const { differential, scenario, once } = require('./harness.js');
-const { isShell } = require('./sides.js');
+const { ARGS, executablePath, isShell } = require('./sides.js');
 
 /** What each class of puppeteer's with `using` is, by an object of it. */
 const disposables = {
@@ -34,6 +34,23 @@ differential('members', [
     };
     return Object.entries(made).filter(([name, object]) => !(object instanceof lib[name])).map(([name]) => name);
   }, { right: [] }),
+  scenario('connect', async ({ side, attempt }) => {
+    const given = { executablePath: executablePath(), args: ARGS };
+    const lib = side === 'ours' ? require('../../index.js') : require('puppeteer-core');
+    const browser =
+      side === 'ours'
+        ? await new lib.BrowserManager({ ...given, debuggingPort: true }).getBrowser()
+        : await lib.launch({ ...given, headless: isShell() ? 'shell' : true });
+    try {
+      const connected = await lib.connect({ browserWSEndpoint: browser.wsEndpoint() });
+      const page = await connected.newPage();
+      const facts = [connected !== browser, (await connected.version()) === (await browser.version()), await page.evaluate(() => 1 + 1)];
+      await connected.disconnect();
+      return [...facts, connected.connected, browser.connected, typeof (await attempt(() => lib.connect({}))).threw];
+    } finally {
+      await browser.close();
+    }
+  }, { noPage: true, right: [true, true, 2, false, true, 'string'] }),
   scenario('an element is a handle, and no other handle is an element', async ({ page, side }) => {
     const { ElementHandle, JSHandle } = side === 'ours' ? require('../../index.js') : require('puppeteer-core');
     const [element, handle] = [await page.$('p'), await page.evaluateHandle(() => ({}))];

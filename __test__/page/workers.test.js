@@ -21,6 +21,15 @@ async function ready(page, code) {
   return worker;
 }
 
+/** What the worker's script has set, once it has run. */
+async function answerOf(worker) {
+  for (;;) {
+    const answer = await worker.evaluate(() => self.answer);
+    if (answer !== undefined) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 differential('workers', [
   scenario('workercreated and workers', async ({ page }) => {
     const none = page.workers().length;
@@ -131,7 +140,7 @@ differential('workers', [
     const target = await coming;
     const worker = await target.worker();
     const answer = [
-      await worker.evaluate(() => self.answer), worker.url() === server.origin + path, (await target.worker()) === worker,
+      await answerOf(worker), worker.url() === server.origin + path, (await target.worker()) === worker,
       await worker.evaluate(() => self.constructor.name),
     ];
     await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).unregister());
@@ -143,7 +152,7 @@ differential('workers', [
     await page.evaluate((script) => (globalThis.shared = new SharedWorker(script)) && undefined, '/script.js?code=self.answer=42');
     const target = await coming;
     const worker = await target.worker();
-    const answer = await worker.evaluate(() => self.answer);
+    const answer = await answerOf(worker);
     const destroyed = once(context, 'targetdestroyed');
     await worker.close();
     return [answer, (await destroyed) === target];
