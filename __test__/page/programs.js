@@ -8,12 +8,15 @@ const { describe } = require('./describe.js');
 /** How long one call may take. A call that is still pending then is a hang, whichever the side. */
 const CALL_MS = 10_000;
 
-/** What of a page's errors depends on when a call met the change that ended it. */
+/**
+ * What of a page's errors depends on when a call met the change that ended it. An element whose document went to the
+ * back-forward cache is still there, and of another world than the page's.
+ */
 const GONE =
-  /Execution context was destroyed|Cannot find context|detached|Session closed|Target closed|Page closed|Connection closed|ERR_ABORTED|Inspected target navigated|does not belong to the document|Protocol error .*(Target|Session|context|Could not|No resource|Not attached|Cannot find)|Waiting failed|JSHandle|closed|Request is already handled|Could not load/;
+  /Execution context was destroyed|Cannot find context|detached|Session closed|Target closed|Page closed|Connection closed|ERR_ABORTED|Inspected target navigated|does not belong to the document|same JavaScript world|Protocol error .*(Target|Session|context|Could not|No resource|Not attached|Cannot find)|Waiting failed|JSHandle|closed|Request is already handled|Could not load/;
 
-/** What of them depends on which document it met. */
-const ABSENT = /No element found|failed to find element|Waiting for selector|Waiting failed|not clickable|not an Element|null|is not defined|History entry/;
+/** What of them depends on which document it met, what the page's own code throws included. */
+const ABSENT = /No element found|failed to find element|Waiting for selector|Waiting failed|not clickable|not an Element|null|is not defined|History entry|^TypeError: no$/;
 
 const pageBody = (n) => `<h1 id="h">page ${n}</h1><button id="b" onclick="globalThis.count = (globalThis.count ?? 0) + 1">b</button>
 <input id="i"><ul>${'<li>item</li>'.repeat(n + 1)}</ul><div id="frames"></div>`;
@@ -226,13 +229,15 @@ const KINDS = {
     // Beside a navigation Chrome may not answer it at all.
     alone: true,
     make: () => ({}),
-    run: async ({ page }) => (await page.screenshot({ clip: { x: 0, y: 0, width: 20, height: 10 } })).subarray(1, 4).toString('latin1') === 'PNG' || true,
+    run: async ({ page }) => Buffer.from(await page.screenshot({ clip: { x: 0, y: 0, width: 20, height: 10 } })).toString('latin1', 1, 4),
   },
   cookies: {
     make: (rnd) => ({ value: String(rnd.below(100)) }),
-    async run({ page, addresses }, { value }) {
-      await page.setCookie({ name: 'random', value, url: addresses[0] });
-      return (await page.cookies(addresses[0])).map((cookie) => [cookie.name, cookie.path]);
+    async run({ page, addresses, id }, { value }) {
+      const name = `random${id}`;
+      await page.setCookie({ name, value, url: addresses[0] });
+      const found = (await page.cookies(addresses[0])).filter((cookie) => cookie.name === name);
+      return found.map((cookie) => [cookie.value, cookie.path, cookie.session]);
     },
   },
   dialog: {
