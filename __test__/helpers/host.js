@@ -29,6 +29,10 @@ async function startHost() {
       response.end(host.status === 200 ? STANDBY : 'not yet');
       return;
     }
+    if (request.url === '/moved') {
+      response.writeHead(302, { location: '/_standby' }).end();
+      return;
+    }
     response.writeHead(request.url === '/favicon.ico' ? 204 : 404).end();
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -13,6 +13,22 @@ const logs = (name, body) =>
   });
 
 differential('events', [
+  scenario('console and pageerror of a dedicated worker', async ({ page, note }) => {
+    page.on('console', (given) => note(given.type(), given.text(), given.args().length));
+    const failed = new Promise((resolve) => page.on('pageerror', (error) => {
+      note('pageerror', error.message);
+      resolve();
+    }));
+    const said = new Promise((resolve) => page.on('console', (given) => resolve(given)));
+    await page.evaluate(() => {
+      const code = 'console.log("from a worker", { seven: 7 }); setTimeout(() => { throw new Error("in a worker"); });';
+      globalThis.worker = new Worker(URL.createObjectURL(new Blob([code])));
+    });
+    const [, object] = (await said).args();
+    const value = await object.jsonValue();
+    await failed;
+    return value;
+  }, { ownContext: true }),
   logs('log of a string', () => console.log('text')),
   logs('log of several values', () => console.log('a', 1, true, null, undefined)),
   scenario('console: log of nothing', async ({ page, record }) => {

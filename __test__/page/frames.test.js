@@ -1,5 +1,8 @@
 'use strict';
 
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { differential, scenario, once } = require('./harness.js');
 
 const attribute = (url) => url.replace(/&/g, '&amp;').replace(/"/g, '&quot;');
@@ -165,6 +168,23 @@ differential('frames', [
   scenario('addScriptTag with content', async ({ page }) => {
     const tag = await page.addScriptTag({ content: 'globalThis.added = 35' });
     return [tag.asElement() !== null, await page.evaluate('added')];
+  }),
+  scenario('addScriptTag with a path names the script after it', async ({ page }) => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'page-suite-'));
+    try {
+      const file = path.join(directory, 'added.js');
+      writeFileSync(file, 'globalThis.place = () => new Error("here").stack.split("\\n")[1];');
+      await page.addScriptTag({ path: file });
+      return (await page.evaluate(() => globalThis.place())).replace(directory, 'DIRECTORY');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  }),
+  scenario('waitForFrame of one that is there', async ({ page, server }) => {
+    await page.goto(server.html('<iframe src="/text"></iframe>'));
+    const frame = await page.waitForFrame((one) => one.url().endsWith('/text'), { timeout: 5000 });
+    const again = await page.waitForFrame(frame.url(), { timeout: 5000 });
+    return [frame === again, frame === page.frames()[1]];
   }),
   scenario('addScriptTag with an address', async ({ page, server }) => {
     await page.goto(server.url('/'));

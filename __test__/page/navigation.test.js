@@ -18,6 +18,27 @@ const milestones = { domcontentloaded: true, load: true, framenavigated: (frame)
 const WAITS = ['load', 'domcontentloaded', 'networkidle0', 'networkidle2'];
 
 differential('navigation', [
+  scenario('redirectChain is the same for each request of the chain', async ({ page, server }) => {
+    const response = await page.goto(server.url('/redirect', { n: 3, to: '/text' }));
+    const chain = response.request().redirectChain();
+    return chain.map((request, index) => [request.redirectChain().indexOf(request) === index, request.redirectChain().length]);
+  }),
+  scenario('a body can be read again, after the page is elsewhere', async ({ page, server }) => {
+    const response = await page.goto(server.url('/text', { value: 'kept' }));
+    const first = await response.text();
+    await page.goto(server.url('/'));
+    return [first, await response.text(), (await response.buffer()).length];
+  }),
+  scenario('the text of a body that is no UTF-8', async ({ page, attempt }) => {
+    await page.setRequestInterception(true);
+    page.on('request', (request) => request.respond({ contentType: 'text/html', body: Buffer.from([0x41, 0xff, 0xfe]) }));
+    const response = await page.goto('http://host.test/bytes.html');
+    return [await attempt(response.text()), [...(await response.buffer())]];
+  }),
+  scenario('the text of a body with a byte order mark', async ({ page, server }) => {
+    const response = await page.goto(server.url('/text', { value: '\ufeffmarked' }));
+    return (await response.text()).length;
+  }),
   scenario('a new page is about:blank', async ({ page }) => [page.url(), await page.title(), await page.content()]),
   scenario('goto answers with the response', async ({ page, server }) => facts(await page.goto(server.url('/')))),
   scenario('goto sets url, title and content', async ({ page, server }) => {

@@ -80,6 +80,26 @@ differential('screenshot', [
     const shots = await Promise.all([10, 20, 30].map((width) => page.screenshot({ clip: { x: 0, y: 0, width, height: 5 } })));
     return shots.map((bytes) => png(bytes));
   }, { body: RED }),
+  scenario('screenshot: clips at once, each its own', async ({ page }) => {
+    const shots = await Promise.all(
+      Array.from({ length: 24 }, (_, n) => page.screenshot({ clip: { x: n, y: n, width: 10 + n, height: 5 + n } })),
+    );
+    return shots.map((shot) => png(shot));
+  }, { body: BOX }),
+  scenario('screenshot: elements at once, each its own', async ({ page }) => {
+    const colours = ['#f00', '#0f0', '#00f', '#ff0', '#0ff', '#f0f', '#888', '#fff'];
+    await page.evaluate((all) => {
+      document.body.innerHTML = all
+        .map((colour, n) => `<p style="margin: 400px 0; width: ${20 + n}px; height: 10px; background: ${colour}"></p>`)
+        .join('');
+    }, colours);
+    const shots = await Promise.all((await page.$$('p')).map((element) => element.screenshot()));
+    return shots.map((shot) => png(shot, [5, 5]));
+  }),
+  scenario('screenshot: without the background beside one with it', async ({ page }) => {
+    const shots = await Promise.all(Array.from({ length: 12 }, (_, n) => page.screenshot({ omitBackground: n % 2 === 0 })));
+    return shots.map((shot) => png(shot, [300, 300]));
+  }, { body: '<p>text</p>' }),
   scenario('screenshot: of two pages at once', async ({ page, newPage, server }) => {
     const other = await newPage();
     await other.goto(server.html(TALL));

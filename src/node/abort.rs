@@ -53,16 +53,15 @@ pub(crate) fn cancelled_in<'s>(signal: Value<'_>, scope: Scope<'s>, state: Value
     {
         options.set("cause", reason);
     }
-    ErrorClass::PrerenderCancelledError
-        .constructor(scope)
-        .and_then(|class| class.construct(&[options]).ok())
-        .unwrap_or_else(|| {
-            scope.error(
-                ErrorClass::Error,
-                "prerender cancelled",
-                Some("PRERENDER_CANCELLED"),
-            )
-        })
+    let class = ErrorClass::PrerenderCancelledError.constructor(scope);
+    match class.and_then(|class| class.construct(&[options]).ok()) {
+        Some(error) => error.made_here(),
+        None => scope.error(
+            ErrorClass::Error,
+            "prerender cancelled",
+            Some("PRERENDER_CANCELLED"),
+        ),
+    }
 }
 
 /// Whether it is an error, of whichever realm, or what Node makes for a bare `abort()`.

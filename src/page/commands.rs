@@ -1,11 +1,17 @@
 //! Commands that go to several sessions, or one after another, before any is answered.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use crate::cdp::{Call, CallError, Session};
 
 use super::page::{Page, send};
+
+/// How long the frames of other processes may take to answer a command of the page's before it goes on without them.
+pub(super) const FRAME_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A command that is on its way.
 pub(super) type Sent = Call<Box<RawValue>>;
@@ -34,14 +40,22 @@ impl Broadcast {
         self.workers.extend(calls);
     }
 
-    /// Waits for the answers. That a frame is gone is no failure of the page's, and what a worker answers is none.
+    /// Waits for the answers, not for long for those of frames: one that computes takes the command when it can, and
+    /// before anything that it is told later. That a frame is gone is no failure of the page's, and what a worker
+    /// answers is none.
     pub async fn done(self) -> Result<(), CallError> {
         all(self.own).await?;
-        for call in self.frames {
-            match call.await {
-                Err(error) if !error.is_gone() => return Err(error),
-                _ => {}
+        let frames = async {
+            for call in self.frames {
+                match call.await {
+                    Err(error) if !error.is_gone() => return Err(error),
+                    _ => {}
+                }
             }
+            Ok(())
+        };
+        if let Ok(failed) = timeout(FRAME_PATIENCE, frames).await {
+            failed?;
         }
         for call in self.workers {
             drop(call.await);

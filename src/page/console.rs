@@ -9,6 +9,7 @@ use super::decode::borrow_event;
 use super::exception::{StackFrame, StackTrace};
 use super::frame_tree::FrameId;
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
+use super::web_worker::WebWorker;
 
 /// Something that the page said on its console, or Chrome about the page.
 pub struct ConsoleMessage {
@@ -24,6 +25,8 @@ pub struct ConsoleMessage {
     pub place: Option<(Option<String>, Option<i64>)>,
     /// The frame that said it; its arguments belong there.
     pub frame: Option<FrameId>,
+    /// The dedicated worker that said it, which its arguments belong to.
+    pub worker: Option<WebWorker>,
     /// The context that said it.
     pub context: i64,
 }
@@ -69,11 +72,12 @@ impl ConsoleMessage {
             stack: event.stack_trace.unwrap_or_default().call_frames,
             place: None,
             frame: None,
+            worker: None,
             context: event.execution_context_id,
         })
     }
 
-    /// Reads `Log.entryAdded`; messages of workers are left out.
+    /// Reads `Log.entryAdded`; what it says of workers is left out: their own sessions tell it.
     pub(crate) fn from_log(params: &RawValue) -> Option<Self> {
         let EntryAdded { entry } = borrow_event(params)?;
         if entry.source == "worker" {
@@ -86,6 +90,7 @@ impl ConsoleMessage {
             stack: entry.stack_trace.unwrap_or_default().call_frames,
             place: Some((entry.url, entry.line_number)),
             frame: None,
+            worker: None,
             context: 0,
         })
     }

@@ -3,12 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::cdp::{CallError, Deadline, Session};
 
+use super::commands::FRAME_PATIENCE;
 use super::decode::decode;
 use super::evaluate::Code;
 use super::frame_tree::Realm;
@@ -178,15 +182,35 @@ impl Page {
         let method = "Page.addScriptToEvaluateOnNewDocument";
         let script = send(self.session(), method, params.clone());
         let elsewhere = self.send_to(sessions.get(1..).unwrap_or_default(), method, &params);
-        let installed = self.frames().into_iter().map(|frame| {
+        let (near, far) = self.realms();
+        let install_in = |realm: Realm| {
+            let (sender, installed) = oneshot::channel();
             let code = Code::Expression(install.to_owned());
-            async move { drop(frame.evaluate(code).await) }
-        });
-        let (script, _) = tokio::join!(script, futures_util::future::join_all(installed));
+            // Its document may go, or not let the function in.
+            realm.evaluate(&code, move |_| {
+                let _ = sender.send(());
+            });
+            async move { drop(installed.await) }
+        };
+        let near = join_all(near.into_iter().map(install_in));
+        let far = timeout(FRAME_PATIENCE, join_all(far.into_iter().map(install_in)));
+        let (script, ..) = tokio::join!(script, near, far);
         bound.done().await?;
         elsewhere.done().await?;
         let added: Added = decode(method, script?.get())?;
         Ok(added.identifier)
+    }
+
+    /// Where the frames' scripts run, in the page's own process and elsewhere. One that has not begun to load has no
+    /// such place yet.
+    fn realms(&self) -> (Vec<Realm>, Vec<Realm>) {
+        let own = self.session().id();
+        let state = self.lock();
+        let realms = state.tree.all().filter_map(|frame| {
+            let (session, context) = (frame.session.clone(), frame.context?);
+            Some(Realm { session, context })
+        });
+        realms.partition(|realm| realm.session.id() == own)
     }
 
     /// Takes a function away again.
@@ -203,8 +227,9 @@ impl Page {
         let params = json!({ "name": format!("{PREFIX}{name}") });
         let unbound = self.send_to_all("Runtime.removeBinding", &params);
         let forget = Code::call("name => { globalThis[name] = undefined; }", [name.into()]);
-        for frame in self.frames() {
-            frame.evaluate_with(forget.clone(), drop);
+        let (near, far) = self.realms();
+        for realm in near.into_iter().chain(far) {
+            realm.evaluate(&forget, drop);
         }
         if let Some(script) = script {
             script.await?;

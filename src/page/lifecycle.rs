@@ -50,6 +50,11 @@ impl Milestone {
 pub(crate) struct Lifecycle(u8);
 
 impl Lifecycle {
+    /// That of a document which has passed all points.
+    pub fn complete() -> Self {
+        Self(u8::MAX)
+    }
+
     pub fn has(self, milestone: Milestone) -> bool {
         self.0 & (1 << milestone as u8) != 0
     }
@@ -78,10 +83,24 @@ pub(crate) struct Progress {
     pub same_document: bool,
     /// They are passed, in a new document.
     pub new_document: bool,
+    /// The documents that have come, by their loaders, in order.
+    pub loaders: Vec<String>,
+    /// How many of them had come when all milestones were passed last.
+    pub loaded: usize,
     pub detached: bool,
     pub request: Option<Arc<Request>>,
     /// The navigation's request has its answer, or has ended without one.
     pub answered: bool,
+}
+
+impl Progress {
+    /// Whether all milestones are passed in the document of this loader, or in one that has replaced it.
+    pub fn has_loaded(&self, loader: &str) -> bool {
+        self.loaders
+            .iter()
+            .position(|come| come == loader)
+            .is_some_and(|index| index < self.loaded)
+    }
 }
 
 /// Watches one frame for the end of a navigation.
@@ -123,17 +142,37 @@ impl Watcher {
             self.progress.send_modify(|progress| progress.detached = true);
             return;
         };
+        let is_new = {
+            let progress = self.progress.borrow();
+            frame.loader != *progress.loaders.last().unwrap_or(&self.first_loader)
+        };
+        if is_new {
+            let loader = frame.loader.clone();
+            self.progress
+                .send_modify(|progress| progress.loaders.push(loader));
+        }
         if !tree.has_reached(&self.frame, &self.milestones) {
             return;
         }
         let same_document = self.moved_within_document;
         let new_document = frame.loader != self.first_loader;
         self.progress.send_if_modified(|progress| {
-            let before = (progress.reached, progress.same_document, progress.new_document);
+            let state = |progress: &Progress| {
+                let Progress {
+                    reached,
+                    same_document,
+                    new_document,
+                    loaded,
+                    ..
+                } = *progress;
+                (reached, same_document, new_document, loaded)
+            };
+            let before = state(progress);
             progress.reached = true;
+            progress.loaded = progress.loaders.len();
             progress.same_document |= same_document;
             progress.new_document |= new_document;
-            before != (progress.reached, progress.same_document, progress.new_document)
+            before != state(progress)
         });
     }
 

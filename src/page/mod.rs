@@ -103,7 +103,7 @@ pub use page::{Page, WeakPage};
 pub use pdf::{PdfError, PdfOptions};
 pub use request::{Headers, Request};
 pub use response::{BodyError, Response};
-pub use screenshot::{Clip, ScreenshotError, ScreenshotOptions};
+pub use screenshot::{Clip, ScreenshotError, ScreenshotOptions, Turn};
 pub use scripts::RemoveScriptError;
 pub use selector::{QueryHandlers, Selector};
 pub use stream::{Piece, Stream, StreamError};

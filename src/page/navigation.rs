@@ -123,8 +123,10 @@ impl Frame {
                     url: url.to_owned(),
                 });
             }
-            if answer.loader_id.is_some() {
-                self.reach(&mut watch, |progress| progress.new_document).await?;
+            if let Some(loader) = &answer.loader_id {
+                // Another document may come first: the error page of what was gone to before.
+                self.reach(&mut watch, |progress| progress.has_loaded(loader))
+                    .await?;
             } else {
                 self.reach(&mut watch, |progress| progress.same_document).await?;
             }

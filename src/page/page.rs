@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::cdp::{CallError, Deadline, Listener, Session, io};
 
@@ -22,6 +22,7 @@ use super::input::InputState;
 use super::intercept::Interception;
 use super::lifecycle::{Milestone, Progress, Watcher};
 use super::network::Tracker;
+use super::response::Bodies;
 use super::viewport::Viewport;
 use super::web_worker::WebWorker;
 
@@ -46,6 +47,9 @@ pub(super) struct Inner {
     pub(super) issues_enabled: AtomicBool,
     pub(super) device_prompts: AtomicBool,
     pub(super) tracing: AtomicBool,
+    /// One permit: a picture's settings are the page's, so pictures are taken one after another.
+    pub(super) camera: Semaphore,
+    bodies: Mutex<Bodies>,
     pub(super) unheard_messages: AtomicU32,
     pub(super) input: Mutex<InputState>,
     pub(super) settings: Mutex<Settings>,
@@ -172,6 +176,8 @@ impl Page {
             issues_enabled: AtomicBool::new(false),
             device_prompts: AtomicBool::new(false),
             tracing: AtomicBool::new(false),
+            camera: Semaphore::new(1),
+            bodies: Mutex::default(),
             unheard_messages: AtomicU32::new(0),
             input: Mutex::default(),
             settings: Mutex::new(Settings::new(viewport)),
@@ -228,6 +234,10 @@ impl Page {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock_bodies(&self) -> MutexGuard<'_, Bodies> {
+        self.0.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn lock_listeners(&self) -> MutexGuard<'_, Listeners> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -37,6 +37,8 @@ pub struct Request {
     frame: Option<FrameId>,
     initiator: Option<Box<RawValue>>,
     redirects: Vec<Arc<Request>>,
+    /// What it was redirected to.
+    pub(super) next: OnceLock<Weak<Request>>,
     held: Option<Held>,
     pub(super) held_back: AtomicBool,
     pub(super) handled: AtomicBool,
@@ -191,6 +193,7 @@ impl Request {
             frame: circumstances.frame.map(Into::into),
             initiator: circumstances.initiator.map(ToOwned::to_owned),
             redirects: circumstances.redirects,
+            next: OnceLock::new(),
             held: circumstances.interception.map(|paused| Held {
                 session: paused.session.clone(),
                 id: paused.id.clone(),
@@ -338,6 +341,20 @@ impl Request {
     #[must_use]
     pub fn initiator(&self) -> Option<&RawValue> {
         self.initiator.as_deref()
+    }
+
+    /// All requests of its chain that were redirected, oldest first: the same for each request of the chain.
+    #[must_use]
+    pub fn redirect_chain(self: &Arc<Self>) -> Vec<Arc<Request>> {
+        let mut last = Arc::clone(self);
+        while let Some(next) = last.next.get().and_then(Weak::upgrade) {
+            last = next;
+        }
+        let mut chain = last.redirects.clone();
+        if last.next.get().is_some() {
+            chain.push(last);
+        }
+        chain
     }
 
     /// The requests that were redirected to this one, oldest first.

@@ -1,7 +1,8 @@
 //! Answers to a page's requests, and their bodies.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -78,6 +79,9 @@ pub enum BodyError {
     /// It is not the base64 that it should be.
     #[error("the response body is not valid base64")]
     Encoding,
+    /// It is no text; in Node's words.
+    #[error("The encoded data was not valid for encoding utf-8")]
+    NotUtf8,
     /// The command failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -94,6 +98,9 @@ pub(super) struct Answer {
     timing: Option<Box<RawValue>>,
     security_details: Option<Box<RawValue>>,
     body: watch::Sender<Body>,
+    /// One asks Chrome, and the others take what came.
+    fetching: tokio::sync::Mutex<()>,
+    kept: Mutex<Option<Arc<[u8]>>>,
 }
 
 impl Answer {
@@ -116,11 +123,66 @@ impl Answer {
             timing: raw.timing.map(ToOwned::to_owned),
             security_details: raw.security_details.map(ToOwned::to_owned),
             body: watch::Sender::new(Body::Loading),
+            fetching: tokio::sync::Mutex::default(),
+            kept: Mutex::default(),
         }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<[u8]>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn set_body(&self, body: Body) {
         self.body.send_replace(body);
+    }
+}
+
+/// The bodies that a page keeps for those who read them again, the least recently used first.
+#[derive(Default)]
+pub(super) struct Bodies {
+    kept: VecDeque<(Weak<Request>, usize)>,
+    bytes: usize,
+}
+
+impl Bodies {
+    /// Bytes that a page keeps.
+    const MOST: usize = 64 << 20;
+
+    /// Lets go of what was not used for longest; false where one is too large to be kept at all.
+    fn make_room(&mut self, request: &Arc<Request>, size: usize) -> bool {
+        if size > Self::MOST {
+            return false;
+        }
+        while self.bytes + size > Self::MOST
+            && let Some((oldest, bytes)) = self.kept.pop_front()
+        {
+            self.bytes -= bytes;
+            if let Some(answer) = oldest.upgrade().as_ref().and_then(|request| request.answer.get()) {
+                *answer.kept() = None;
+            }
+        }
+        // Requests that nobody knows any more have taken their bodies along.
+        let bytes = &mut self.bytes;
+        self.kept.retain(|(request, size)| {
+            let is_known = request.strong_count() > 0;
+            *bytes -= if is_known { 0 } else { *size };
+            is_known
+        });
+        self.kept.push_back((Arc::downgrade(request), size));
+        self.bytes += size;
+        true
+    }
+
+    fn used(&mut self, request: &Arc<Request>) {
+        let is_it = |(kept, _): &(Weak<Request>, usize)| std::ptr::eq(kept.as_ptr(), Arc::as_ptr(request));
+        if let Some(entry) = self
+            .kept
+            .iter()
+            .position(is_it)
+            .and_then(|index| self.kept.remove(index))
+        {
+            self.kept.push_back(entry);
+        }
     }
 }
 
@@ -231,15 +293,46 @@ impl Response {
     /// # Errors
     /// Where Chrome keeps none.
     pub async fn text(&self) -> Result<Text, BodyError> {
+        const BYTE_ORDER_MARK: char = '\u{feff}';
         let body = self.body().await?;
-        Ok(Text::from_utf8(&String::from_utf8_lossy(&body)))
+        let text = std::str::from_utf8(&body).map_err(|_| BodyError::NotUtf8)?;
+        Ok(Text::from_utf8(
+            text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text),
+        ))
     }
 
-    /// The body, once it has been loaded.
+    /// The body, once it has been loaded. Chrome is asked once; what it gave can be had again when the document and
+    /// the page are gone, as long as [`Bodies`] keeps it.
     ///
     /// # Errors
     /// Where Chrome keeps none, or the page goes away before it has come.
-    pub async fn body(&self) -> Result<Vec<u8>, BodyError> {
+    pub async fn body(&self) -> Result<Arc<[u8]>, BodyError> {
+        let answer = self.answer();
+        if let Some(kept) = self.kept() {
+            return Ok(kept);
+        }
+        let _only = answer.fetching.lock().await;
+        if let Some(kept) = self.kept() {
+            return Ok(kept);
+        }
+        let body: Arc<[u8]> = self.fetch().await?.into();
+        if let Some(page) = self.0.page()
+            && page.lock_bodies().make_room(&self.0, body.len())
+        {
+            *answer.kept() = Some(Arc::clone(&body));
+        }
+        Ok(body)
+    }
+
+    fn kept(&self) -> Option<Arc<[u8]>> {
+        let kept = self.answer().kept().clone()?;
+        if let Some(page) = self.0.page() {
+            page.lock_bodies().used(&self.0);
+        }
+        Some(kept)
+    }
+
+    async fn fetch(&self) -> Result<Vec<u8>, BodyError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Loaded {

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
 
 use crate::cdp::CallError;
 
@@ -117,8 +118,18 @@ impl Clip {
     }
 }
 
+/// The right to take a picture of a page.
+#[must_use = "others take theirs meanwhile"]
+pub struct Turn<'a>(#[expect(dead_code, reason = "held for what it is")] Option<SemaphorePermit<'a>>);
+
 impl Page {
-    /// Takes a picture; gives it back as base64.
+    /// Waits until the pictures that were asked for earlier are taken: each may change what the page shows, and where.
+    pub async fn picture_turn(&self) -> Turn<'_> {
+        // It is never closed.
+        Turn(self.0.camera.acquire().await.ok())
+    }
+
+    /// Takes a picture; gives it back as base64. Has the turn of nobody: see [`Self::picture_turn`].
     ///
     /// # Errors
     /// As any command.
@@ -210,11 +221,12 @@ impl Page {
         Ok(decode::<Captured>(method, captured?.get()).map(|captured| captured.data)?)
     }
 
-    /// Takes a picture.
+    /// Takes a picture, in turn.
     ///
     /// # Errors
     /// As any command.
     pub async fn screenshot(&self, options: &ScreenshotOptions) -> Result<Vec<u8>, ScreenshotError> {
+        let _turn = self.picture_turn().await;
         let data = self.screenshot_base64(options).await?;
         BASE64.decode(data).map_err(|_| ScreenshotError::Encoding)
     }

@@ -29,7 +29,7 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    /// Whether Chrome was asked for its context: nobody pays for what is never evaluated in.
+    /// Whether Chrome was asked for its context.
     enabled: bool,
     over: bool,
     context: Option<i64>,
@@ -122,8 +122,8 @@ impl WebWorker {
         }
     }
 
-    /// Asks for its context, the first time.
-    fn enable(&self) {
+    /// Asks for its context and for what it says, the first time.
+    pub(super) fn enable(&self) {
         let mut state = self.lock();
         if std::mem::replace(&mut state.enabled, true) {
             return;

@@ -1,7 +1,7 @@
 //! One page of the pool: its session, and what is captured from it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -149,11 +149,14 @@ struct WorkerDetached {
     session_id: String,
 }
 
+/// More exceptions than a page throws while it is kept.
+const EXCEPTION_BITS: u32 = 32;
+
 impl Recorder {
     fn listen(self) -> Vec<Listener> {
         let session = self.session.clone();
-        let (calls, entries, thrown, revoked) = (self.clone(), self.clone(), self.clone(), self);
-        vec![
+        let (calls, entries) = (self.clone(), self.clone());
+        let mut listeners = vec![
             session.on("Runtime.consoleAPICalled", move |params| {
                 if let Some(message) = ConsoleMessage::from_call(params) {
                     calls.said(&message);
@@ -164,19 +167,31 @@ impl Recorder {
                     entries.said(&message);
                 }
             }),
+        ];
+        listeners.extend(self.listen_to_exceptions(0));
+        listeners
+    }
+
+    /// Exceptions are numbered for each session, of which `realm` is this one's number in its page.
+    fn listen_to_exceptions(self, realm: i64) -> [Listener; 2] {
+        let session = self.session.clone();
+        let (thrown, revoked) = (self.clone(), self);
+        let of_page = move |id: i64| id.wrapping_add(realm << EXCEPTION_BITS);
+        [
             session.on("Runtime.exceptionThrown", move |params| {
                 let details = serde_json::from_str::<ExceptionThrown<'_>>(params.get());
                 let entry = details
                     .ok()
                     .and_then(|thrown| exception_entry(thrown.exception_details.get()));
                 if let Some((id, entry)) = entry {
+                    let id = id.map(of_page);
                     thrown.capture.sink.thrown(thrown.tab, id, &entry);
                     thrown.errors(|errors| errors.push_exception(&thrown.page_id, id, entry));
                 }
             }),
             session.on("Runtime.exceptionRevoked", move |params| {
                 if let Ok(event) = serde_json::from_str::<ExceptionRevoked>(params.get()) {
-                    let id = event.exception_id;
+                    let id = of_page(event.exception_id);
                     revoked.capture.sink.revoked(revoked.tab, id, &event.reason);
                     revoked.errors(|errors| errors.revoke(&revoked.page_id, id));
                 }
@@ -186,7 +201,8 @@ impl Recorder {
 
     /// What workers say is their page's. Whoever attached to them lets them run.
     fn listen_to_workers(&self, connection: &Connection) -> Vec<Listener> {
-        let heard = Arc::<Mutex<HashMap<String, Listener>>>::default();
+        let heard = Arc::<Mutex<HashMap<String, [Listener; 3]>>>::default();
+        let workers = AtomicI64::new(0);
         let ended = Arc::clone(&heard);
         let (recorder, connection) = (self.clone(), connection.clone());
         vec![
@@ -204,7 +220,9 @@ impl Recorder {
                     session: session.clone(),
                     ..recorder.clone()
                 };
-                let listener = session.on("Runtime.consoleAPICalled", move |params| {
+                let realm = workers.fetch_add(1, Ordering::Relaxed) + 1;
+                let [thrown, revoked] = recorder.clone().listen_to_exceptions(realm);
+                let said = session.on("Runtime.consoleAPICalled", move |params| {
                     if let Some(message) = ConsoleMessage::from_call(params) {
                         recorder.said(&message);
                     }
@@ -213,7 +231,7 @@ impl Recorder {
                 heard
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .insert(event.session_id, listener);
+                    .insert(event.session_id, [said, thrown, revoked]);
             }),
             self.session.on("Target.detachedFromTarget", move |params| {
                 if let Ok(event) = serde_json::from_str::<WorkerDetached>(params.get()) {

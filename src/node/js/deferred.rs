@@ -5,6 +5,7 @@ use std::ptr;
 use napi::sys;
 
 use super::ErrorClass;
+use super::call_site::CallSite;
 use super::error::Thrown;
 use super::scope::Scope;
 use super::thread::{JsThread, KeepAlive};
@@ -16,6 +17,7 @@ pub(crate) struct Deferred {
     raw: sys::napi_deferred,
     thread: JsThread,
     keep_alive: Option<KeepAlive>,
+    called: CallSite,
 }
 
 #[expect(unsafe_code, reason = "it is settled on its own thread only")]
@@ -42,6 +44,7 @@ impl Deferred {
                 raw,
                 thread,
                 keep_alive,
+                called: CallSite::here(scope),
             },
             Value::new(scope, promise),
         ))
@@ -85,6 +88,9 @@ impl Deferred {
 
     fn conclude(mut self, scope: Scope<'_>, outcome: Result<Value<'_>, Value<'_>>) {
         let raw = std::mem::replace(&mut self.raw, ptr::null_mut());
+        if let Err(reason) = outcome {
+            self.called.show_in(reason);
+        }
         conclude(scope, raw, outcome);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use napi::Unknown;
 
+use super::call_site::Origin;
 use super::reference::JsRef;
 use super::scope::Scope;
 use super::value::Value;
@@ -137,10 +138,18 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
+impl Value<'_> {
+    /// An error that we have made by its class alone: where a promise is rejected with it, its stack shows the call.
+    pub(crate) fn made_here(self) -> Self {
+        Origin::Ours.mark(self);
+        self
+    }
+}
+
 impl<'s> Scope<'s> {
     /// `new Class(message)` with its `code`.
     pub(crate) fn error(self, class: ErrorClass, message: &str, code: Option<&str>) -> Value<'s> {
-        self.new_error(class, &[self.string(message)], code)
+        self.new_error(class, &[self.string(message)], code, Origin::Ours)
     }
 
     /// The same with a `cause`.
@@ -152,17 +161,31 @@ impl<'s> Scope<'s> {
         cause: Value<'_>,
     ) -> Value<'s> {
         let options = self.object().set("cause", cause);
-        self.new_error(class, &[self.string(message), options], code)
+        self.new_error(class, &[self.string(message), options], code, Origin::Ours)
+    }
+
+    /// An error that was thrown in a page, with the stack that it has there.
+    pub(crate) fn error_of_page(self, name: &str, message: &str, stack: &str) -> Value<'s> {
+        let error = self.new_error(ErrorClass::Error, &[self.string(message)], None, Origin::Page);
+        error.set("name", self.string(name));
+        error.set("stack", self.string(stack))
     }
 
     /// `arguments` begin with the message.
-    fn new_error(self, class: ErrorClass, arguments: &[Value<'s>], code: Option<&str>) -> Value<'s> {
+    fn new_error(
+        self,
+        class: ErrorClass,
+        arguments: &[Value<'s>],
+        code: Option<&str>,
+        origin: Origin,
+    ) -> Value<'s> {
         let constructor = class
             .constructor(self)
             .or_else(|| ErrorClass::Error.constructor(self));
         let made = constructor.and_then(|constructor| constructor.construct(arguments).ok());
         // Without a global `Error` there is nothing better than the text.
         let error = made.unwrap_or_else(|| arguments.first().copied().unwrap_or_else(|| self.undefined()));
+        origin.mark(error);
         if let Some(code) = code {
             error.set("code", self.string(code));
         }

@@ -4,6 +4,7 @@
 //! JavaScript values without losing an exception; [`JsRef`] keeps one; [`Deferred`] settles a promise;
 //! [`spawn_local`] runs a future that awaits JavaScript promises without leaving the thread.
 
+mod call_site;
 pub(crate) mod class;
 mod deferred;
 mod error;

@@ -7,7 +7,7 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{JsRef, Scope, Thrown, Value};
 use crate::page::{self, Page, StackFrame};
 
-use super::{frame, handle, page as page_class};
+use super::{frame, handle, page as page_class, web_worker};
 
 /// A message; its text and arguments become JavaScript's when they are asked for.
 pub(super) struct ConsoleMessage {
@@ -62,25 +62,29 @@ impl Class for ConsoleMessageClass {
                 None => Ok(scope.null()),
             }
         }),
-        // What dedicated workers say is told by their own sessions, and not among their page's messages.
-        Method::sync("worker", |scope, _, _| Ok(scope.null())),
+        Method::sync("worker", |scope, message, _| match &message.core.worker {
+            Some(worker) => web_worker::wrap(scope, worker),
+            None => Ok(scope.null()),
+        }),
         Method::sync("type", |scope, message, _| Ok(scope.string(message.core.level()))),
         Method::sync("text", |scope, message, _| Ok(scope.string(&message.core.text()))),
         Method::sync("args", |scope, message, _| {
             if let Some(Some(known)) = message.arguments.get() {
                 return Ok(known.get(scope));
             }
-            let frame = message
-                .core
-                .frame
-                .as_deref()
-                .and_then(|id| message.page.frame(id))
-                .unwrap_or_else(|| message.page.main_frame());
+            let owner = match &message.core.worker {
+                Some(worker) => worker.into(),
+                None => {
+                    let frame = message.core.frame.as_deref();
+                    let frame = frame.and_then(|id| message.page.frame(id));
+                    (&frame.unwrap_or_else(|| message.page.main_frame())).into()
+                }
+            };
             let handles: Result<Vec<_>, _> = message
                 .core
                 .arguments
                 .iter()
-                .map(|argument| handle::wrap(scope, &frame, argument.clone()))
+                .map(|argument| handle::wrap_in(scope, &owner, argument.clone()))
                 .collect();
             let array = scope.array(handles?);
             message.arguments.get_or_init(|| JsRef::new(array));

@@ -121,6 +121,10 @@ impl Rejection for BodyError {
                 &self.to_string(),
                 Some("PROTOCOL_ERROR"),
             ),
+            Self::NotUtf8 => {
+                let code = Some("ERR_ENCODING_INVALID_ENCODED_DATA");
+                scope.error(ErrorClass::TypeError, &self.to_string(), code)
+            }
             Self::Redirected | Self::Encoding => {
                 scope.error(ErrorClass::Error, &self.to_string(), Some("PROTOCOL_ERROR"))
             }
@@ -205,10 +209,6 @@ fn rethrown<'s>(scope: Scope<'s>, rethrown: &Rethrown) -> Value<'s> {
         Rethrown::Primitive(primitive) => {
             value::to_js(scope, primitive.clone()).unwrap_or_else(|_| scope.undefined())
         }
-        Rethrown::Error { name, message, stack } => {
-            let error = scope.error(ErrorClass::Error, message, None);
-            error.set("name", scope.string(name));
-            error.set("stack", scope.string(stack))
-        }
+        Rethrown::Error { name, message, stack } => scope.error_of_page(name, message, stack),
     }
 }

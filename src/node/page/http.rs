@@ -154,7 +154,7 @@ impl Class for RequestClass {
         Method::sync("redirectChain", |scope, request, _| {
             let chain: Result<Vec<_>, _> = request
                 .core
-                .redirects()
+                .redirect_chain()
                 .iter()
                 .map(|earlier| wrap_request(scope, earlier))
                 .collect();
@@ -249,13 +249,13 @@ impl Class for ResponseClass {
         Method::promise("buffer", |scope, response, _| {
             let response = Rc::unwrap_or_clone(Rc::clone(response));
             promise::start(scope, async move { response.body().await }, |scope, body| {
-                Ok(scope.buffer(body))
+                Ok(scope.buffer(body.to_vec()))
             })
         }),
         Method::promise("content", |scope, response, _| {
             let response = Rc::unwrap_or_clone(Rc::clone(response));
             promise::start(scope, async move { response.body().await }, |scope, body| {
-                Ok(scope.buffer(body))
+                Ok(scope.buffer(body.to_vec()))
             })
         }),
         Method::promise("asFetchResponse", |scope, response, _| {
@@ -272,7 +272,7 @@ impl Class for ResponseClass {
                 let init = scope.object().set("status", number(scope, response.status()));
                 init.set("statusText", scope.string(response.status_text()));
                 init.set("headers", fetch_headers(scope, response.headers())?);
-                let body = body.map_or_else(|| scope.null(), |body| scope.buffer(body));
+                let body = body.map_or_else(|| scope.null(), |body| scope.buffer(body.to_vec()));
                 scope.global().get("Response")?.construct(&[body, init])
             })
         }),

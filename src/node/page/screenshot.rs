@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{Clip, Page, ScreenshotError, ScreenshotOptions};
+use crate::page::{Clip, Page, ScreenshotError, ScreenshotOptions, Turn};
 
 use super::handle::Handle;
 use super::{options, promise};
@@ -63,8 +63,10 @@ fn read(scope: Scope<'_>, given: Value<'_>) -> Result<Wanted, Thrown> {
 }
 
 impl Wanted {
-    async fn take(self, page: &Page) -> Result<Picture, ScreenshotError> {
-        let data = page.screenshot_base64(&self.options).await?;
+    async fn take(self, page: &Page, turn: Turn<'_>) -> Result<Picture, ScreenshotError> {
+        let data = page.screenshot_base64(&self.options).await;
+        drop(turn);
+        let data = data?;
         if self.as_base64 && self.path.is_none() {
             return Ok(Picture::Base64(data));
         }
@@ -95,7 +97,10 @@ pub(super) fn of_page<'s>(scope: Scope<'s>, page: &Page, call: &Call<'s>) -> Res
     let page = page.clone();
     promise::start(
         scope,
-        async move { wanted.take(&page).await },
+        async move {
+            let turn = page.picture_turn().await;
+            wanted.take(&page, turn).await
+        },
         |scope, picture| Ok(show(scope, picture)),
     )
 }
@@ -112,9 +117,10 @@ pub(super) fn of_element<'s>(
     handle.live_argument(scope)?;
     let (frame, object) = (handle.frame(scope)?.clone(), handle.object.clone());
     let taking = async move {
+        let turn = frame.page().picture_turn().await;
         let clip = frame.clip_of(&object, scroll, wanted.options.clip).await?;
         wanted.options.clip = Some(clip);
-        wanted.take(frame.page()).await
+        wanted.take(frame.page(), turn).await
     };
     promise::start(scope, taking, |scope, picture| Ok(show(scope, picture)))
 }

@@ -55,7 +55,15 @@ pub(super) fn add<'s>(
         return Err(Thrown::refused(scope, message));
     }
     if let Some(path) = path {
-        content = Some(read_file(scope, &path)?);
+        let mut text = read_file(scope, &path)?;
+        // So that its stacks and the debugger say where it is from.
+        let place = path.replace('\n', "");
+        text += &if is_script {
+            format!("\n//# sourceURL={place}")
+        } else {
+            format!("\n/*# sourceURL={place}*/")
+        };
+        content = Some(text);
     }
     let mut given_to_page = serde_json::Map::new();
     for (name, value) in [

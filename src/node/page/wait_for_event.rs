@@ -14,7 +14,7 @@ use crate::page::Target;
 
 use super::emitter::Emitter;
 use super::page::PageData;
-use super::{options, target};
+use super::{frame, options, target};
 
 pub(super) const METHODS: &[Method<PageData>] = &[
     Method::promise("waitForRequest", |scope, page, call| {
@@ -24,7 +24,13 @@ pub(super) const METHODS: &[Method<PageData>] = &[
         for_event(scope, page, &["response"], call)
     }),
     Method::promise("waitForFrame", |scope, page, call| {
-        for_event(scope, page, &["frameattached", "framenavigated"], call)
+        let (wait, wanted, promise) = begin(scope, page, &["frameattached", "framenavigated"], call)?;
+        for frame in page.core.frames() {
+            if !wait.is_over() {
+                consider(&wait, scope, &wanted, frame::wrap(scope, &frame)?);
+            }
+        }
+        Ok(promise)
     }),
     Method::promise("waitForNetworkIdle", for_network_idle),
 ];
@@ -291,42 +297,65 @@ impl Wait {
     }
 }
 
+/// What is waited for.
+#[derive(Clone)]
+enum Wanted {
+    Url(Rc<str>),
+    Accepted(JsRef),
+}
+
 fn for_event<'s>(
     scope: Scope<'s>,
     page: &Rc<PageData>,
     events: &[&'static str],
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    let wanted = call.argument(0);
-    let text = wanted.as_string();
-    if text.is_none() && !wanted.is_function() {
+    let (_, _, promise) = begin(scope, page, events, call)?;
+    Ok(promise)
+}
+
+/// Begins to wait for what such an event brings.
+fn begin<'s>(
+    scope: Scope<'s>,
+    page: &Rc<PageData>,
+    events: &[&'static str],
+    call: &Call<'s>,
+) -> Result<(Rc<Wait>, Wanted, Value<'s>), Thrown> {
+    let given = call.argument(0);
+    let by_url = given.as_string().map(|url| Wanted::Url(url.into()));
+    let by_function = || {
+        JsRef::new(given)
+            .filter(|_| given.is_function())
+            .map(Wanted::Accepted)
+    };
+    let Some(wanted) = by_url.or_else(by_function) else {
         return Err(Thrown::invalid_argument(
             scope,
             "expected an address or a function to wait for",
         ));
-    }
-    let wanted = JsRef::new(wanted).map(Rc::new);
+    };
     let source: Rc<dyn Source> = Rc::clone(page) as _;
     let (wait, promise) = Wait::begin(scope, source, call.argument(1))?;
     for event in events {
-        let (text, wanted) = (text.clone(), wanted.clone());
-        wait.listen(
-            scope,
-            Hearing::InTurn,
-            event,
-            move |wait, scope, argument| match (&text, &wanted) {
-                (Some(text), _) => {
-                    let url = argument.call_method("url", &[]).ok().and_then(Value::as_string);
-                    if url.as_deref() == Some(text) {
-                        wait.succeed(argument);
-                    }
-                }
-                (None, Some(predicate)) => ask(wait, scope, predicate, argument),
-                (None, None) => {}
-            },
-        )?;
+        let wanted = wanted.clone();
+        wait.listen(scope, Hearing::InTurn, event, move |wait, scope, argument| {
+            consider(wait, scope, &wanted, argument);
+        })?;
     }
-    Ok(promise)
+    Ok((wait, wanted, promise))
+}
+
+/// Ends the wait where this is what it is for.
+fn consider(wait: &Rc<Wait>, scope: Scope<'_>, wanted: &Wanted, argument: Value<'_>) {
+    match wanted {
+        Wanted::Url(wanted) => {
+            let url = argument.call_method("url", &[]).ok().and_then(Value::as_string);
+            if url.as_deref() == Some(wanted) {
+                wait.succeed(argument);
+            }
+        }
+        Wanted::Accepted(predicate) => ask(wait, scope, predicate, argument),
+    }
 }
 
 /// Asks the predicate, which may take its time to answer.

@@ -15,6 +15,7 @@ use super::super::dialog::Dialog;
 use super::super::events::{Event, EventKind};
 use super::super::exception::Exception;
 use super::super::page::Page;
+use super::super::web_worker::WebWorker;
 
 /// Nobody hears the console: how many messages before their objects are let go.
 const UNHEARD_BATCH: u32 = 256;
@@ -45,6 +46,8 @@ impl Page {
             .tree
             .frame_of_context(session, message.context)
             .map(|frame| Arc::clone(&frame.id));
+        let is_speaker = |worker: &&WebWorker| worker.session().id() == session.id();
+        message.worker = state.workers.iter().find(is_speaker).cloned();
         drop(state);
         self.emit(&Event::Console(Arc::new(message)));
     }

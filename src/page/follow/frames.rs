@@ -11,6 +11,7 @@ use super::super::decode::decode_event;
 use super::super::error::EvaluateError;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState};
+use super::super::lifecycle::Lifecycle;
 use super::super::page::{Page, State};
 
 impl Page {
@@ -76,6 +77,11 @@ impl Page {
         if let Some(frame) = state.tree.get_mut(&id) {
             frame.url = event.frame.full_url();
             frame.name = event.frame.name;
+            if event.kind.as_deref() == Some("BackForwardCacheRestore") {
+                // Its life cycle is over already, and is not told again.
+                frame.loader = event.frame.loader_id;
+                frame.lifecycle = Lifecycle::complete();
+            }
         }
         self.frames_removed(state, removed);
         self.emit(&Event::FrameNavigated(self.frame_handle(&id)));
@@ -168,6 +174,8 @@ struct FrameAttached {
 #[derive(Deserialize)]
 struct FrameNavigated {
     frame: FramePayload,
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]

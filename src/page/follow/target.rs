@@ -95,8 +95,12 @@ impl Page {
             &[
                 ("Target.attachedToTarget", Self::on_attached),
                 ("Target.detachedFromTarget", Self::on_child_detached),
+                ("Runtime.consoleAPICalled", Self::on_console),
+                ("Runtime.exceptionThrown", Self::on_exception),
             ],
         );
+        // Before its script runs: what it says then is heard too.
+        of_page.enable();
         self.observe_network(worker);
         worker.call("Target.setAutoAttach", auto_attach(), Deadline::Protocol, |_| {});
         worker.call(

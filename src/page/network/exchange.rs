@@ -214,7 +214,12 @@ impl Exchange {
                 events.push(NetworkEvent::Finished(earlier));
             }
         }
+        let before = redirects.last().cloned();
         let request = Request::sent(&self.session, &event, redirects, paused);
+        if let Some(before) = before {
+            // Already set where the request is told of again.
+            let _ = before.next.set(Arc::downgrade(&request));
+        }
         let extra = self.request_extra.pop_front();
         if let Some(extra) = extra.and_then(|raw| borrow_event::<RequestExtraInfo>(&raw)) {
             request.update_headers(&extra.headers);
