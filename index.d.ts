@@ -108,6 +108,14 @@ export interface PagePoolOptions {
   closeTimeoutMs?: number | undefined
   /** How long a lease may go on when its page is to be closed, while that answers, in ms; also what `closeAll` waits for. Default: the render timeout, `RENDER_TIMEOUT_MS` or 60000, at least 1000. */
   leaseGraceMs?: number | undefined
+  /** How long a lease may last, in ms; then it is revoked. Default: for ever. */
+  leaseTimeoutMs?: number | undefined
+  /** After how long a lease that is still held is logged, once, in ms. Default: never. */
+  leaseWarnMs?: number | undefined
+  /** How long a `getPage` may wait, in ms; then it rejects with `ACQUIRE_TIMEOUT`. Default: for ever. */
+  acquireTimeoutMs?: number | undefined
+  /** How many calls may queue; one that would be more rejects with `TOO_MANY_WAITING`. Default: any number. */
+  maxWaiting?: number | undefined
   /** Makes a logger for a name. Default: `console`. */
   logger?: ((name: string) => Logger) | Console | undefined
 }
@@ -120,6 +128,12 @@ export interface GetPageOptions {
   priority?: number | undefined
   /** End the lease too when the signal is aborted: at once where its page does not answer within `closeTimeoutMs`, else `leaseGraceMs` later. Default: false. */
   revokeOnAbort?: boolean | undefined
+  /** How long the lease may last, in ms; then it is revoked. Default: the pool's. */
+  leaseTimeoutMs?: number | undefined
+  /** How long the call may wait, in ms; then it rejects with `ACQUIRE_TIMEOUT`, and `retryAfterMs` as an estimate. Default: the pool's. */
+  acquireTimeoutMs?: number | undefined
+  /** How many calls may queue, this one included; else it rejects with `TOO_MANY_WAITING`, and `retryAfterMs` as an estimate. Default: the pool's. */
+  maxWaiting?: number | undefined
 }
 
 /** How `disposeAffinity` goes about it. */
@@ -161,8 +175,20 @@ export interface Lease<P = Page> {
   waits: LeaseWaits
   /** Gives everything back, at once; a second call does nothing. */
   release: () => void
+  /** The lease ends no earlier than this many ms from now, where it has a deadline (`leaseTimeoutMs`). False when it has ended. */
+  extend: (ms: number) => boolean
+  /** Aborted when the lease is revoked, with the reason: an error with the code `LEASE_TIMEOUT` or `LEASE_REVOKED`. */
+  readonly signal: AbortSignal
   /** The same, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/** How `use` goes about it: as `getPage`, and for how long. */
+export interface UseOptions extends GetPageOptions {
+  /** What the lease is for. Default: `'file'`. */
+  queue?: QueueKind | undefined
+  /** How long all of it may take, in ms; then it rejects with a `TimeoutError`. Default: for ever. */
+  timeoutMs?: number | undefined
 }
 
 /** One affinity for whoever looks for an idle one. */
@@ -244,6 +270,12 @@ export interface PendingNetworkRequest {
 }
 
 export interface PagePool<P = Page> {
+  /**
+   * Takes a lease, runs the function with it, and releases it whatever happens; resolves with what the function
+   * returns. When the time is over or the signal is aborted it rejects at once, and the function is told by the
+   * lease's signal: its lease ends as with `revokeOnAbort`.
+   */
+  use<T>(affinityKey: string, run: (lease: Lease<P>) => T | PromiseLike<T>, options?: UseOptions): Promise<T>
   /** The same as `closeAll()`. */
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -87,6 +87,70 @@ if (native.PagePool && Symbol.asyncDispose) {
   });
 }
 
+function invalidArgument(name, expected, value) {
+  const error = new TypeError(`${name} must be ${expected}, but is ${typeof value === 'number' ? value : typeof value}`);
+  error.code = 'ERR_INVALID_ARG_VALUE';
+  return error;
+}
+
+/** `pool.use`: awaits a function of the caller's with a lease. */
+async function use(affinityKey, run, options = {}) {
+  if (typeof run !== 'function') {
+    throw invalidArgument('run', 'a function', run);
+  }
+  if (options === null || typeof options !== 'object') {
+    throw invalidArgument('options', 'an object', options);
+  }
+  const { queue, timeoutMs, signal, ...others } = options;
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
+    throw invalidArgument('options.timeoutMs', 'a number above 0', timeoutMs);
+  }
+  if (signal && !(signal instanceof AbortSignal)) {
+    throw invalidArgument('options.signal', 'an AbortSignal', signal);
+  }
+  let state = 'queued';
+  const controller = new AbortController();
+  const stopped = new Promise((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+  });
+  const onAbort = () => {
+    const reason = typeof signal.reason === 'string' ? signal.reason : undefined;
+    const error = new PrerenderCancelledError({ state, reason });
+    if (reason === undefined) {
+      error.cause = signal.reason;
+    }
+    controller.abort(error);
+  };
+  const late = () => controller.abort(new TimeoutError(`the page was not done with within ${timeoutMs} ms`));
+  const timer = timeoutMs < 2 ** 31 ? setTimeout(late, timeoutMs).unref() : undefined;
+  if (signal?.aborted) {
+    onAbort();
+  }
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const used = (async () => {
+    const lease = await this.getPage(affinityKey, queue, { ...others, signal: controller.signal, revokeOnAbort: true });
+    state = 'rendering';
+    try {
+      return await run({ ...lease, signal: AbortSignal.any([lease.signal, controller.signal]) });
+    } finally {
+      lease.release();
+    }
+  })();
+  try {
+    return await Promise.race([stopped, used]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+    // What loses the race is nobody's any more.
+    used.catch(() => {});
+    stopped.catch(() => {});
+  }
+}
+
+if (native.PagePool) {
+  Object.defineProperty(native.PagePool.prototype, 'use', { value: use, writable: true, configurable: true });
+}
+
 for (const [name, value] of Object.entries(native)) {
   if (!name.startsWith('__')) {
     exports[name] = value;

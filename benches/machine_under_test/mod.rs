@@ -2,7 +2,7 @@
 
 use pagepool::pool::{
     Action, AffinityKey, BrowserAction, Config, Event, Inputs, Now, Pool, PoolOptions, Priority, QueueKind,
-    RequestId,
+    RequestId, Terms,
 };
 
 /// The pool and what its caller keeps.
@@ -70,6 +70,7 @@ impl MachineUnderTest {
             affinity,
             queue: QueueKind::Module,
             priority: Priority::default(),
+            terms: Terms::default(),
         });
         request
     }

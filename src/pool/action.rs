@@ -217,6 +217,9 @@ pub enum Revocation {
         /// What the question ended in.
         cause: String,
     },
+    /// Its own deadline has passed.
+    #[error("its deadline has passed")]
+    Expired,
     /// Its page had to go, and was not released in time.
     #[error("it was not released within {after_ms} ms after its end was asked for")]
     GraceOver {
@@ -237,6 +240,22 @@ pub enum PoolError {
     /// `closeAll` was called while the request waited (`POOL_CLOSED`).
     #[error("the page pool was closed while the request waited")]
     Closed,
+    /// It waited for as long as it may (`ACQUIRE_TIMEOUT`).
+    #[error("no page came within {after_ms} ms")]
+    AcquireTimeout {
+        /// `acquireTimeoutMs`.
+        after_ms: u64,
+        /// When another call may have a page, ms: an estimate.
+        retry_after_ms: u64,
+    },
+    /// As many as may wait do so already (`TOO_MANY_WAITING`).
+    #[error("{waiting} calls wait for a page already")]
+    TooManyWaiting {
+        /// How many wait.
+        waiting: u32,
+        /// When another call may have a page, ms: an estimate.
+        retry_after_ms: u64,
+    },
     /// A render semaphore from JavaScript rejected; its error is passed on as it is.
     #[error("{}", .0.message)]
     Semaphore(Failure),

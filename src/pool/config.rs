@@ -37,6 +37,14 @@ pub struct PoolOptions {
     pub close_timeout_ms: Option<f64>,
     /// How long a lease may go on when its page is to be closed, while that answers. Default: the render timeout.
     pub lease_grace_ms: Option<f64>,
+    /// How long a lease may last. Default: for ever.
+    pub lease_timeout_ms: Option<f64>,
+    /// After how long a lease that lasts is told of. Default: never.
+    pub lease_warn_ms: Option<f64>,
+    /// How long a call may wait. Default: for ever.
+    pub acquire_timeout_ms: Option<f64>,
+    /// How many calls may wait. Default: any number.
+    pub max_waiting: Option<f64>,
     /// Whether there is a render semaphore. Default: false.
     pub has_semaphore: bool,
     /// Whether its capacity can be set. Default: false.
@@ -63,6 +71,10 @@ impl PoolOptions {
             allow_tab_migration: false,
             close_timeout_ms: None,
             lease_grace_ms: None,
+            lease_timeout_ms: None,
+            lease_warn_ms: None,
+            acquire_timeout_ms: None,
+            max_waiting: None,
             has_semaphore: false,
             semaphore_can_grow: false,
             standby_concurrency: 1,
@@ -108,6 +120,14 @@ pub struct Config {
     pub close_timeout_ms: u64,
     /// How long a lease may go on when its page is to be closed, while that answers.
     pub lease_grace_ms: u64,
+    /// How long a lease may last.
+    pub lease_timeout_ms: Option<u64>,
+    /// After how long a lease that lasts is told of.
+    pub lease_warn_ms: Option<u64>,
+    /// How long a call may wait.
+    pub acquire_timeout_ms: Option<u64>,
+    /// How many calls may wait.
+    pub max_waiting: Option<u32>,
     /// No standbys are created while any tab is bound to an affinity.
     pub disable_standby_refill: bool,
     /// Whether the caller asked for migration.
@@ -162,6 +182,10 @@ impl Config {
             close_timeout_ms: duration(options.close_timeout_ms).unwrap_or(5_000),
             lease_grace_ms: duration(options.lease_grace_ms)
                 .unwrap_or_else(|| milliseconds(render_timeout_ms(env))),
+            lease_timeout_ms: duration(options.lease_timeout_ms),
+            lease_warn_ms: duration(options.lease_warn_ms),
+            acquire_timeout_ms: duration(options.acquire_timeout_ms),
+            max_waiting: options.max_waiting.map(whole),
             disable_standby_refill: options.disable_standby_refill,
             allow_tab_migration: options.allow_tab_migration,
             has_semaphore: options.has_semaphore,
@@ -374,7 +398,7 @@ fn is_integer(value: f64) -> bool {
 
 /// A number of milliseconds from an option: `NaN` and negatives count as not given, a fraction is rounded up
 /// (so that only 0 is 0), and what a timer cannot wait is cut to what it can.
-fn duration(option: Option<f64>) -> Option<u64> {
+pub(crate) fn duration(option: Option<f64>) -> Option<u64> {
     option.filter(|&ms| ms >= 0.0).map(milliseconds)
 }
 
@@ -392,7 +416,7 @@ fn milliseconds(value: f64) -> u64 {
     clippy::cast_sign_loss,
     reason = "clamped to a range that fits"
 )]
-fn whole(value: f64) -> u32 {
+pub(crate) fn whole(value: f64) -> u32 {
     value.clamp(0.0, f64::from(MOST_PAGES)).floor() as u32
 }
 

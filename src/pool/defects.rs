@@ -78,6 +78,9 @@ defects! {
     RetainedContextClosed: "retainSharedContext is ignored",
     StuckLeaseNotAsked: "a leased page that is disposed of is not asked whether it answers",
     StuckLeaseKept: "a leased page that does not answer keeps its lease",
+    LeaseBeyondItsDeadline: "a lease goes on after its deadline",
+    WaitsBeyondItsTime: "a call waits on after its time",
+    AnyNumberWaits: "maxWaiting is ignored",
     NoEndOfLeaseGrace: "a lease of a disposed page that answers is waited for without an end",
 }
 

@@ -43,6 +43,8 @@ pub enum Event {
         queue: QueueKind,
         /// Order among waiters.
         priority: Priority,
+        /// How long it may wait and last.
+        terms: Terms,
     },
     /// The signal of a `getPage` that has not ended was aborted. The caller's promise is rejected by whoever
     /// sends this; the machine takes the request out of every queue and gives back all it held. It changes
@@ -53,6 +55,18 @@ pub enum Event {
     },
     /// `lease.release()`; a second one changes nothing.
     Release {
+        /// The call that was granted.
+        request: RequestId,
+    },
+    /// `lease.extend(ms)`: its deadline is no earlier than this long from now.
+    ExtendLease {
+        /// The call that was granted.
+        request: RequestId,
+        /// How long, ms.
+        ms: u64,
+    },
+    /// A lease was garbage-collected without having been released: nobody can release it any more.
+    LeaseLost {
         /// The call that was granted.
         request: RequestId,
     },
@@ -190,6 +204,17 @@ pub enum Event {
     BrowserDisconnected,
     /// Chrome was stopped on purpose: as when it died, but nothing is made before somebody asks for it.
     BrowserStopped,
+}
+
+/// How long a `getPage` may wait and its lease may last. `None`: as the pool's options say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Terms {
+    /// `acquireTimeoutMs`
+    pub acquire_timeout_ms: Option<u64>,
+    /// `maxWaiting`
+    pub max_waiting: Option<u32>,
+    /// `leaseTimeoutMs`
+    pub lease_timeout_ms: Option<u64>,
 }
 
 /// Options of `disposeAffinity`.

@@ -6,16 +6,30 @@ use super::dispose::Manner;
 use super::request::{Request, RequestState};
 use super::tab::TabState;
 use super::{
-    Action, BrowserAction, Deadline, Failure, LogLevel, Operation, OperationId, Pool, RequestId, Revocation,
-    TabId,
+    Action, BrowserAction, Deadline, Failure, LogLevel, Operation, OperationId, Pool, PoolError, RequestId,
+    Revocation, TabId, Terms,
 };
 
 /// A page that answers is not asked again for at least this long, ms.
 const SHORTEST_PAUSE_MS: u64 = 1_000;
 
-/// What bounds a lease.
+/// How long a lease lasts, ms, as far as is known before there was one.
+pub(super) const USUAL_MS: f64 = 1_000.0;
+/// How much the latest lease counts in the average.
+const NEWEST: f64 = 0.2;
+
+/// What bounds a call's wait and its lease.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bounds {
+    terms: Terms,
+    /// It waits no longer than until then.
+    acquire: Option<u64>,
+    /// When its lease began.
+    began: u64,
+    /// Its lease ends then.
+    end: Option<u64>,
+    /// Its lease is told of then.
+    warning: Option<u64>,
     /// It is to end by then, at the latest: its tab is closing, or its holder's signal was aborted.
     pub(super) grace: Option<u64>,
     /// The question to its page.
@@ -35,6 +49,177 @@ impl Pool {
     /// The holder's signal was aborted, and it asked for the lease to end with that.
     pub(super) fn lease_aborted(&mut self, id: RequestId) {
         self.wind_up(id);
+    }
+
+    /// A call begins to wait, on these terms.
+    pub(super) fn set_terms(&mut self, id: RequestId, terms: Terms) {
+        let acquire = terms.acquire_timeout_ms.or(self.config.acquire_timeout_ms);
+        let due = acquire.map(|ms| self.now.monotonic_ms.saturating_add(ms));
+        if let Some(due) = due {
+            self.deadlines.insert((due, Deadline::Acquire(id)));
+        }
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.bounds.terms = terms;
+            request.bounds.acquire = due;
+        }
+    }
+
+    /// Rejects a call that has to wait where as many do so as may.
+    pub(super) fn turn_away(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id).filter(|request| self.is_waiting(request)) else {
+            return;
+        };
+        let Some(most) = request.bounds.terms.max_waiting.or(self.config.max_waiting) else {
+            return;
+        };
+        let all = self.requests.values().filter(|request| self.is_waiting(request));
+        // Those for whom something is coming do not queue.
+        let waiting = all.count().saturating_sub(self.coming().min(self.waiting.len())) as u64;
+        if waiting <= u64::from(most) || planted(Defect::AnyNumberWaits) {
+            return;
+        }
+        let waiting = u32::try_from(waiting - 1).unwrap_or(u32::MAX);
+        let retry_after_ms = self.retry_after_ms();
+        self.reject(
+            id,
+            PoolError::TooManyWaiting {
+                waiting,
+                retry_after_ms,
+            },
+        );
+    }
+
+    /// Whether it stands in a queue.
+    fn is_waiting(&self, request: &Request) -> bool {
+        match request.state {
+            RequestState::Admission | RequestState::Pool { .. } | RequestState::TabQueue { .. } => true,
+            RequestState::Semaphore { .. } => self.semaphore_full,
+            _ => false,
+        }
+    }
+
+    pub(super) fn acquire_overdue(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
+        request.bounds.acquire = None;
+        if planted(Defect::WaitsBeyondItsTime) {
+            return;
+        }
+        let after_ms = request
+            .bounds
+            .terms
+            .acquire_timeout_ms
+            .or(self.config.acquire_timeout_ms)
+            .unwrap_or_default();
+        let retry_after_ms = self.retry_after_ms();
+        self.reject(
+            id,
+            PoolError::AcquireTimeout {
+                after_ms,
+                retry_after_ms,
+            },
+        );
+    }
+
+    /// How long it takes until all who wait have had their turn, if leases go on to last as they do.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an estimate; a cast to u64 saturates"
+    )]
+    fn retry_after_ms(&self) -> u64 {
+        let waiting = self
+            .requests
+            .values()
+            .filter(|request| !matches!(request.state, RequestState::Granted { .. }))
+            .count();
+        let turns = waiting.max(1) as f64 / f64::from(self.current.max(1));
+        (self.lease_ms * turns).ceil().max(1.0) as u64
+    }
+
+    /// The call is granted: its lease begins.
+    pub(super) fn lease_begins(&mut self, id: RequestId) {
+        let now = self.now.monotonic_ms;
+        let warn = self.config.lease_warn_ms;
+        let timeout = self.config.lease_timeout_ms;
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
+        let bounds = &mut request.bounds;
+        bounds.began = now;
+        bounds.end = bounds
+            .terms
+            .lease_timeout_ms
+            .or(timeout)
+            .map(|ms| now.saturating_add(ms));
+        bounds.warning = warn.map(|ms| now.saturating_add(ms));
+        let Bounds {
+            acquire,
+            end,
+            warning,
+            ..
+        } = *bounds;
+        bounds.acquire = None;
+        if let Some(due) = acquire {
+            self.deadlines.remove(&(due, Deadline::Acquire(id)));
+        }
+        if let Some(due) = end.filter(|_| !planted(Defect::LeaseBeyondItsDeadline)) {
+            self.deadlines.insert((due, Deadline::LeaseEnd(id)));
+        }
+        if let Some(due) = warning {
+            self.deadlines.insert((due, Deadline::LeaseWarning(id)));
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "no lease lasts 2^53 ms")]
+    pub(super) fn note_lease_length(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get(&id) {
+            let lasted = self.now.monotonic_ms.saturating_sub(request.bounds.began) as f64;
+            self.lease_ms += NEWEST * (lasted - self.lease_ms);
+        }
+    }
+
+    pub(super) fn extend_lease(&mut self, id: RequestId, ms: u64) {
+        let due = self.now.monotonic_ms.saturating_add(ms);
+        if self.leased_tab(id).is_none() {
+            return;
+        }
+        let Some(request) = self.requests.get_mut(&id) else {
+            return;
+        };
+        if let Some(before) = request.bounds.end.filter(|before| *before < due) {
+            request.bounds.end = Some(due);
+            self.deadlines.remove(&(before, Deadline::LeaseEnd(id)));
+            self.deadlines.insert((due, Deadline::LeaseEnd(id)));
+        }
+    }
+
+    pub(super) fn lease_expired(&mut self, id: RequestId) {
+        self.take_away(id, Revocation::Expired);
+    }
+
+    pub(super) fn lease_is_long(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get(&id) {
+            let held_ms = self.now.monotonic_ms.saturating_sub(request.bounds.began);
+            let (key, queue) = (self.key_of(request.affinity), request.queue.name());
+            let message = format!("a {queue} lease of {key} has been held for {held_ms} ms");
+            self.log(LogLevel::Warn, message);
+        }
+    }
+
+    /// Nobody can release the lease any more.
+    pub(super) fn lease_lost(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get(&id)
+            && self.leased_tab(id).is_some()
+        {
+            let (key, queue) = (self.key_of(request.affinity), request.queue.name());
+            let message =
+                format!("a {queue} lease of {key} was garbage-collected without having been released");
+            self.log(LogLevel::Warn, message);
+            self.release(id);
+        }
     }
 
     /// The lease is to end: it has the grace time while its page answers. The first call counts.
@@ -152,7 +337,23 @@ impl Pool {
 
     /// Lifts what bounds a lease that has ended.
     pub(super) fn lift_bounds(&mut self, id: RequestId, request: &Request) {
-        let Bounds { grace, question } = request.bounds;
+        let Bounds {
+            acquire,
+            end,
+            warning,
+            grace,
+            question,
+            ..
+        } = request.bounds;
+        for (due, deadline) in [
+            (acquire, Deadline::Acquire(id)),
+            (end, Deadline::LeaseEnd(id)),
+            (warning, Deadline::LeaseWarning(id)),
+        ] {
+            if let Some(due) = due {
+                self.deadlines.remove(&(due, deadline));
+            }
+        }
         if let Some(due) = grace {
             self.deadlines.remove(&(due, Deadline::LeaseGrace(id)));
         }

@@ -37,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 pub use action::{Action, BrowserAction, Grant, LogLevel, PoolError, Revocation, Waits};
 pub use config::{Config, Notice, PoolOptions};
-pub use event::{DisposeOptions, Event, Failure, FailureKind, Inputs, Now};
+pub use event::{DisposeOptions, Event, Failure, FailureKind, Inputs, Now, Terms};
 pub use ids::{AffinityKey, ContextId, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
 pub use invariants::Violation;
 pub use report::{
@@ -102,6 +102,8 @@ pub struct Pool {
     shutdown: Option<Shutdown>,
     sweeps: BTreeMap<TicketId, Sweep>,
     swaps: BTreeMap<AffinityKey, u32>,
+    /// How long leases last of late, ms: an average.
+    lease_ms: f64,
     told_of_stuck: bool,
     /// Tabs whose lease has ended within this event.
     released: Vec<TabId>,
@@ -149,6 +151,9 @@ enum Deadline {
     Retry(JobId),
     AskAgain(RequestId),
     LeaseGrace(RequestId),
+    LeaseEnd(RequestId),
+    LeaseWarning(RequestId),
+    Acquire(RequestId),
 }
 
 impl Pool {
@@ -186,6 +191,7 @@ impl Pool {
             shutdown: None,
             sweeps: BTreeMap::new(),
             swaps: BTreeMap::new(),
+            lease_ms: lease::USUAL_MS,
             told_of_stuck: false,
             released: Vec::new(),
             dirty: false,
@@ -201,13 +207,18 @@ impl Pool {
                 affinity,
                 queue,
                 priority,
+                terms,
             } => {
                 self.arm_contraction();
-                self.get_page(request, &affinity, queue, priority);
+                self.get_page(request, &affinity, queue, priority, terms);
+                self.advance();
+                self.turn_away(request);
             }
             Event::Cancel { request } => self.cancel(request),
             Event::Release { request } => self.release(request),
             Event::LeaseAborted { request } => self.lease_aborted(request),
+            Event::ExtendLease { request, ms } => self.extend_lease(request, ms),
+            Event::LeaseLost { request } => self.lease_lost(request),
             Event::Dispose {
                 ticket,
                 affinity,
@@ -255,6 +266,9 @@ impl Pool {
                 Deadline::Retry(job) => self.retry_due(job),
                 Deadline::AskAgain(request) => self.ask_again(request),
                 Deadline::LeaseGrace(request) => self.lease_grace_over(request),
+                Deadline::LeaseEnd(request) => self.lease_expired(request),
+                Deadline::LeaseWarning(request) => self.lease_is_long(request),
+                Deadline::Acquire(request) => self.acquire_overdue(request),
             }
         }
         self.advance();

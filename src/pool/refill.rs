@@ -167,6 +167,16 @@ impl Pool {
         }
     }
 
+    /// For how many of those who wait in the pool's own queue something is on its way.
+    pub(super) fn coming(&self) -> usize {
+        let free = if self.can_make_standby() {
+            self.free_slots()
+        } else {
+            0
+        };
+        self.refill.making + self.counts.freeing + free + self.standbys.len()
+    }
+
     /// Sees to it that something comes for everybody who waits: by closing idle tabs, by expansion, by
     /// migration; where nothing can come, they are told so.
     pub(super) fn make_room_for_waiters(&mut self) {
@@ -174,9 +184,7 @@ impl Pool {
         let mut patient = 0;
         loop {
             let can_make = self.can_make_standby();
-            let coming =
-                self.refill.making + self.counts.freeing + if can_make { self.free_slots() } else { 0 };
-            let coming = coming + self.standbys.len() + patient;
+            let coming = self.coming() + patient;
             if self.waiting.len() <= coming {
                 return;
             }

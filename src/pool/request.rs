@@ -8,7 +8,7 @@ use super::tab::TabState;
 use super::waiters::Place;
 use super::{
     Action, AffinityKey, ContextId, Failure, Grant, Pool, PoolError, Priority, QueueKind, RequestId, TabId,
-    Waits,
+    Terms, Waits,
 };
 
 /// Where a request is.
@@ -158,6 +158,7 @@ impl Pool {
         affinity: &AffinityKey,
         queue: QueueKind,
         priority: Priority,
+        terms: Terms,
     ) {
         if self.shutdown.is_some() {
             self.act(Action::Reject {
@@ -183,6 +184,7 @@ impl Pool {
             bounds: Bounds::default(),
         };
         self.requests.insert(id, request);
+        self.set_terms(id, terms);
         let cap = self.config.file_concurrency.filter(|_| queue == QueueKind::File);
         let Some(entry) = self.affinities.get_mut(&affinity) else {
             return;
@@ -372,6 +374,7 @@ impl Pool {
             tab.served = true;
             tab.answered_at = None;
         }
+        self.lease_begins(id);
         if planted(Defect::GrantedTwice) {
             self.act(Action::Grant { request: id, grant });
         }
@@ -385,6 +388,7 @@ impl Pool {
         let RequestState::Granted { tab } = request.state else {
             return;
         };
+        self.note_lease_length(id);
         self.release_semaphore(id);
         self.touch(tab);
         self.released.push(tab);

@@ -434,6 +434,7 @@ impl World {
             affinity: affinity.into(),
             queue,
             priority,
+            terms: Terms::default(),
         });
         request
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use pagepool::pool::{
     Action, AffinityKey, BrowserAction, Config, Event, Inputs, Now, Pool, PoolOptions, Priority, QueueKind,
-    RequestId,
+    RequestId, Terms,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -269,6 +269,7 @@ impl StateMachineTest for Comparison {
                     affinity: AffinityKey::from("realm:only"),
                     queue: QueueKind::File,
                     priority: Priority::new(priority.into()).expect("a finite number"),
+                    terms: Terms::default(),
                 });
             }
             Step::End(place) => {

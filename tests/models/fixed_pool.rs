@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pagepool::pool::{
     Action, AdmissionDepth, AffinityKey, AffinityQueueDepth, BrowserAction, ByQueue, Config, DisposeOptions,
-    Event, Inputs, Now, Pool, PoolOptions, Priority, QueueKind, RequestId, TabId, TicketId, Vacancy,
+    Event, Inputs, Now, Pool, PoolOptions, Priority, QueueKind, RequestId, TabId, Terms, TicketId, Vacancy,
 };
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 
@@ -115,6 +115,7 @@ impl StateMachineTest for Comparison {
                     affinity: key(affinity),
                     queue,
                     priority: priority(number),
+                    terms: Terms::default(),
                 }
             }
             Step::Cancel(id) => Event::Cancel {

@@ -322,6 +322,7 @@ impl World {
         }
         if let Some(request) = self.requests.get_mut(&id) {
             request.lease = Some(grant.tab);
+            request.granted_at = self.now.monotonic_ms;
             let client = request.client;
             self.notices.push(Notice::Granted { client });
         }
@@ -338,10 +339,14 @@ impl World {
             _ => return self.fail("ends-once", || format!("{id:?} is rejected, but it has ended")),
         }
         self.check_rejection(error);
+        self.check_turned_away(id, error);
         match error {
             PoolError::StandbyUnavailable { .. } => self.tally.unavailable += 1,
             PoolError::Closed => self.tally.closed += 1,
             PoolError::Semaphore(_) => self.tally.semaphore_failed += 1,
+            PoolError::AcquireTimeout { .. } | PoolError::TooManyWaiting { .. } => {
+                self.tally.turned_away += 1;
+            }
         }
         if let Some(request) = self.forget_request(id) {
             self.notices.push(Notice::Rejected {

@@ -31,6 +31,12 @@ pub struct Settings {
     pub close_timeout_ms: Option<f64>,
     /// `leaseGraceMs`.
     pub lease_grace_ms: Option<f64>,
+    /// `leaseTimeoutMs`.
+    pub lease_timeout_ms: Option<f64>,
+    /// `acquireTimeoutMs`.
+    pub acquire_timeout_ms: Option<f64>,
+    /// `maxWaiting`.
+    pub max_waiting: Option<f64>,
     /// How many standbys may be under way at a time: 1 with a browser manager from JavaScript.
     pub standby_concurrency: u32,
     /// Whether the driver can close a context whose page does not close.
@@ -142,6 +148,9 @@ impl Settings {
             )),
             close_timeout_ms: (random.u8(..100) < 30).then(|| f64::from(random.u32(100..10_000))),
             lease_grace_ms: (random.u8(..100) < 50).then(|| f64::from(random.u32(50..20_000))),
+            lease_timeout_ms: (random.u8(..100) < 20).then(|| f64::from(random.u32(10..10_000))),
+            acquire_timeout_ms: (random.u8(..100) < 20).then(|| f64::from(random.u32(10..10_000))),
+            max_waiting: (random.u8(..100) < 20).then(|| f64::from(random.u32(1..6))),
             standby_concurrency: *pick(random, &[1, 1, 2, 4]),
             escalate_page_close: random.bool(),
             environment,
@@ -161,6 +170,10 @@ impl Settings {
             tab_proof_of_life_ms: self.tab_proof_of_life_ms,
             close_timeout_ms: self.close_timeout_ms,
             lease_grace_ms: self.lease_grace_ms,
+            lease_timeout_ms: self.lease_timeout_ms,
+            lease_warn_ms: self.lease_timeout_ms.map(|ms| ms / 2.0),
+            acquire_timeout_ms: self.acquire_timeout_ms,
+            max_waiting: self.max_waiting,
             has_semaphore: self.semaphore != SemaphoreKind::None,
             semaphore_can_grow: matches!(self.semaphore, SemaphoreKind::Late | SemaphoreKind::Prompt),
             standby_concurrency: self.standby_concurrency,

@@ -24,6 +24,8 @@ pub struct Tally {
     pub unavailable: u64,
     /// `POOL_CLOSED`.
     pub closed: u64,
+    /// Waited too long, or came when too many did.
+    pub turned_away: u64,
     /// Leases that ended under their holders.
     pub revoked: u64,
     /// Rejected by the render semaphore.
@@ -54,6 +56,7 @@ impl AddAssign for Tally {
         self.unavailable += other.unavailable;
         self.closed += other.closed;
         self.revoked += other.revoked;
+        self.turned_away += other.turned_away;
         self.semaphore_failed += other.semaphore_failed;
         self.migrations += other.migrations;
         self.contexts += other.contexts;
@@ -80,6 +83,7 @@ impl fmt::Display for Tally {
         writeln!(f, "  unavailable      {}", self.unavailable)?;
         writeln!(f, "  pool closed      {}", self.closed)?;
         writeln!(f, "  revoked          {}", self.revoked)?;
+        writeln!(f, "  turned away      {}", self.turned_away)?;
         writeln!(f, "  semaphore failed {}", self.semaphore_failed)?;
         writeln!(f, "contexts made      {}", self.contexts)?;
         writeln!(f, "peak contexts      {}", self.peak_contexts)?;

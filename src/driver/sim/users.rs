@@ -3,7 +3,7 @@
 use super::chrome::{Context, PageState};
 use super::operation::{Call, PARTNERS};
 use super::world::{Request, Ticket, World};
-use crate::pool::{AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, TicketId};
+use crate::pool::{AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, Terms, TicketId};
 
 /// A standby is attempted so often.
 const ATTEMPTS: u32 = 3;
@@ -44,6 +44,7 @@ impl World {
                 to_end: false,
                 may_end: false,
                 asked_at: None,
+                granted_at: 0,
             },
         );
         self.book.note_priority(priority.get());
@@ -55,7 +56,9 @@ impl World {
             affinity,
             queue: call.queue(),
             priority,
+            terms: Terms::default(),
         });
+        self.check_waiting();
         if let Some(warm) = warm {
             self.check_warm_hit(request, warm);
         }

@@ -70,6 +70,8 @@ pub(super) struct Request {
     pub(super) may_end: bool,
     /// When, ms, its page was first asked whether it answers.
     pub(super) asked_at: Option<u64>,
+    /// When, ms, its lease began.
+    pub(super) granted_at: u64,
 }
 
 impl Request {

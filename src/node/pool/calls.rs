@@ -5,10 +5,13 @@ use std::rc::Rc;
 use super::super::abort::{self, AbortListener, CancelState};
 use super::super::check::{self, invalid};
 use super::super::js::{Deferred, Scope, Thrown, Value};
-use super::options::{DISPOSE_OPTIONS, GET_PAGE_OPTIONS};
+use super::options::{DISPOSE_OPTIONS, GET_PAGE_OPTIONS, count, positive};
 use super::world::{Call, Core, Request};
 use super::{Answer, affinity_of, kept};
-use crate::pool::{AffinityKey, DisposeOptions, Event, Inputs, Priority, QueueKind, RequestId, TicketId};
+use crate::pool::config::{duration, whole};
+use crate::pool::{
+    AffinityKey, DisposeOptions, Event, Inputs, Priority, QueueKind, RequestId, Terms, TicketId,
+};
 use crate::runtime::Effects;
 
 pub(super) fn get_page<'s>(
@@ -95,6 +98,11 @@ fn arguments<'s>(
             .ok_or_else(|| invalid(priority, "options.priority", "a finite number"))?
     };
     let revoke_on_abort = flag(options, "revokeOnAbort", false)?;
+    let terms = Terms {
+        acquire_timeout_ms: duration(positive(options, "acquireTimeoutMs")?),
+        max_waiting: count(options, "maxWaiting")?.map(whole),
+        lease_timeout_ms: duration(positive(options, "leaseTimeoutMs")?),
+    };
     not_aborted(scope, signal)?;
     let request = RequestId(pool.effects().next_id());
     let event = Event::GetPage {
@@ -102,6 +110,7 @@ fn arguments<'s>(
         affinity,
         queue: kind,
         priority,
+        terms,
     };
     Ok(Arguments {
         event,

@@ -6,7 +6,7 @@ use super::super::js::{ErrorClass, Scope, Thrown, Value};
 use super::super::page::Rejection;
 use crate::cdp::CallError;
 use crate::driver::chromium::{LaunchError, LoadError};
-use crate::pool::{Failure, FailureKind, PoolError};
+use crate::pool::{Failure, FailureKind, PoolError, Revocation};
 
 /// What a `getPage` rejects with.
 pub(super) fn pool_error<'s>(scope: Scope<'s>, error: &PoolError) -> Value<'s> {
@@ -23,8 +23,31 @@ pub(super) fn pool_error<'s>(scope: Scope<'s>, error: &PoolError) -> Value<'s> {
             }
         }
         PoolError::Closed => scope.error(ErrorClass::Error, &message, Some("POOL_CLOSED")),
+        PoolError::AcquireTimeout { retry_after_ms, .. } => {
+            let error = scope.error(ErrorClass::TimeoutError, &message, Some("ACQUIRE_TIMEOUT"));
+            with_retry(error, *retry_after_ms)
+        }
+        PoolError::TooManyWaiting { retry_after_ms, .. } => {
+            let error = scope.error(ErrorClass::Error, &message, Some("TOO_MANY_WAITING"));
+            with_retry(error, *retry_after_ms)
+        }
         PoolError::Semaphore(cause) => failure(scope, cause),
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no estimate comes near 2^53 ms")]
+fn with_retry(error: Value<'_>, retry_after_ms: u64) -> Value<'_> {
+    error.set("retryAfterMs", error.scope().number(retry_after_ms as f64))
+}
+
+/// Why a lease was revoked, as its signal has it.
+pub(super) fn revocation<'s>(scope: Scope<'s>, reason: &Revocation) -> Value<'s> {
+    let code = match reason {
+        Revocation::Expired => "LEASE_TIMEOUT",
+        Revocation::Unresponsive { .. } | Revocation::GraceOver { .. } => "LEASE_REVOKED",
+    };
+    let message = format!("the lease was revoked: {reason}");
+    scope.error(ErrorClass::Error, &message, Some(code))
 }
 
 /// What a failure came from: the very value that JavaScript threw, where it came from there.

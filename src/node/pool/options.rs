@@ -6,6 +6,7 @@ use crate::pool::PoolOptions;
 
 /// Every option of `new PagePool`.
 const POOL_OPTIONS: &[&str] = &[
+    "acquireTimeoutMs",
     "allowTabMigration",
     "boxelHostURL",
     "browserManager",
@@ -14,8 +15,11 @@ const POOL_OPTIONS: &[&str] = &[
     "disableFileAdmission",
     "disableStandbyRefill",
     "leaseGraceMs",
+    "leaseTimeoutMs",
+    "leaseWarnMs",
     "logger",
     "maxPages",
+    "maxWaiting",
     "onAffinityDisposed",
     "renderSemaphore",
     "serverURL",
@@ -24,7 +28,14 @@ const POOL_OPTIONS: &[&str] = &[
     "tabProofOfLifeMs",
 ];
 /// Every option of `getPage`.
-pub(super) const GET_PAGE_OPTIONS: &[&str] = &["priority", "revokeOnAbort", "signal"];
+pub(super) const GET_PAGE_OPTIONS: &[&str] = &[
+    "acquireTimeoutMs",
+    "leaseTimeoutMs",
+    "maxWaiting",
+    "priority",
+    "revokeOnAbort",
+    "signal",
+];
 /// Every option of `disposeAffinity`.
 pub(super) const DISPOSE_OPTIONS: &[&str] = &["awaitIdle", "retainConsoleErrors", "retainSharedContext"];
 
@@ -68,6 +79,10 @@ impl<'s> Options<'s> {
         machine.tab_proof_of_life_ms = milliseconds(options, "tabProofOfLifeMs")?;
         machine.close_timeout_ms = milliseconds(options, "closeTimeoutMs")?;
         machine.lease_grace_ms = positive(options, "leaseGraceMs")?;
+        machine.lease_timeout_ms = positive(options, "leaseTimeoutMs")?;
+        machine.lease_warn_ms = positive(options, "leaseWarnMs")?;
+        machine.acquire_timeout_ms = positive(options, "acquireTimeoutMs")?;
+        machine.max_waiting = count(options, "maxWaiting")?;
         machine.disable_standby_refill = flag(options, "disableStandbyRefill")?;
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
@@ -107,7 +122,19 @@ fn milliseconds(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
         .transpose()
 }
 
-/// A time or limit that must be more than nothing.
+/// A number of things, at least one.
+pub(super) fn count(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
+    given(options, name)?
+        .map(|value| {
+            value
+                .as_f64()
+                .filter(|number| *number >= 1.0 && number.fract() == 0.0)
+                .ok_or_else(|| invalid(value, &format!("options.{name}"), "an integer ≥ 1"))
+        })
+        .transpose()
+}
+
+/// A time that must be more than nothing.
 pub(super) fn positive(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
     given(options, name)?
         .map(|value| {

@@ -233,11 +233,11 @@ impl World {
 
     fn revoke(&self, request: RequestId, tab: TabId, reason: &Revocation) {
         let held = self.leases.borrow_mut().remove(&request);
-        if let Some(held) = held {
-            held.end();
-        }
         self.driver
             .explain_end(tab, &format!("the lease was revoked: {reason}"));
+        if let Some(held) = held {
+            with_scope(|scope| held.revoke(scope, reason));
+        }
     }
 
     fn reject(&self, request: RequestId, error: &crate::pool::PoolError) {

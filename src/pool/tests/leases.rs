@@ -1,5 +1,5 @@
 use crate::pool::testing::{Kind, RETAIN, World, broken};
-use crate::pool::{Event, LogLevel, PoolOptions, Revocation};
+use crate::pool::{Event, LogLevel, PoolError, PoolOptions, Revocation};
 
 fn bounded() -> PoolOptions {
     PoolOptions {
@@ -179,4 +179,68 @@ fn the_grace_time_is_the_render_timeout_unless_an_option_says_otherwise() {
         let world = World::with(&options, &env);
         assert_eq!(world.pool.config().lease_grace_ms, expected, "{option:?} {env:?}");
     }
+}
+
+#[test]
+fn a_lease_ends_with_its_deadline_unless_that_is_put_off() {
+    let options = PoolOptions {
+        lease_timeout_ms: Some(1_000.0),
+        ..bounded()
+    };
+    let mut world = World::with(&options, &[]);
+    let request = world.lease("a");
+    world.advance(900);
+    world.handle(Event::ExtendLease { request, ms: 500 });
+    world.handle(Event::ExtendLease { request, ms: 10 });
+    world.advance(499);
+    assert!(world.revoked.is_empty());
+    world.advance(1);
+    assert_eq!(world.revoked.get(&request), Some(&Revocation::Expired));
+    assert_eq!(permits(&world), 0);
+    assert_eq!(world.pool.poll_timeout(), None, "a deadline of the lease is left");
+}
+
+#[test]
+fn a_released_lease_leaves_no_deadline() {
+    let options = PoolOptions {
+        lease_timeout_ms: Some(1_000.0),
+        lease_warn_ms: Some(500.0),
+        acquire_timeout_ms: Some(700.0),
+        ..bounded()
+    };
+    let mut world = World::with(&options, &[]);
+    world.visit("a");
+    assert_eq!(world.pool.poll_timeout(), None);
+    world.advance(2_000);
+    assert!(world.revoked.is_empty() && !world.logged(LogLevel::Warn, "has been held"));
+}
+
+#[test]
+fn a_call_waits_no_longer_than_it_may() {
+    let options = PoolOptions {
+        acquire_timeout_ms: Some(700.0),
+        ..bounded()
+    };
+    let mut world = World::with(&options, &[]);
+    let holder = world.lease("a");
+    let waiting = world.get("b");
+    world.advance(699);
+    assert!(world.rejections.is_empty());
+    world.advance(1);
+    assert!(matches!(
+        world.rejections.get(&waiting),
+        Some(PoolError::AcquireTimeout { after_ms: 700, retry_after_ms }) if *retry_after_ms >= 1
+    ));
+    world.release(holder);
+    assert_eq!(permits(&world), 0, "it waits nowhere any more");
+}
+
+#[test]
+fn a_lease_that_was_lost_comes_back_with_a_warning() {
+    let mut world = World::with(&bounded(), &[]);
+    let request = world.lease("a");
+    let next = world.get("b");
+    world.handle(Event::LeaseLost { request });
+    assert!(world.is_granted(next));
+    assert!(world.logged(LogLevel::Warn, "a file lease of a was garbage-collected"));
 }

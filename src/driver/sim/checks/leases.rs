@@ -2,7 +2,7 @@
 
 use crate::driver::sim::chrome::PageState;
 use crate::driver::sim::world::{Notice, World};
-use crate::pool::{QueueKind, RequestId, Revocation, TabId};
+use crate::pool::{PoolError, QueueKind, RequestId, Revocation, TabId};
 
 impl World {
     /// A page is asked only under a lease that is to end.
@@ -32,17 +32,21 @@ impl World {
     }
 
     pub(in crate::driver::sim) fn lease_revoked(&mut self, id: RequestId, reason: &Revocation) {
-        let Some((tab, asked_at)) = self
-            .requests
-            .get(&id)
-            .and_then(|request| request.lease.map(|tab| (tab, request.asked_at)))
-        else {
+        let Some((tab, asked_at, granted_at)) = self.requests.get(&id).and_then(|request| {
+            request
+                .lease
+                .map(|tab| (tab, request.asked_at, request.granted_at))
+        }) else {
             return self.fail("ends-once", || format!("{id:?} is revoked, but it has ended"));
         };
         let now = self.now.monotonic_ms;
         let grace = self.lease_grace_ms();
         let may = match reason {
             Revocation::Unresponsive { .. } => self.silent.contains(&tab),
+            Revocation::Expired => self
+                .settings
+                .lease_timeout_ms
+                .is_some_and(|timeout| now >= granted_at + whole(timeout)),
             Revocation::GraceOver { .. } => asked_at.is_some_and(|asked| now >= asked + grace),
         };
         if !may {
@@ -100,15 +104,81 @@ impl World {
         }
     }
 
+    /// No lease outlives its deadline, and nobody waits for longer than he may.
+    pub(in crate::driver::sim) fn check_deadlines(&mut self) {
+        let now = self.now.monotonic_ms;
+        if let Some(timeout) = self.settings.lease_timeout_ms.map(whole) {
+            let late = self
+                .requests
+                .iter()
+                .find(|(_, request)| request.lease.is_some() && now > request.granted_at + timeout);
+            if let Some((id, _)) = late {
+                let id = *id;
+                return self.fail("lease-deadline", || format!("{id:?} is held after its deadline"));
+            }
+        }
+        if let Some(timeout) = self.settings.acquire_timeout_ms.map(whole) {
+            let late = self.requests.iter().find(|(_, request)| {
+                request.lease.is_none() && now > request.called_at.monotonic_ms + timeout
+            });
+            if let Some((id, _)) = late {
+                let id = *id;
+                self.fail("acquire-timeout", || {
+                    format!("{id:?} waits for longer than {timeout} ms")
+                });
+            }
+        }
+    }
+
+    /// After a call: no more wait than may, but for those who have a page or something that is coming, which are at
+    /// most as many as there are contexts.
+    pub(in crate::driver::sim) fn check_waiting(&mut self) {
+        let Some(most) = self.settings.max_waiting.map(whole) else {
+            return;
+        };
+        let waiting = self.requests.values().filter(|request| request.lease.is_none());
+        let waiting = waiting.count() as u64;
+        let served = 2 * (u64::from(self.expected.high_priority_max) + 1);
+        if waiting > most + served && self.depth == 0 {
+            self.fail("max-waiting", || format!("{waiting} wait where {most} may"));
+        }
+    }
+
+    /// Nobody is turned away before his time, or for no reason.
+    pub(in crate::driver::sim) fn check_turned_away(&mut self, id: RequestId, error: &PoolError) {
+        let now = self.now.monotonic_ms;
+        let called = self
+            .requests
+            .get(&id)
+            .map_or(0, |request| request.called_at.monotonic_ms);
+        let others = self.requests.len().saturating_sub(1) as u64;
+        let may = match error {
+            PoolError::AcquireTimeout { .. } => self
+                .settings
+                .acquire_timeout_ms
+                .is_some_and(|timeout| now >= called + whole(timeout)),
+            PoolError::TooManyWaiting { .. } => self
+                .settings
+                .max_waiting
+                .is_some_and(|most| others >= whole(most)),
+            _ => true,
+        };
+        if !may {
+            self.fail("turned-away", || format!("{id:?} is turned away: {error}"));
+        }
+    }
+
     /// `leaseGraceMs`.
     pub(in crate::driver::sim) fn lease_grace_ms(&self) -> u64 {
-        let grace = self.settings.lease_grace_ms.unwrap_or(60_000.0).ceil();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a small positive number"
-        )]
-        let grace = grace as u64;
-        grace
+        whole(self.settings.lease_grace_ms.unwrap_or(60_000.0))
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a small positive number"
+)]
+fn whole(number: f64) -> u64 {
+    number.ceil() as u64
 }

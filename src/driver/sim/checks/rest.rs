@@ -58,6 +58,7 @@ impl World {
         self.note_crowds();
         self.check_closing_ends();
         self.check_leases_end();
+        self.check_deadlines();
         if self.step.is_multiple_of(8) {
             self.check_snapshots();
             self.check_tenants_told();
