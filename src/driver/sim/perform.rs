@@ -6,8 +6,8 @@ use super::semaphore::Semaphore;
 use super::settings::SemaphoreKind;
 use super::world::{Notice, Pending, Subject, World};
 use crate::pool::{
-    Action, AffinityKey, BrowserAction, Event, Grant, Inputs, LogLevel, OperationId, PoolError, Priority,
-    QueueKind, RequestId, TabId, TicketId,
+    Action, AffinityKey, BrowserAction, ContextId, Event, Grant, Inputs, LogLevel, OperationId, PoolError,
+    Priority, QueueKind, RequestId, TabId, TicketId,
 };
 
 /// More than this cannot follow from one step.
@@ -188,29 +188,31 @@ impl World {
                 }
                 self.start(Work::ClosePage, operation, Subject::Tab(tab));
             }
-            BrowserAction::CloseContext { operation, context } => {
-                self.check_context_close(context);
-                let pages: Vec<TabId> = self.chrome.pages_in(context).map(|at| at.0).collect();
-                for tab in pages {
-                    self.check_choice_to_close(tab);
-                }
-                self.note_drop();
-                self.book.strike(context);
-                if let Some(context) = self.chrome.contexts.get_mut(&context) {
-                    context.state = ContextState::Closing;
-                    context.closing_since = Some(self.step);
-                }
-                for page in self
-                    .chrome
-                    .pages
-                    .values_mut()
-                    .filter(|page| page.context == context && page.state != PageState::Lost)
-                {
-                    page.state = PageState::Closing;
-                }
-                self.start(Work::CloseContext, operation, Subject::Context(context));
-            }
+            BrowserAction::CloseContext { operation, context } => self.close_context(operation, context),
         }
+    }
+
+    fn close_context(&mut self, operation: OperationId, context: ContextId) {
+        self.check_context_close(context);
+        let pages: Vec<TabId> = self.chrome.pages_in(context).map(|at| at.0).collect();
+        for tab in pages {
+            self.check_choice_to_close(tab);
+        }
+        self.note_drop();
+        self.book.strike(context);
+        if let Some(context) = self.chrome.contexts.get_mut(&context) {
+            context.state = ContextState::Closing;
+            context.closing_since = Some(self.step);
+        }
+        for page in self
+            .chrome
+            .pages
+            .values_mut()
+            .filter(|page| page.context == context && page.state != PageState::Lost)
+        {
+            page.state = PageState::Closing;
+        }
+        self.start(Work::CloseContext, operation, Subject::Context(context));
     }
 
     pub(super) fn start(&mut self, kind: Work, operation: OperationId, subject: Subject) {

@@ -53,6 +53,7 @@ pub enum Notice {
 
 /// A call that has not ended, or its lease.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a call")]
 pub(super) struct Request {
     pub(super) client: u8,
     pub(super) affinity: AffinityKey,

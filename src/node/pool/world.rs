@@ -292,6 +292,10 @@ impl Drop for World {
 }
 
 /// `new PagePool(options)`.
+#[expect(
+    clippy::too_many_lines,
+    reason = "most of them are the fields of what is built"
+)]
 pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> Result<Rc<Core>, Thrown> {
     let mut options = Options::read(options)?;
     let native = BrowserManager::of(options.browser_manager);
