@@ -11,10 +11,10 @@ const STANDBY = `<!doctype html><title>standby</title><link rel="icon" href="dat
 
 /**
  * Starts it; `host.status` other than 200 is what `/_standby` answers with, `host.silent` leaves all unanswered, and
- * `host.closing` hangs up.
+ * `host.closing` hangs up. `host.scripts` has sources by path.
  */
 async function startHost() {
-  const host = { status: 200, silent: false, closing: false, requests: [] };
+  const host = { status: 200, silent: false, closing: false, scripts: {}, requests: [] };
   const server = http.createServer((request, response) => {
     host.requests.push(request.url);
     if (host.closing) {
@@ -31,6 +31,10 @@ async function startHost() {
     }
     if (request.url === '/moved') {
       response.writeHead(302, { location: '/_standby' }).end();
+      return;
+    }
+    if (request.url in host.scripts) {
+      response.writeHead(200, { 'content-type': 'text/javascript' }).end(host.scripts[request.url]);
       return;
     }
     response.writeHead(request.url === '/favicon.ico' ? 204 : 404).end();
