@@ -19,6 +19,37 @@ contract('SPEC 10: getPendingNetworkRequests', (test) => {
     assert.strictEqual(getPendingNetworkRequests(lease.page), null, 'SPEC 10: a page without a session');
   });
 
+  test('what is in flight, oldest first', async (assert, t) => {
+    const clock = t.clock();
+    const { pool } = await t.warm({ maxPages: 1 });
+    const { page } = await t.get(pool, 'a');
+    assert.deepEqual(getPendingNetworkRequests(page), [], 'SPEC 10: a page that is followed');
+    sent(page, '1', 'https://host.example/one');
+    await turns(1);
+    clock.now += 100;
+    sent(page, '2', 'https://host.example/two');
+    await turns(1);
+    clock.now += 50;
+    assert.deepEqual(
+      getPendingNetworkRequests(page),
+      [
+        { url: 'https://host.example/one', ageMs: 150 },
+        { url: 'https://host.example/two', ageMs: 50 },
+      ],
+      'SPEC 10: { url, ageMs }[], oldest first',
+    );
+    page.emitCdp('Network.loadingFinished', { requestId: '1', timestamp: 2 });
+    await turns(1);
+    assert.deepEqual(
+      getPendingNetworkRequests(page).map(({ url }) => url),
+      ['https://host.example/two'],
+      'SPEC 12: loadingFinished',
+    );
+    page.emitCdp('Network.loadingFailed', { requestId: '2', timestamp: 2, errorText: 'net::ERR_FAILED' });
+    await turns(1);
+    assert.deepEqual(getPendingNetworkRequests(page), [], 'SPEC 12: loadingFailed');
+  });
+
   test('at most 20, addresses cut at 200 characters', async (assert, t) => {
     const clock = t.clock();
     const { pool } = await t.warm({ maxPages: 1 });
