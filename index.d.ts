@@ -233,7 +233,7 @@ export interface QueueDepthSnapshot {
 
 /** The ledger of shared contexts. */
 export interface SharedContextSnapshot {
-  /** How many contexts without a page are kept. */
+  /** How many rows there may be; while there are more, contexts without a page are closed, oldest first. */
   cap: number
   /** One of each affinity; `lastUsedAt` is a time as `Date.now()` gives it. */
   entries: { affinityKey: string; pageCount: number; lastUsedAt: number; closing: boolean }[]

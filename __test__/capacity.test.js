@@ -167,6 +167,42 @@ poolModule('expansion', (kit) => {
   });
 });
 
+poolModule('4d: a dynamic pool expands before anything is closed', (kit) => {
+  const env = { PRERENDER_PAGE_POOL_MIN: '2', PRERENDER_PAGE_POOL_MAX: '4' };
+  const sizes = async (pool, tenants) => {
+    const seen = [];
+    for (let i = 0; i < tenants; i++) {
+      await kit().visit(pool, `tenant-${i}`);
+      seen.push(pool.currentMaxPages);
+      await pool.warmStandbys();
+    }
+    return seen;
+  };
+
+  for (const disableStandbyRefill of [false, true]) {
+    QUnit.test(`five affinities in turn on 2 to 4 pages, disableStandbyRefill: ${disableStandbyRefill}`, async (assert) => {
+      const semaphore = new lib.AsyncSemaphore(1);
+      const { pool } = await kit().warm({ env, renderSemaphore: semaphore, disableStandbyRefill });
+      assert.deepEqual(await sizes(pool, 5), [2, 2, 3, 4, 4], 'every page bound and idle, the semaphore free: SPEC 4d has it grow');
+      assert.strictEqual(semaphore.capacity, 4, 'and the semaphore with it');
+    });
+  }
+
+  QUnit.test('nothing is closed below the ceiling, and at it the least recently used makes room', async (assert) => {
+    const { pool, disposed } = await kit().warm({ env, renderSemaphore: new lib.AsyncSemaphore(1) });
+    await sizes(pool, 4);
+    assert.deepEqual(disposed, [], 'four tenants on four pages');
+    await sizes(pool, 5);
+    assert.deepEqual(disposed, ['tenant-0'], 'the fifth');
+  });
+
+  QUnit.test('without setCapacity it cannot grow, and makes room', async (assert) => {
+    const { pool, disposed } = await kit().warm({ env, renderSemaphore: { acquire: async () => () => {} } });
+    assert.deepEqual(await sizes(pool, 4), [2, 2, 2, 2], 'SPEC 9: expansion needs a semaphore with setCapacity');
+    assert.deepEqual(disposed, ['tenant-0', 'tenant-1'], 'closed instead');
+  });
+});
+
 poolModule('contraction', (kit) => {
   const TICK = { contractionTickMs: 10 };
   const env = (ms, more = {}) => ({ ...DYNAMIC, PRERENDER_POOL_IDLE_CONTRACTION_MS: String(ms), ...more });

@@ -1,6 +1,6 @@
 'use strict';
 
-const { poolModule } = require('./helpers/kit.js');
+const { lib, poolModule } = require('./helpers/kit.js');
 const { NEVER } = require('./helpers/fake-browser.js');
 const { turns, until } = require('./helpers/wait.js');
 
@@ -155,7 +155,7 @@ poolModule('the ledger of shared contexts', (kit) => {
   });
 });
 
-poolModule('the cap of orphans', (kit) => {
+poolModule('the cap of shared contexts', (kit) => {
   QUnit.test('beyond the cap the oldest is closed', async (assert) => {
     const { pool } = await kit().warm({ maxPages: 2, env: { PRERENDER_SHARED_CONTEXT_CAP: '2' } });
     const contexts = {};
@@ -168,6 +168,21 @@ poolModule('the cap of orphans', (kit) => {
     await until(() => contexts.a.closeCalls === 1, 'the oldest orphan is closed');
     assert.deepEqual([contexts.b.closeCalls, contexts.c.closeCalls], [0, 0], 'the younger stay');
     assert.deepEqual(entries(pool).filter((e) => !e.closing).map((e) => e.affinityKey).sort(), ['b', 'c'], 'two rows');
+  });
+
+  QUnit.test('it bounds all rows, those in use included', async (assert) => {
+    const { pool } = await kit().warm({ maxPages: 3, env: { PRERENDER_SHARED_CONTEXT_CAP: '2' } });
+    for (const key of ['a', 'b']) {
+      await kit().visit(pool, key);
+      await retire(pool, key);
+    }
+    assert.deepEqual(entries(pool).map((e) => e.affinityKey), ['a', 'b'], 'two orphans, as many as there may be');
+    await kit().take(pool, 'c');
+    assert.deepEqual(entries(pool).filter((e) => !e.closing).map((e) => e.affinityKey), ['b', 'c'], 'one in use counts: the oldest orphan goes');
+    await kit().take(pool, 'd');
+    assert.deepEqual(entries(pool).filter((e) => !e.closing).map((e) => e.affinityKey), ['c', 'd'], 'and the next');
+    await kit().take(pool, 'e');
+    assert.deepEqual(entries(pool).filter((e) => !e.closing).map((e) => e.affinityKey), ['c', 'd', 'e'], 'SPEC 6: a context in use never is closed');
   });
 
   QUnit.test('a context in use is never closed for the cap', async (assert) => {
@@ -204,10 +219,51 @@ poolModule('the cap of orphans', (kit) => {
       await kit().visit(pool, `t${i}`);
       await retire(pool, `t${i}`);
       await pool.warmStandbys();
+      await turns();
     }
     assert.ok(gate.count >= 5, `${gate.count} orphans hang in close`);
     assert.ok((await kit().visit(pool, 'next')).page, 'the pool goes on');
     gate.open();
+  });
+});
+
+poolModule('making room', (kit) => {
+  QUnit.test('disposes of pages and context, and keeps nothing as an orphan', async (assert) => {
+    const { pool, fake } = await kit().warm({ maxPages: 2 });
+    const a = await kit().visit(pool, 'a');
+    for (const key of ['b', 'c']) {
+      await kit().visit(pool, key);
+      await pool.warmStandbys();
+    }
+    assert.strictEqual(row(pool, 'a'), undefined, 'SPEC 5: no row is left of it');
+    assert.strictEqual(a.page.context.closeCalls, 1, 'its context is closed');
+    const gate = fake.gate('newPage');
+    const again = await kit().take(pool, 'a');
+    assert.strictEqual(again.waits.tabStartupMs, 0, 'SPEC 5: its next visit takes a ready standby at once');
+    assert.notStrictEqual(again.page.context, a.page.context, 'in a context of its own');
+    gate.open();
+  });
+
+  QUnit.test('contraction does the same', async (assert) => {
+    const env = { PRERENDER_PAGE_POOL_MIN: '1', PRERENDER_PAGE_POOL_MAX: '3', PRERENDER_PAGE_POOL_INITIAL: '3', PRERENDER_POOL_IDLE_CONTRACTION_MS: '20' };
+    const { pool, fake } = await kit().warm({ env, contractionTickMs: 5, renderSemaphore: new lib.AsyncSemaphore(3) });
+    for (const key of ['a', 'b', 'c']) {
+      await kit().visit(pool, key);
+    }
+    await until(() => pool.currentMaxPages === 1, 'down to the minimum');
+    await until(() => fake.alive.length <= 2, 'what it closes is closed');
+    assert.deepEqual(entries(pool).filter((e) => e.pageCount === 0), [], 'SPEC 5: no orphan');
+  });
+
+  QUnit.test('an orphan comes from a disposal that asks for one, and from a tab that does not answer', async (assert) => {
+    const { pool, fake } = await kit().warm({ maxPages: 3, tabHealthProbeMs: 250 });
+    await kit().visit(pool, 'asked');
+    await retire(pool, 'asked');
+    const stuck = await kit().visit(pool, 'stuck');
+    fake.rule('evaluate', () => NEVER, ({ page }) => page === stuck.page);
+    const next = await kit().visit(pool, 'stuck');
+    assert.notStrictEqual(next.page, stuck.page, 'it was retired');
+    assert.deepEqual(entries(pool).map((e) => [e.affinityKey, e.pageCount, e.closing]), [['asked', 0, false], ['stuck', 0, false]], 'both are kept');
   });
 });
 

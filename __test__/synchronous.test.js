@@ -35,6 +35,44 @@ poolModule('what is complete when the call returns', (kit) => {
     assert.strictEqual(late.state, 'pending', 'not the one who came after the release');
   });
 
+  for (const options of [{}, { awaitIdle: false }, { retainSharedContext: true }]) {
+    QUnit.test(`release and disposeAffinity on one line: ${JSON.stringify(options)}`, async (assert) => {
+      const { pool } = await kit().warm({ maxPages: 2, tabHealthProbeMs: 0, env: { PRERENDER_AFFINITY_TAB_MAX: '1' } });
+      const lease = await kit().take(pool, 'a', 'module');
+      const waiter = kit().ask(pool, 'a', 'module');
+      await turns();
+      lease.release(); pool.disposeAffinity('a', options);
+      await waiter.settled;
+      assert.strictEqual(waiter.state, 'fulfilled', 'served');
+      assert.notStrictEqual(waiter.value.page, lease.page, 'SPEC 13: never by the condemned page, with the probe off too');
+      assert.strictEqual(waiter.value.page.closeCalls, 0, 'its own is not closed');
+    });
+  }
+
+  QUnit.test('setCapacity and disposeAffinity on one line', async (assert) => {
+    const semaphore = new lib.AsyncSemaphore(1);
+    const { pool } = await kit().warm({ maxPages: 3, tabHealthProbeMs: 0, renderSemaphore: semaphore });
+    semaphore.setCapacity(1);
+    const condemned = await kit().visit(pool, 'a');
+    await kit().take(pool, 'b');
+    const waiter = kit().ask(pool, 'a');
+    await until(() => semaphore.pendingCount === 1, 'it holds its tab and waits for a permit');
+    semaphore.setCapacity(2); pool.disposeAffinity('a');
+    await waiter.settled;
+    assert.notStrictEqual(waiter.value.page, condemned.page, 'SPEC 13: another look whether its tab is live');
+    assert.strictEqual(semaphore.inUseCount, 2, 'two leases, two permits');
+  });
+
+  QUnit.test('a waiter’s promise settles a microtask after the release at the earliest, and soon', async (assert) => {
+    const { pool } = await kit().warm({ maxPages: 2, tabHealthProbeMs: 0, env: { PRERENDER_AFFINITY_TAB_MAX: '1' } });
+    const lease = await kit().take(pool, 'a', 'module');
+    const waiter = kit().ask(pool, 'a', 'module');
+    await turns();
+    lease.release();
+    await microtasks(12);
+    assert.strictEqual(waiter.state, 'fulfilled', 'within microtasks, without a hop');
+  });
+
   QUnit.test('a getPage has taken its place', async (assert) => {
     const { pool } = await kit().warm({ maxPages: 2 });
     const ask = kit().ask(pool, 'a');

@@ -7,14 +7,21 @@ const http = require('node:http');
 /** With an icon of its own: full Chrome would ask for one. */
 const STANDBY = `<!doctype html><title>standby</title><link rel="icon" href="data:,">
 <script>window.marked = [globalThis.__boxelDuringPrerender, globalThis.__boxelRenderContext];</script>
-<div id="standby-ready">ready</div>`;
+`;
+const READY = '<div id="standby-ready">ready</div>';
+
+/** The page of `/_standby`, which is ready after so many ms. */
+function standby(readyAfterMs) {
+  const later = `<script>setTimeout(() => { document.body.innerHTML = '${READY}'; }, ${readyAfterMs});</script>`;
+  return `${STANDBY}<body>${readyAfterMs > 0 ? later : READY}</body>`;
+}
 
 /**
  * Starts it; `host.status` other than 200 is what `/_standby` answers with, `host.silent` leaves all unanswered, and
- * `host.closing` hangs up. `host.scripts` has sources by path.
+ * `host.closing` hangs up; `/_standby` is ready `host.readyAfterMs` after it was loaded. `host.scripts` has sources by path.
  */
 async function startHost() {
-  const host = { status: 200, silent: false, closing: false, scripts: {}, requests: [] };
+  const host = { status: 200, silent: false, closing: false, readyAfterMs: 0, scripts: {}, requests: [] };
   const server = http.createServer((request, response) => {
     host.requests.push(request.url);
     if (host.closing) {
@@ -26,7 +33,7 @@ async function startHost() {
     }
     if (request.url === '/_standby') {
       response.writeHead(host.status, { 'content-type': 'text/html' });
-      response.end(host.status === 200 ? STANDBY : 'not yet');
+      response.end(host.status === 200 ? standby(host.readyAfterMs) : 'not yet');
       return;
     }
     if (request.url === '/moved') {

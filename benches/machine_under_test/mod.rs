@@ -98,6 +98,7 @@ impl MachineUnderTest {
                     self.granted += 1;
                     continue;
                 }
+                Action::Settle { operation, .. } => Event::Settled { operation },
                 Action::Browser(BrowserAction::CreateStandby { operation, .. }) => {
                     Event::StandbyReady { operation }
                 }

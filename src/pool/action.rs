@@ -43,6 +43,14 @@ pub enum Action {
         /// Pages now.
         capacity: u32,
     },
+    /// Send [`super::Event::Settled`] in a microtask of its own: the request has waited and owns its tab and permit
+    /// now. It is granted then, after another look whether the tab is still live.
+    Settle {
+        /// Of this action.
+        operation: OperationId,
+        /// The call.
+        request: RequestId,
+    },
     /// Resolve the `getPage` promise.
     Grant {
         /// The call.

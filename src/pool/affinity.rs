@@ -119,7 +119,10 @@ impl Pool {
         let Some(affinity) = self.affinities.get_mut(&id) else {
             return;
         };
-        let new = affinity.all_idle().then_some(affinity.last_used);
+        // One that is leaving may still serve a lease.
+        let serves = |tab: &TabId| self.tabs.get(tab).is_some_and(|tab| tab.holder.is_some());
+        let idle = affinity.all_idle() && !affinity.departing.iter().any(serves);
+        let new = idle.then_some(affinity.last_used);
         let old = std::mem::replace(&mut affinity.idle_as, new);
         if old == new {
             return;

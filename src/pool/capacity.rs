@@ -2,13 +2,13 @@
 
 use super::defects::{Defect, planted};
 use super::dispose::Manner;
-use super::{Action, Inputs, LogLevel, Now, Pool, Priority};
+use super::{Action, Inputs, LogLevel, Now, Pool, Priority, RequestId};
 
 /// Contraction under way or under consideration.
 #[derive(Debug, Default)]
 pub(super) struct Contraction {
     next_tick: Option<u64>,
-    /// When the pool was first seen idle, on the wall clock.
+    /// When the pool was first seen idle, or last expanded or contracted since then, on the wall clock.
     idle_since: Option<f64>,
     /// A slot is being dropped: the number changes when its context has closed, so that there are never more
     /// contexts than pages + 1.
@@ -26,6 +26,14 @@ impl Contraction {
 
     pub(super) fn note_use(&mut self) {
         self.idle_since = None;
+    }
+
+    /// An idle pool that was expanded is not idle for too long before the threshold has passed from then on.
+    fn note_expansion(&mut self, wall_ms: f64) {
+        self.pending = false;
+        if !planted(Defect::ExpansionNotCounted) {
+            self.idle_since = self.idle_since.map(|_| wall_ms);
+        }
     }
 
     pub(super) fn next_tick(&self) -> Option<u64> {
@@ -82,7 +90,7 @@ impl Pool {
             return false;
         }
         let old = self.current;
-        self.contraction.pending = false;
+        self.contraction.note_expansion(self.now.wall_ms);
         self.set_current(old + 1);
         if self.semaphore_waiting == 0 {
             self.semaphore_full = false;
@@ -99,6 +107,18 @@ impl Pool {
         );
         self.log(LogLevel::Info, message);
         true
+    }
+
+    /// [`Self::expand`] for a request that has no tab, once: one page more is a tab for it.
+    pub(super) fn expand_for(&mut self, id: RequestId, why: &str) -> bool {
+        let Some(request) = self.requests.get(&id).filter(|request| !request.expanded) else {
+            return false;
+        };
+        let expanded = self.expand(request.priority(), why);
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.expanded = expanded;
+        }
+        expanded
     }
 
     fn set_current(&mut self, pages: u32) {

@@ -36,7 +36,7 @@ impl Pool {
                 context.overdue = false;
                 self.set_context_state(context_id, ContextState::Orphan { affinity });
                 self.close_page(tab_id, context_id, false);
-                self.enforce_orphan_cap();
+                self.enforce_shared_context_cap();
             }
             ContextState::Condemned { .. } => {
                 context.closing_pages += 1;

@@ -106,7 +106,7 @@ pub struct Config {
     pub contraction_tick_ms: u64,
     /// Live tabs an affinity may have, ordinarily.
     pub affinity_tab_max: u32,
-    /// Orphans that are kept.
+    /// Rows that the ledger of shared contexts may have before orphans are closed.
     pub shared_context_cap: u32,
     /// Concurrent `file` leases of one affinity; `None` without admission.
     pub file_concurrency: Option<u32>,

@@ -194,9 +194,12 @@ impl Pool {
             self.set_context_state(id, ContextState::Supplementary { affinity, tab });
         } else {
             self.set_context_state(id, ContextState::Primary { affinity, tab });
-            if let Some(affinity) = self.affinities.get_mut(&affinity) {
-                affinity.primary = Some(id);
+            if let Some(affinity) = self.affinities.get_mut(&affinity)
+                && affinity.primary.replace(id).is_none()
+            {
+                self.rows += 1;
             }
+            self.enforce_shared_context_cap();
         }
     }
 
@@ -204,8 +207,9 @@ impl Pool {
     pub(super) fn drop_row(&mut self, affinity: AffinityId, context: ContextId) {
         if let Some(affinity) = self.affinities.get_mut(&affinity)
             && (affinity.primary == Some(context) || planted(Defect::AnotherContextsRow))
+            && affinity.primary.take().is_some()
         {
-            affinity.primary = None;
+            self.rows -= 1;
         }
     }
 
@@ -220,24 +224,14 @@ impl Pool {
             .saturating_sub(self.counts.alive)
     }
 
-    /// Closes orphans beyond the cap, oldest first: those that a caller waits to open after the others.
-    pub(super) fn enforce_orphan_cap(&mut self) {
-        while self.orphans.len() > self.config.shared_context_cap as usize && !planted(Defect::OrphansKept) {
-            let unawaited = self.orphans.iter().find(|at| !self.is_orphan_awaited(at.1));
-            let Some(&(_, id)) = unawaited.or_else(|| self.orphans.first()) else {
+    /// While the ledger has more rows than it may, those in use included, closes orphans, oldest first. A context in
+    /// use is never closed for it.
+    pub(super) fn enforce_shared_context_cap(&mut self) {
+        while self.rows > self.config.shared_context_cap as usize && !planted(Defect::OrphansKept) {
+            let Some(&(_, oldest)) = self.orphans.first() else {
                 return;
             };
-            self.close_orphan(id, true);
+            self.close_orphan(oldest, true);
         }
-    }
-
-    fn is_orphan_awaited(&self, id: ContextId) -> bool {
-        let Some(ContextState::Orphan { affinity }) = self.contexts.get(&id).map(|context| context.state)
-        else {
-            return false;
-        };
-        self.affinities
-            .get(&affinity)
-            .is_some_and(|affinity| !affinity.waiting.is_empty())
     }
 }

@@ -66,13 +66,19 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// The pool's own decision to close an affinity's tabs; the next visit finds its context.
+    /// The pool's own decision to close an affinity, pages and context: its next visit takes a standby that is ready.
     pub(super) const EVICT: Self = Self {
-        retain_context: true,
+        retain_context: false,
         retain_console_errors: false,
         background: true,
         refill: true,
         bounded: false,
+    };
+
+    /// An affinity loses its only page, which is no good any more; the context stays for its next visit.
+    pub(super) const RETIRE: Self = Self {
+        retain_context: true,
+        ..Self::EVICT
     };
 }
 
@@ -297,7 +303,7 @@ impl Pool {
         let Some(tab) = self.tabs.get_mut(&id) else {
             return displaced;
         };
-        let Some(affinity) = tab.offered_to() else {
+        let Some(affinity_id) = tab.offered_to() else {
             return displaced;
         };
         tab.state = match tab.state {
@@ -305,12 +311,15 @@ impl Pool {
                 affinity,
                 leaving: true,
             },
-            _ => TabState::Leaving { affinity },
+            _ => TabState::Leaving {
+                affinity: affinity_id,
+            },
         };
         self.reindex(id);
-        if let Some(affinity) = self.affinities.get_mut(&affinity) {
+        if let Some(affinity) = self.affinities.get_mut(&affinity_id) {
             affinity.departing.insert(id);
         }
+        self.reindex_affinity(affinity_id);
         displaced
     }
 
@@ -450,10 +459,12 @@ impl Pool {
                     self.key_of(id)
                 ),
             );
+            let retain_context = planted(Defect::EvictedContextKept);
             self.tear_down_unattended(
                 id,
                 Manner {
                     refill,
+                    retain_context,
                     ..Manner::EVICT
                 },
             );
@@ -468,6 +479,10 @@ impl Pool {
             LogLevel::Info,
             format!("closing an idle tab of {key}, least recently used, {why}"),
         );
+        // The context goes with it, whether it is its own or the affinity's primary.
+        if let Some(context) = self.tabs.get(&tab).map(|tab| tab.context) {
+            self.condemn(context, false);
+        }
         self.retire_alone(tab);
         true
     }

@@ -139,6 +139,11 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The microtask after the call that served a waiter has come.
+    Settled {
+        /// Of [`super::Action::Settle`].
+        operation: OperationId,
+    },
     /// The page is closed, or its close failed and there is nothing more to wait for.
     PageClosed {
         /// Of [`super::BrowserAction::ClosePage`].

@@ -135,7 +135,7 @@ impl Pool {
         {
             self.retire_alone(tab_id);
         } else {
-            self.tear_down_unattended(affinity_id, Manner::EVICT);
+            self.tear_down_unattended(affinity_id, Manner::RETIRE);
         }
     }
 

@@ -287,6 +287,23 @@ impl Pool {
         ensure(orphans == self.orphans.len(), || {
             format!("{orphans} orphans, {:?}", self.orphans)
         })?;
+        let rows = self
+            .affinities
+            .values()
+            .filter(|affinity| affinity.primary.is_some())
+            .count();
+        ensure(rows == self.rows, || {
+            format!("{rows} rows, {} counted", self.rows)
+        })?;
+        ensure(
+            rows <= self.config.shared_context_cap as usize || orphans == 0,
+            || {
+                format!(
+                    "{orphans} orphans are kept with {rows} rows, of {} that there may be",
+                    self.config.shared_context_cap
+                )
+            },
+        )?;
         let waiting: usize = self
             .affinities
             .values()

@@ -95,6 +95,8 @@ pub struct Pool {
     /// Tabs that may be promised to another affinity, by load.
     donors: BTreeSet<(usize, LastUsed, TabId)>,
     orphans: BTreeSet<(LastUsed, ContextId)>,
+    /// Rows of the ledger, closing ones included.
+    rows: usize,
     counts: Counts,
 
     refill: Refill,
@@ -127,6 +129,9 @@ enum Operation {
     },
     /// Of the page of a lease that is to end.
     Ask {
+        request: RequestId,
+    },
+    Settle {
         request: RequestId,
     },
     ClosePage {
@@ -185,6 +190,7 @@ impl Pool {
             idle_affinities: BTreeSet::new(),
             donors: BTreeSet::new(),
             orphans: BTreeSet::new(),
+            rows: 0,
             counts: Counts::default(),
             refill: Refill::default(),
             contraction: Contraction::new(tick, now),
@@ -201,6 +207,10 @@ impl Pool {
     /// Takes in what happened and decides everything that follows from it.
     pub fn handle(&mut self, event: Event, inputs: &Inputs) {
         self.observe(inputs);
+        let called = match event {
+            Event::GetPage { request, .. } => Some(request),
+            _ => None,
+        };
         match event {
             Event::GetPage {
                 request,
@@ -241,6 +251,7 @@ impl Pool {
             Event::StandbyReady { operation }
             | Event::PageOpened { operation }
             | Event::ProbeAnswered { operation }
+            | Event::Settled { operation }
             | Event::ManagerNotified { operation } => self.ended(operation, None),
             Event::StandbyFailed { operation, failure }
             | Event::PageOpenFailed { operation, failure }
@@ -250,6 +261,9 @@ impl Pool {
             | Event::UserDataDirsCleaned { operation, failure } => self.ended(operation, failure.as_ref()),
         }
         self.advance();
+        if let Some(request) = called {
+            self.note_wait(request);
+        }
     }
 
     /// Does what has become due.
@@ -361,6 +375,7 @@ impl Pool {
             Operation::OpenPage { tab } => self.page_opened(tab),
             Operation::Probe { tab } => self.probe_answered(tab),
             Operation::Ask { request } => self.ask_answered(request),
+            Operation::Settle { request } => self.settled(request),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, failure),
             Operation::CloseContext { context } => self.context_closed(context, failure),
             Operation::NotifyManager {
@@ -385,7 +400,7 @@ impl Pool {
             Operation::Ask { request } => self.ask_failed(request, failure),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, Some(failure)),
             Operation::CloseContext { context } => self.context_closed(context, Some(failure)),
-            Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}
+            Operation::Settle { .. } | Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}
         }
     }
 
@@ -406,6 +421,7 @@ impl Pool {
                 break;
             }
         }
+        self.refill.end_of_turn();
         self.ask_released_tabs();
         #[cfg(debug_assertions)]
         if let Err(violation) = self.check_invariants() {

@@ -8,7 +8,7 @@ use super::request::{Request, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::waiters::Place;
 use super::{
-    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, QueueKind,
+    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, Priority, QueueKind,
     RequestId, TabId, TicketId,
 };
 
@@ -48,12 +48,20 @@ pub(super) struct Refill {
     /// A standby could not be made with all its attempts: no further one is begun before all others under way have
     /// ended too, so that those who wait hear of it however many more come.
     gave_up: bool,
+    /// The priority of a request that has taken a standby in this turn, and for which the pool was not expanded: the
+    /// next standby is a reason to expand rather than to close something.
+    on_behalf_of: Option<Priority>,
     tickets: Vec<TicketId>,
 }
 
 impl Refill {
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
+    }
+
+    /// Who took what in this turn is no reason for anything in the next.
+    pub(super) fn end_of_turn(&mut self) {
+        self.on_behalf_of = None;
     }
 
     pub(super) fn take_tickets(&mut self) -> Vec<TicketId> {
@@ -86,6 +94,15 @@ impl Pool {
             self.refill.blocked = false;
             self.dirty = true;
         }
+    }
+
+    /// The request has taken a standby, or a slot for its orphan.
+    pub(super) fn refill_after(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get(&id).filter(|request| !request.expanded) {
+            let priority = Some(request.priority());
+            self.refill.on_behalf_of = self.refill.on_behalf_of.max(priority);
+        }
+        self.kick_refill();
     }
 
     pub(super) fn warm_standbys(&mut self, ticket: TicketId) {
@@ -193,6 +210,21 @@ impl Pool {
             };
             let room = "every slot is taken and a request waits";
             let migrates = self.config.migration_allowed() && !self.donors.is_empty();
+            // Nothing is closed, and nothing moves, where one more page is to be had.
+            let orphan = self
+                .requests
+                .get(&id)
+                .and_then(|request| self.openable_orphan(request.affinity));
+            if (can_make || orphan.is_some())
+                && !planted(Defect::ClosesBeforeExpanding)
+                && self.expand_for(id, room)
+            {
+                if can_make {
+                    continue;
+                }
+                // The slot is its orphan's, which is opened in the next round.
+                return;
+            }
             // Where tabs may move, an idle one moves instead of being closed.
             if can_make && !migrates && self.evict("to make room", true) {
                 continue;
@@ -255,11 +287,14 @@ impl Pool {
                 _ => {}
             }
             if self.free_slots() == 0 {
-                let on_its_way = self.counts.freeing > 0
-                    || (self.standbys.is_empty()
-                        && self.refill.making == 0
-                        && self.waiting.is_empty()
-                        && self.evict("to make room for a standby", true))
+                let freeing = self.counts.freeing > 0;
+                let needs_one =
+                    self.standbys.is_empty() && self.refill.making == 0 && self.waiting.is_empty();
+                if !freeing && needs_one && self.expand_for_refill() {
+                    continue;
+                }
+                let on_its_way = freeing
+                    || (needs_one && self.evict("to make room for a standby", true))
                     || self.counts.closing > 0;
                 if on_its_way {
                     return;
@@ -285,6 +320,16 @@ impl Pool {
         if over && self.refill.jobs.is_empty() {
             self.end_refill();
         }
+    }
+
+    /// Every page is bound: a request that has taken the last standby has the pool expanded before anything is closed
+    /// for the next.
+    fn expand_for_refill(&mut self) -> bool {
+        let priority = self.refill.on_behalf_of.take();
+        priority.is_some_and(|priority| {
+            !planted(Defect::ClosesBeforeExpanding)
+                && self.expand(priority, "every page is bound and the last standby was taken")
+        })
     }
 
     /// Nothing is left to do, or no more can be made.

@@ -5,7 +5,7 @@ use super::{AffinityKey, Priority};
 /// The ledger of shared contexts.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct SharedContextSnapshot {
-    /// Orphans that are kept.
+    /// Rows that it may have; while there are more, orphans are closed.
     pub cap: u32,
     /// One row for each affinity that has a primary.
     pub entries: Vec<SharedContextEntry>,

@@ -7,8 +7,8 @@ use super::lease::Bounds;
 use super::tab::TabState;
 use super::waiters::Place;
 use super::{
-    Action, AffinityKey, ContextId, Failure, Grant, Pool, PoolError, Priority, QueueKind, RequestId, TabId,
-    Terms, Waits,
+    Action, AffinityKey, ContextId, Failure, Grant, Operation, OperationId, Pool, PoolError, Priority,
+    QueueKind, RequestId, TabId, Terms, Waits,
 };
 
 /// Where a request is.
@@ -29,6 +29,8 @@ pub(super) enum RequestState {
     Probing { tab: TabId },
     /// Holds the tab and waits for the render semaphore.
     Semaphore { tab: TabId },
+    /// Owns the tab and a permit of the render semaphore, after a wait; its promise settles with the next microtask.
+    Settling { tab: TabId, operation: OperationId },
     /// Has the lease.
     Granted { tab: TabId },
 }
@@ -54,6 +56,10 @@ pub(super) struct Request {
     pub(super) choices: u8,
     /// The pool was expanded for it although its affinity has all the tabs it may have.
     pub(super) beyond_tab_max: bool,
+    /// The pool was expanded for it, by one page: that is its own.
+    pub(super) expanded: bool,
+    /// It was not served by its own call, but by somebody else's or by an outcome.
+    pub(super) waited: bool,
     pub(super) clock: WaitClock,
     /// What bounds its lease.
     pub(super) bounds: Bounds,
@@ -74,6 +80,7 @@ impl Request {
             RequestState::Opening { tab }
             | RequestState::Probing { tab }
             | RequestState::Semaphore { tab }
+            | RequestState::Settling { tab, .. }
             | RequestState::Granted { tab } => Some(tab),
             _ => None,
         }
@@ -180,6 +187,8 @@ impl Pool {
             placed: false,
             choices: 0,
             beyond_tab_max: false,
+            expanded: false,
+            waited: false,
             clock: WaitClock::new(self.now.wall_ms),
             bounds: Bounds::default(),
         };
@@ -230,7 +239,10 @@ impl Pool {
             return;
         };
         let priority = request.priority();
-        self.expand_under_saturation(priority);
+        let expanded = self.expand_under_saturation(priority);
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.expanded |= expanded;
+        }
         self.choose(id);
         self.kick_refill();
     }
@@ -333,7 +345,9 @@ impl Pool {
         if self.actions.iter().any(is_stale) {
             return;
         }
-        if !waited {
+        if waited {
+            request.waited = true;
+        } else {
             request.clock.forget_phase();
         }
         self.semaphore_waiting -= 1;
@@ -357,7 +371,47 @@ impl Pool {
         });
     }
 
-    fn grant(&mut self, id: RequestId, tab_id: TabId) {
+    /// Notes that its own call has not served the request, if so: whatever does is another event.
+    pub(super) fn note_wait(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.waited |= matches!(
+                request.state,
+                RequestState::Admission
+                    | RequestState::Pool { .. }
+                    | RequestState::TabQueue { .. }
+                    | RequestState::Opening { .. }
+            );
+        }
+    }
+
+    /// The request has all that it needs. One that was woken by a call of somebody else is granted a microtask later:
+    /// what that caller does on the same line may still take the tab away.
+    fn grant(&mut self, id: RequestId, tab: TabId) {
+        if self
+            .requests
+            .get(&id)
+            .is_some_and(|request| request.waited && !planted(Defect::SettlesAtOnce))
+        {
+            let operation = self.start(Operation::Settle { request: id });
+            self.set_state(id, RequestState::Settling { tab, operation }, None);
+            self.act(Action::Settle {
+                operation,
+                request: id,
+            });
+        } else {
+            self.hand_over(id, tab);
+        }
+    }
+
+    /// The microtask has come, and nobody has taken the request off its tab meanwhile.
+    pub(super) fn settled(&mut self, id: RequestId) {
+        if let Some(RequestState::Settling { tab, .. }) = self.requests.get(&id).map(|request| request.state)
+        {
+            self.hand_over(id, tab);
+        }
+    }
+
+    fn hand_over(&mut self, id: RequestId, tab_id: TabId) {
         let now = self.now.wall_ms;
         let Some(request) = self.requests.get_mut(&id) else {
             return;
@@ -467,6 +521,11 @@ impl Pool {
                 }
                 self.leave_tab(id);
             }
+            RequestState::Settling { operation, .. } => {
+                self.forget(operation);
+                self.release_semaphore(id);
+                self.leave_tab(id);
+            }
         }
         self.set_state(id, RequestState::Choosing, None);
     }
@@ -481,7 +540,11 @@ impl Pool {
             && tab.holder == Some(id)
         {
             tab.holder = None;
+            let affinity = tab.affinity();
             self.reindex(tab_id);
+            if let Some(affinity) = affinity {
+                self.reindex_affinity(affinity);
+            }
             self.tab_freed(tab_id);
         }
     }

@@ -32,7 +32,6 @@ impl Pool {
             && (request.beyond_tab_max
                 || self.can_expand(request.priority())
                 || self.config.is_dynamic() && self.is_behind_a_file(affinity));
-        let priority = request.priority();
         let expanded = request.beyond_tab_max;
         if newcomer || below_max || beyond_max {
             // What is there belongs to those who wait already, unless they come later.
@@ -42,10 +41,8 @@ impl Pool {
             }
             if (newcomer || command_like) && (self.can_make_standby() || !self.standbys.is_empty()) {
                 if !newcomer && !below_max && !expanded {
-                    self.expand(
-                        priority,
-                        "a module or command render needs a tab beyond the affinity's maximum",
-                    );
+                    let why = "a module or command render needs a tab beyond the affinity's maximum";
+                    self.expand_for(id, why);
                     if let Some(request) = self.requests.get_mut(&id) {
                         request.beyond_tab_max = true;
                     }
@@ -56,6 +53,9 @@ impl Pool {
             if newcomer && self.openable_orphan(affinity_id).is_some() {
                 self.wait_in_pool(id, Phase::Startup);
                 return;
+            }
+            if newcomer {
+                self.expand_for(id, "an affinity without a tab finds no standby");
             }
         }
         self.settle_for_less(id, None);
@@ -186,6 +186,7 @@ impl Pool {
         });
         self.bound(tab_id, affinity);
         self.send_excess_away(affinity);
+        self.refill_after(id);
     }
 
     pub(super) fn page_opened(&mut self, tab_id: TabId) {
@@ -250,7 +251,7 @@ impl Pool {
         self.bound(tab_id, affinity);
         self.win(id, tab_id, false);
         self.send_excess_away(affinity);
-        self.kick_refill();
+        self.refill_after(id);
     }
 
     /// Announces a new tab of the affinity.
@@ -303,6 +304,9 @@ impl Pool {
         }
         for &id in &requests {
             self.detach(id);
+            if let Some(request) = self.requests.get_mut(&id) {
+                request.waited = true;
+            }
         }
         requests.sort_by_key(|id| self.requests.get(id).map(|request| request.place));
         for id in requests {

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     ClosePage,
     CloseContext,
     Manager,
+    /// The microtask in which a waiter's promise settles.
+    Settle,
 }
 
 /// An action that has not been answered.
@@ -231,6 +233,7 @@ impl World {
                 failure: Some(failure),
             },
             Kind::Manager => Event::ManagerNotified { operation },
+            Kind::Settle => Event::Settled { operation },
         });
     }
 
@@ -282,6 +285,12 @@ impl World {
                 self.trace.push(format!("capacity {capacity}"));
                 self.wake_semaphore();
             }
+            Action::Settle { operation, .. } => self.begin(Pending {
+                kind: Kind::Settle,
+                operation,
+                tab: None,
+                context: None,
+            }),
             Action::Grant { request, grant } => {
                 assert!(
                     self.grants.insert(request, grant).is_none(),
@@ -556,6 +565,7 @@ fn success(kind: Kind, operation: OperationId) -> Event {
             failure: None,
         },
         Kind::Manager => Event::ManagerNotified { operation },
+        Kind::Settle => Event::Settled { operation },
     }
 }
 

@@ -169,6 +169,7 @@ impl Subject {
                     operation,
                     failure: None,
                 }),
+                Action::Settle { operation, .. } => self.handle(Event::Settled { operation }),
                 Action::Grant { request, .. } => {
                     self.granted.insert(request);
                 }
@@ -207,7 +208,9 @@ fn success(action: &BrowserAction) -> Event {
     match *action {
         BrowserAction::CreateStandby { operation, .. } => Event::StandbyReady { operation },
         BrowserAction::OpenPage { operation, .. } => Event::PageOpened { operation },
-        BrowserAction::Probe { operation, .. } => Event::ProbeAnswered { operation },
+        BrowserAction::Probe { operation, .. } | BrowserAction::Ask { operation, .. } => {
+            Event::ProbeAnswered { operation }
+        }
         BrowserAction::ClosePage { operation, .. } => Event::PageClosed {
             operation,
             failure: None,

@@ -8,7 +8,7 @@ use pagepool::pool::{
 };
 use proptest_state_machine::{StateMachineTest, prop_state_machine};
 
-use crate::pool::{AFFINITIES, Call, Model, ORPHANS, Reference, Step, Tab};
+use crate::pool::{AFFINITIES, Call, Model, ROWS, Reference, Step, Tab};
 
 /// The machine in a browser that does at once what it is told.
 struct Subject {
@@ -66,6 +66,7 @@ impl Subject {
                 self.tabs.push(tab);
                 None
             }
+            Action::Settle { operation, .. } => Some(Event::Settled { operation }),
             Action::Grant { request, grant } => {
                 let name = self.tabs.iter().position(|tab| *tab == grant.tab);
                 let name = name.expect("a tab is bound before it is granted") as u64;
@@ -91,7 +92,7 @@ impl StateMachineTest for Comparison {
         };
         let environment = |name: &str| match name {
             "PRERENDER_AFFINITY_TAB_MAX" => Some(model.tab_max.to_string()),
-            "PRERENDER_SHARED_CONTEXT_CAP" => Some(ORPHANS.to_string()),
+            "PRERENDER_SHARED_CONTEXT_CAP" => Some(ROWS.to_string()),
             _ => None,
         };
         Subject {
@@ -124,10 +125,13 @@ impl StateMachineTest for Comparison {
             Step::Release(id) => Event::Release {
                 request: RequestId(id),
             },
-            Step::Dispose(affinity) => Event::Dispose {
+            Step::Dispose(affinity, retain_shared_context) => Event::Dispose {
                 ticket: TicketId(subject.clock),
                 affinity: key(affinity),
-                options: DisposeOptions::default(),
+                options: DisposeOptions {
+                    retain_shared_context,
+                    ..DisposeOptions::default()
+                },
             },
         };
         subject.handle(event);
@@ -149,6 +153,18 @@ impl StateMachineTest for Comparison {
             .filter_map(|affinity| vacancy(model, affinity))
             .collect();
         assert_eq!(vacancies, expected, "the vacancies");
+        let entries = subject.pool.shared_context_snapshot().entries;
+        let mut rows: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.affinity.clone(), entry.page_count, entry.closing))
+            .collect();
+        rows.sort();
+        let expected: Vec<_> = model
+            .ledger()
+            .into_iter()
+            .map(|(affinity, pages, closing)| (key(affinity), pages, closing))
+            .collect();
+        assert_eq!(rows, expected, "the ledger of shared contexts");
         let mut warm = subject.pool.warm_affinities();
         warm.sort();
         let is_warm = |affinity: &usize| {

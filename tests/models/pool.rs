@@ -1,15 +1,15 @@
 //! A pool of a fixed size in a browser that does at once what it is told.
 //!
 //! Left out, because the contract leaves the order open or other tests are about it: work in the browser that
-//! takes time or fails, the render semaphore, dynamic pools, migration, disposals that keep something.
+//! takes time or fails, the render semaphore, dynamic pools, migration.
 
 use pagepool::pool::QueueKind;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest_state_machine::ReferenceStateMachine;
 
-/// Orphans that are kept: few, so that the oldest are closed.
-pub const ORPHANS: usize = 2;
+/// Rows that the ledger of shared contexts may have: few, so that orphans are closed.
+pub const ROWS: usize = 2;
 pub const AFFINITIES: usize = 4;
 
 #[derive(Clone, Debug)]
@@ -41,7 +41,27 @@ pub struct Tab {
     pub queue: Vec<Call>,
     /// Disposed of: it closes with its lease.
     pub leaving: bool,
-    primary: bool,
+    /// Its context, and whether that is what the row of its affinity is about.
+    context: u64,
+    row: Row,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Row {
+    /// The context is its own.
+    None,
+    /// The context is the affinity's primary.
+    Primary,
+    /// It was until a disposal marked it closing.
+    Closing,
+}
+
+/// A primary without a page.
+#[derive(Clone, Debug)]
+struct Orphan {
+    affinity: usize,
+    used: u64,
+    context: u64,
 }
 
 impl Tab {
@@ -61,8 +81,7 @@ pub struct Model {
     pub tabs: Vec<Tab>,
     /// When each was made.
     standbys: Vec<u64>,
-    /// Of which affinity, and its last use.
-    orphans: Vec<(usize, u64)>,
+    orphans: Vec<Orphan>,
     used: [u64; AFFINITIES],
     pub admission: Vec<Call>,
     /// The pool's own queue.
@@ -81,7 +100,8 @@ pub enum Step {
     Get(usize, QueueKind, i32),
     Cancel(u64),
     Release(u64),
-    Dispose(usize),
+    /// Of which affinity, and whether its primary stays.
+    Dispose(usize, bool),
 }
 
 /// Takes out whoever is served first of those that `whether` is true of.
@@ -152,7 +172,7 @@ impl Model {
     /// Whether a `file` caller with a tab that is busy gets another one at once.
     fn has_one_ready(&self, call: &Call) -> bool {
         let first = self.waiting.iter().all(|other| call.place() < other.place());
-        let orphan = self.orphans.iter().any(|orphan| orphan.0 == call.affinity);
+        let orphan = self.orphans.iter().any(|orphan| orphan.affinity == call.affinity);
         first && (!self.standbys.is_empty() || orphan && self.free_slots() > 0)
     }
 
@@ -164,9 +184,23 @@ impl Model {
         tab.holder = Some(call);
     }
 
-    fn bind(&mut self, call: Call, born: u64) {
+    fn bind(&mut self, call: Call, born: u64, context: u64) {
         let affinity = call.affinity;
-        let primary = !self.live(affinity).iter().any(|&index| self.tabs[index].primary);
+        let own = |tab: &&mut Tab| tab.affinity == affinity;
+        let row = if self
+            .tabs
+            .iter_mut()
+            .filter(own)
+            .any(|tab| tab.row == Row::Primary)
+        {
+            Row::None
+        } else {
+            // A row that is closing is replaced.
+            for tab in self.tabs.iter_mut().filter(own) {
+                tab.row = Row::None;
+            }
+            Row::Primary
+        };
         self.tabs.push(Tab {
             name: self.bound,
             born,
@@ -175,9 +209,11 @@ impl Model {
             holder: None,
             queue: Vec::new(),
             leaving: false,
-            primary,
+            context,
+            row,
         });
         self.bound += 1;
+        self.enforce_cap();
         self.grant(self.tabs.len() - 1, call, false);
         if self.live(affinity).len() >= self.tab_max {
             while let Some(other) = take_first(&mut self.waiting, |other| other.affinity == affinity) {
@@ -195,7 +231,8 @@ impl Model {
     /// The pool's own queue gets what there is, and the standbys that are wanted are made.
     fn settle(&mut self) {
         while let Some(call) = take_first(&mut self.waiting, |_| true) {
-            let orphan = self.orphans.iter().position(|orphan| orphan.0 == call.affinity);
+            let own = |orphan: &Orphan| orphan.affinity == call.affinity;
+            let orphan = self.orphans.iter().position(own);
             if self.free_slots() == 0 && self.standbys.is_empty() {
                 self.waiting.push(call);
                 if !self.evict() {
@@ -205,17 +242,18 @@ impl Model {
                 if self.free_slots() == 0 {
                     self.standbys.pop();
                 }
-                self.orphans.remove(orphan);
+                let orphan = self.orphans.remove(orphan);
                 let born = self.born;
                 self.born += 1;
-                self.bind(call, born);
+                self.kicked = true;
+                self.bind(call, born, orphan.context);
             } else {
                 if self.standbys.is_empty() {
                     self.make_standby();
                 }
                 let standby = self.standbys.remove(0);
                 self.kicked = true;
-                self.bind(call, standby);
+                self.bind(call, standby, standby);
             }
         }
         while self.kicked && self.standbys.len() < self.pages.saturating_sub(self.tabs.len()).max(1) {
@@ -228,12 +266,37 @@ impl Model {
         self.kicked = false;
     }
 
-    /// Closes the tabs of the affinity least recently used of all that are idle, else the idle tab least recently
-    /// used; a primary stays as an orphan.
+    /// While there are more rows than there may be, those in use included, the oldest orphan goes.
+    fn enforce_cap(&mut self) {
+        let has_row = |affinity: &usize| {
+            let tabs = self.tabs.iter().filter(|tab| tab.affinity == *affinity);
+            tabs.into_iter().any(|tab| tab.row != Row::None)
+        };
+        let rows = (0..AFFINITIES).filter(has_row).count();
+        self.orphans.sort_by_key(|orphan| (orphan.used, orphan.context));
+        let excess = (rows + self.orphans.len()).saturating_sub(ROWS);
+        self.orphans.drain(..excess.min(self.orphans.len()));
+    }
+
+    /// The page of a tab is closed: a primary that was not marked closing stays as an orphan.
+    fn close_page(&mut self, tab: &Tab) {
+        if tab.row == Row::Primary {
+            self.orphans.push(Orphan {
+                affinity: tab.affinity,
+                used: tab.used,
+                context: tab.context,
+            });
+            self.enforce_cap();
+        }
+    }
+
+    /// Closes the affinity least recently used of all that are idle, else the idle tab least recently used, with
+    /// their contexts.
     fn evict(&mut self) -> bool {
         let idle = |affinity: &usize| {
             let live = self.live(*affinity);
-            !live.is_empty() && live.iter().all(|&index| self.tabs[index].pending() == 0)
+            let tabs = self.tabs.iter().filter(|tab| tab.affinity == *affinity);
+            !live.is_empty() && tabs.into_iter().all(|tab| tab.pending() == 0)
         };
         let affinity = (0..AFFINITIES)
             .filter(idle)
@@ -247,20 +310,20 @@ impl Model {
         let gone: Vec<Tab> = self.tabs.iter().filter(|tab| goes(tab)).cloned().collect();
         self.tabs
             .retain(|tab| gone.iter().all(|other| other.name != tab.name));
-        for tab in gone.iter().filter(|tab| tab.primary) {
-            self.orphans.push((tab.affinity, tab.used));
-            if self.orphans.len() > ORPHANS {
-                // Those that a caller waits to open stay as long as there are others.
-                let is_awaited = |affinity| self.waiting.iter().any(|call| call.affinity == affinity);
-                self.orphans
-                    .sort_by_key(|&(affinity, used)| (is_awaited(affinity), used));
-                self.orphans.remove(0);
-            }
-        }
         if let Some(affinity) = affinity {
+            self.condemn(affinity);
             self.torn_down(affinity);
         }
         !gone.is_empty()
+    }
+
+    /// The affinity's primary is marked closing, and closed where no page is in it.
+    fn condemn(&mut self, affinity: usize) {
+        self.orphans.retain(|orphan| orphan.affinity != affinity);
+        let own = self.tabs.iter_mut().filter(|tab| tab.affinity == affinity);
+        for tab in own.filter(|tab| tab.row == Row::Primary) {
+            tab.row = Row::Closing;
+        }
     }
 
     /// The end of a teardown, once the last lease on what is leaving has ended, is a reason to refill.
@@ -287,7 +350,8 @@ impl Model {
         self.tabs[index].used = self.clock;
         self.used[affinity] = self.clock;
         if self.tabs[index].leaving {
-            self.tabs.remove(index);
+            let tab = self.tabs.remove(index);
+            self.close_page(&tab);
             self.torn_down(affinity);
         } else if let Some(next) = self.next_for(index) {
             self.grant(index, next, true);
@@ -323,24 +387,38 @@ impl Model {
         self.admit_next(&ended[0]);
     }
 
-    fn dispose(&mut self, affinity: usize) {
-        let orphans = self.orphans.len();
-        self.orphans.retain(|orphan| orphan.0 != affinity);
+    fn dispose(&mut self, affinity: usize, retain: bool) {
+        let mut known = self.orphans.iter().any(|orphan| orphan.affinity == affinity);
+        if !retain {
+            self.condemn(affinity);
+        }
         let mut displaced = Vec::new();
-        let mut known = orphans > self.orphans.len();
         for tab in self.tabs.iter_mut().filter(|tab| tab.affinity == affinity) {
             known = true;
             tab.leaving = true;
             displaced.append(&mut tab.queue);
         }
-        self.tabs
-            .retain(|tab| tab.affinity != affinity || tab.holder.is_some());
+        let closes = |tab: &&Tab| tab.affinity == affinity && tab.holder.is_none();
+        for tab in self.tabs.iter().filter(closes).cloned().collect::<Vec<_>>() {
+            self.tabs.retain(|other| other.name != tab.name);
+            self.close_page(&tab);
+        }
         if known {
             self.torn_down(affinity);
         }
         while let Some(call) = take_first(&mut displaced, |_| true) {
             self.enter(call);
         }
+    }
+
+    /// The ledger: affinity, pages, and whether a disposal is closing it.
+    pub fn ledger(&self) -> Vec<(usize, u32, bool)> {
+        let tabs = self.tabs.iter().filter(|tab| tab.row != Row::None);
+        let tabs = tabs.map(|tab| (tab.affinity, 1, tab.row == Row::Closing));
+        let orphans = self.orphans.iter().map(|orphan| (orphan.affinity, 0, false));
+        let mut rows: Vec<_> = tabs.chain(orphans).collect();
+        rows.sort_unstable();
+        rows
     }
 
     /// Who has a lease.
@@ -410,7 +488,12 @@ impl ReferenceStateMachine for Reference {
                 get.prop_map(|(affinity, queue, priority)| Step::Get(affinity, queue, priority))
                     .boxed(),
             ),
-            (1, (0..AFFINITIES).prop_map(Step::Dispose).boxed()),
+            (
+                1,
+                (0..AFFINITIES, any::<bool>())
+                    .prop_map(|(affinity, retain)| Step::Dispose(affinity, retain))
+                    .boxed(),
+            ),
         ];
         if !model.holders().is_empty() {
             steps.push((7, select(model.holders()).prop_map(Step::Release).boxed()));
@@ -425,7 +508,7 @@ impl ReferenceStateMachine for Reference {
         match step {
             Step::Release(id) => model.holders().contains(id),
             Step::Cancel(id) => model.queued().contains(id),
-            Step::Get(..) | Step::Dispose(_) => true,
+            Step::Get(..) | Step::Dispose(..) => true,
         }
     }
 
@@ -446,7 +529,7 @@ impl ReferenceStateMachine for Reference {
             }
             Step::Release(id) => model.release(id),
             Step::Cancel(id) => model.cancel(id),
-            Step::Dispose(affinity) => model.dispose(affinity),
+            Step::Dispose(affinity, retain) => model.dispose(affinity, retain),
         }
         model.settle();
         model.grants.sort_unstable();

@@ -36,6 +36,8 @@ pub(super) struct Book {
     pub(super) dropping: Option<f64>,
     /// The highest priority of those who have waited in this step.
     pub(super) highest: Option<f64>,
+    /// Who asks for a page in this step without having any, and how many pages there were before.
+    pub(super) newcomer: Option<(RequestId, u32)>,
     /// Whether somebody asked for expansion by name in this step.
     pub(super) expansion_asked: bool,
     /// Whether callers asked for affinities to be closed in this step, or Chrome died.
@@ -46,6 +48,7 @@ impl Book {
     /// A new step begins, in which these wait.
     pub(super) fn turn_page(&mut self, highest: Option<f64>) {
         self.highest = highest;
+        self.newcomer = None;
         self.expansion_asked = false;
         self.closes_asked = false;
     }

@@ -86,6 +86,17 @@ impl World {
         }
     }
 
+    /// Those who are to be granted have used a tab, and which one is not known before they are.
+    pub(super) fn note_withheld(&mut self) {
+        let settling: Vec<RequestId> = self.microtasks.iter().map(|at| at.1).collect();
+        for id in settling {
+            if let Some(request) = self.requests.get(&id) {
+                self.book.used.insert(request.affinity.clone(), self.now.wall_ms);
+            }
+            self.note_lost_tab(id);
+        }
+    }
+
     /// Without a semaphore and a probe, a warm tab is used when it is handed out.
     pub(super) fn note_grant(&mut self, tab: TabId, reused: bool) {
         if let Some(answer) = &self.answering {

@@ -127,6 +127,8 @@ pub enum Operation {
         /// Who.
         client: u8,
     },
+    /// The next two steps, where they are calls, are on one line of the caller's: no microtask runs between them.
+    SameLine,
 }
 
 /// The partner of a client is this many further.
@@ -276,6 +278,7 @@ impl Operation {
             Self::TryExpand { call } => [22, call.0, 0, 0],
             Self::Depends { client } => [23, client, 0, 0],
             Self::AbortLease { client } => [24, client, 0, 0],
+            Self::SameLine => [25, 0, 0, 0],
         }
     }
 
@@ -283,7 +286,7 @@ impl Operation {
     #[must_use]
     pub fn decode([code, a, b, c]: [u8; Self::SIZE]) -> Self {
         let outcome = |byte: u8| Outcome::ALL[usize::from(byte) % Outcome::ALL.len()];
-        match code % 25 {
+        match code % 26 {
             0 => Self::Advance {
                 ms: u16::from_le_bytes([a, b]),
             },
@@ -331,8 +334,28 @@ impl Operation {
             21 => Self::CallbackDisposes { affinity: a },
             22 => Self::TryExpand { call: Call(a) },
             23 => Self::Depends { client: a },
-            _ => Self::AbortLease { client: a },
+            24 => Self::AbortLease { client: a },
+            _ => Self::SameLine,
         }
+    }
+
+    /// Whether JavaScript calls the pool or its semaphore: microtasks run after it, and may not run before the next.
+    #[must_use]
+    pub fn is_call(self) -> bool {
+        matches!(
+            self,
+            Self::GetPage { .. }
+                | Self::Abort { .. }
+                | Self::Release { .. }
+                | Self::ReleaseAgain { .. }
+                | Self::Dispose { .. }
+                | Self::EvictIdle { .. }
+                | Self::Warm
+                | Self::CloseAll
+                | Self::OutsiderTakes
+                | Self::OutsiderReleases
+                | Self::TryExpand { .. }
+        )
     }
 
     /// All operations of `bytes`; an incomplete one at the end is dropped.

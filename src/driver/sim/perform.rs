@@ -70,6 +70,7 @@ impl World {
             Action::AbandonSemaphore { request } => self.abandon_semaphore(request),
             Action::ReleaseSemaphore { request } => self.release_semaphore(request),
             Action::SetSemaphoreCapacity { capacity } => self.set_capacity(capacity),
+            Action::Settle { operation, request } => self.microtasks.push_back((operation, request)),
             Action::Grant { request, grant } => self.granted(request, grant),
             Action::LeaseRevoked { request, reason, .. } => self.lease_revoked(request, &reason),
             Action::Reject { request, error } => self.rejected(request, &error),
@@ -173,7 +174,7 @@ impl World {
                 context_follows,
             } => {
                 self.check_page_close(tab);
-                self.check_choice_to_close(tab);
+                self.check_choice_to_close(tab, context_follows);
                 self.note_drop();
                 if context_follows && let Some(page) = self.chrome.pages.get(&tab) {
                     self.book.strike(page.context);
@@ -196,7 +197,7 @@ impl World {
         self.check_context_close(context);
         let pages: Vec<TabId> = self.chrome.pages_in(context).map(|at| at.0).collect();
         for tab in pages {
-            self.check_choice_to_close(tab);
+            self.check_choice_to_close(tab, true);
         }
         self.note_drop();
         self.book.strike(context);

@@ -455,7 +455,16 @@ impl Scenario {
         if self.clients[usize::from(client)].call != call || !self.world.has_lease(client) {
             return Ok(());
         }
+        let disposes = self.faults && self.chance(2);
+        if disposes {
+            self.apply(Operation::SameLine)?;
+        }
         self.apply(Operation::Release { client })?;
+        if disposes {
+            let affinity = self.clients[usize::from(client)].affinity;
+            let options = self.random.u8(..8);
+            self.apply(Operation::Dispose { affinity, options })?;
+        }
         if self.chance(self.profile.repeats) {
             self.apply(Operation::ReleaseAgain { client })?;
         }

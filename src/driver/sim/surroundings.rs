@@ -23,6 +23,7 @@ impl World {
             self.pool.handle_timeout(&inputs);
             self.after_event();
             self.drain();
+            self.run_microtasks();
             if self.violation.is_some() {
                 return;
             }

@@ -51,6 +51,8 @@ impl World {
         let warm = self.warm_hit(&affinity, call.queue());
         let expands = self.must_expand(&affinity, call.queue(), priority);
         let pages = self.pool.current_max_pages();
+        let has_page = self.chrome.pages_of(&affinity).next().is_some();
+        self.book.newcomer = (self.depth == 0 && !has_page).then_some((request, pages));
         self.handle(Event::GetPage {
             request,
             affinity,

@@ -145,6 +145,12 @@ pub struct World {
     /// Requests that did not get their permit at once.
     pub(super) semaphore_waits: BTreeSet<RequestId>,
     pub(super) instant: u8,
+    /// Who has waited and is granted with the next microtasks.
+    pub(super) microtasks: VecDeque<(OperationId, RequestId)>,
+    /// The next call is followed by another on the same line.
+    pub(super) same_line: bool,
+    /// A call of JavaScript is being performed, and no microtask.
+    pub(super) on_a_line: bool,
     pub(super) in_callback: Option<Operation>,
     pub(super) depth: u32,
     pub(super) pages_now: u32,
@@ -250,6 +256,9 @@ impl World {
             owed: VecDeque::new(),
             semaphore_waits: BTreeSet::new(),
             instant: 0,
+            microtasks: VecDeque::new(),
+            same_line: false,
+            on_a_line: false,
             in_callback: None,
             depth: 0,
             pages_now: expected.initial,
@@ -353,6 +362,9 @@ impl World {
     ///
     /// What was violated, if anything was. The world is of no use afterwards.
     pub fn apply(&mut self, operation: Operation) -> Result<(), Violation> {
+        if !operation.is_call() && operation != Operation::SameLine {
+            self.run_microtasks();
+        }
         self.note(|| format!("{operation:?}"));
         self.step += 1;
         self.began = self.step;
@@ -360,7 +372,16 @@ impl World {
         let waiting = self.requests.values().filter(|request| request.lease.is_none());
         let highest = waiting.map(|request| request.priority.get()).reduce(f64::max);
         self.book.turn_page(highest);
+        self.on_a_line = operation.is_call();
         self.act(operation);
+        self.on_a_line = false;
+        if operation != Operation::SameLine {
+            if std::mem::take(&mut self.same_line) && operation.is_call() {
+                self.note_withheld();
+            } else {
+                self.run_microtasks();
+            }
+        }
         if self.depth == 0 {
             self.check_at_rest();
         }
@@ -462,7 +483,18 @@ impl World {
             Operation::TryExpand { call } => self.try_expand(call),
             Operation::Depends { client } => self.depends(client),
             Operation::AbortLease { client } => self.abort_lease(client),
+            Operation::SameLine => self.same_line = true,
         }
+    }
+
+    pub(super) fn run_microtasks(&mut self) {
+        while let Some((operation, _)) = self.microtasks.pop_front() {
+            self.handle(Event::Settled { operation });
+        }
+    }
+
+    pub(super) fn is_settling(&self, request: RequestId) -> bool {
+        self.microtasks.iter().any(|(_, settling)| *settling == request)
     }
 
     pub(super) fn fail(&mut self, rule: &'static str, detail: impl FnOnce() -> String) {

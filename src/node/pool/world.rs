@@ -9,7 +9,7 @@ use super::super::abort::{self, AbortListener, CancelState};
 use super::super::browser_manager::BrowserManager;
 use super::super::clock::{date_now, monotonic_ms};
 use super::super::js::{
-    Deferred, ErrorClass, JsRef, JsThread, Scope, Thrown, Value, settled, spawn_local, with_scope,
+    Deferred, ErrorClass, JsRef, JsThread, Scope, Settled, Thrown, Value, settled, spawn_local, with_scope,
 };
 use super::super::timer::Timer;
 use super::chromium::{self, ChromeParts};
@@ -27,8 +27,8 @@ use super::vault::Vault;
 use crate::driver::chromium::DriverOptions;
 use crate::driver::host::{self, HostParts};
 use crate::pool::{
-    Action, AffinityKey, BrowserAction, Config, Event, Failure, Grant, Inputs, LogLevel, Now, Pool,
-    RequestId, Revocation, TabId, TicketId,
+    Action, AffinityKey, BrowserAction, Config, Event, Failure, Grant, Inputs, LogLevel, Now, OperationId,
+    Pool, RequestId, Revocation, TabId, TicketId,
 };
 use crate::runtime::{Effects, Runtime};
 
@@ -203,6 +203,21 @@ impl World {
                 }
             });
         }
+    }
+
+    /// Tells the pool in a microtask that the call which served a waiter has returned.
+    fn settle(&self, operation: OperationId) {
+        let me = self.me.clone();
+        let told = with_scope(|scope| microtask(scope)).and_then(Result::ok);
+        spawn_local(async move {
+            if let Some(told) = told {
+                // It does not reject.
+                let _ = told.await;
+            }
+            if let Some(core) = me.upgrade() {
+                core.handle(Event::Settled { operation });
+            }
+        });
     }
 
     fn grant(&self, request: RequestId, grant: Grant) {
@@ -401,6 +416,13 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
     Ok(core)
 }
 
+/// Comes with the next microtasks.
+fn microtask(scope: Scope<'_>) -> Result<Settled, Thrown> {
+    let (deferred, promise) = Deferred::new(scope)?;
+    deferred.without_keep_alive().resolve(scope.undefined());
+    Ok(settled(promise))
+}
+
 impl Effects for World {
     fn inputs(&self, event: Option<&Event>) -> Inputs {
         with_scope(|scope| {
@@ -472,6 +494,7 @@ impl Effects for World {
                     }
                 }
             }
+            Action::Settle { operation, .. } => self.settle(operation),
             Action::Grant { request, grant } => self.grant(request, grant),
             Action::LeaseRevoked { request, tab, reason } => self.revoke(request, tab, &reason),
             Action::Reject { request, error } => self.reject(request, &error),

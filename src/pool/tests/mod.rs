@@ -8,6 +8,7 @@ mod contexts;
 mod dispose;
 mod health;
 mod leases;
+mod one_line;
 mod priority;
 mod random;
 mod refill;

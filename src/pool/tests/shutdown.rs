@@ -1,4 +1,4 @@
-use crate::pool::testing::{Kind, World};
+use crate::pool::testing::{Kind, RETAIN, World};
 use crate::pool::{Event, LogLevel, PoolError, PoolOptions};
 
 #[test]
@@ -75,10 +75,14 @@ fn a_refill_under_way_ends_and_no_retry_follows() {
 #[test]
 fn every_tab_standby_and_orphan_is_closed() {
     let mut world = World::new(2);
-    for key in ["a", "b", "c", "d"] {
+    for key in ["a", "b"] {
+        world.visit(key);
+        world.dispose_with(key, RETAIN);
+    }
+    for key in ["c", "d"] {
         world.visit(key);
     }
-    assert_eq!(world.ledger().len(), 4);
+    assert_eq!(world.ledger(), ["a 0", "b 0", "c 1", "d 1"]);
     let ticket = world.close_all();
     assert!(world.is_done(ticket));
     assert!(world.pool.is_empty(), "{:#?}", world.pool);
@@ -155,10 +159,11 @@ fn a_browser_that_is_stopped_after_it_is_not_started_again() {
 
 #[test]
 fn the_manager_is_not_told_again_of_an_affinity_that_lost_its_last_tab_before() {
-    let mut world = World::new(1);
+    let mut world = World::with(&PoolOptions::new(1), &[("PRERENDER_SHARED_CONTEXT_CAP", "9")]);
     world.visit("a");
+    world.dispose_with("a", RETAIN);
     let leases = [world.lease("b"), world.lease("c")];
-    assert_eq!(world.notified, ["a"], "it made room");
+    assert_eq!(world.notified, ["a"], "it has lost its tab");
     assert_eq!(world.ledger(), ["a 0", "b 1", "c 1"]);
     for lease in leases {
         world.release(lease);

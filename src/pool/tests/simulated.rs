@@ -19,7 +19,7 @@ fn a_disposal_that_ends_after_close_all_does_not_refill() {
     );
 }
 
-/// A pool of one page in which "a" was evicted and waits to come back behind "c", its orphan kept.
+/// A pool of one page in which "a" was evicted and waits to come back behind "c".
 fn evicted_and_waiting() -> (World, RequestId) {
     let mut world = World::new(1);
     world.visit("a");
@@ -28,7 +28,7 @@ fn evicted_and_waiting() -> (World, RequestId) {
     world.get("c");
     let waiting = world.get("a");
     world.finish(Kind::ClosePage);
-    assert_eq!(world.ledger(), ["a 0", "b 1"], "{:#?}", world.trace);
+    assert_eq!(world.ledger(), ["b 1"], "{:#?}", world.trace);
     assert_eq!(world.notified, [""; 0], "it may still come back");
     (world, waiting)
 }
@@ -38,13 +38,23 @@ fn times_told(world: &World, affinity: &str) -> usize {
 }
 
 #[test]
-fn the_manager_is_told_when_the_page_of_an_evicted_affinity_cannot_be_opened_again() {
+fn the_manager_is_told_when_the_page_of_an_affinity_whose_page_closed_cannot_be_opened_again() {
     let mut world = World::new(1);
-    world.visit("a");
-    world.hold(&[Kind::Standby, Kind::Open, Kind::ClosePage]);
-    world.lease("b");
-    let waiting = world.get("a");
+    world.hold(&[Kind::Standby]);
+    let lease = world.get("a");
+    world.finish(Kind::Standby);
+    let tab = world.tab(lease);
+    world.handle(Event::TabCrashed { tab });
+    let waiting = world.get_for("a", QueueKind::Module, 0.0);
+    world.hold(&[Kind::Open, Kind::ClosePage]);
+    world.release(lease);
     world.finish(Kind::ClosePage);
+    assert_eq!(
+        world.count(Kind::Open),
+        1,
+        "it waits for its orphan: {:?}",
+        world.trace
+    );
     world.fail(Kind::Open, broken());
     assert_eq!(times_told(&world, "a"), 0, "it may still come back");
     world.cancel(waiting);

@@ -56,9 +56,14 @@ impl World {
         if let Some(key) = missing {
             return self.fail("ledger", || format!("{key} has lost its row"));
         }
-        let orphans = open.iter().filter(|entry| entry.page_count == 0).count();
-        if orphans > snapshot.cap as usize {
-            self.fail("ledger", || format!("{orphans} orphans are kept"));
+        // The cap bounds all rows, those in use included.
+        let (rows, cap) = (snapshot.entries.len(), snapshot.cap as usize);
+        let orphan = open.iter().find(|entry| entry.page_count == 0);
+        if rows > cap
+            && let Some(orphan) = orphan
+        {
+            let shown = format!("{orphan:?} is kept with {rows} rows, of {cap} that there may be");
+            self.fail("ledger", || shown);
         }
     }
 

@@ -57,8 +57,9 @@ impl World {
             })
     }
 
-    /// What the pool closes by its own choice is of the affinity least recently used of all that are idle.
-    pub(in crate::driver::sim) fn check_choice_to_close(&mut self, tab: TabId) {
+    /// What the pool closes by its own choice is of the affinity least recently used of all that are idle, page and
+    /// context, and nothing is closed for a newcomer for whom the pool may grow.
+    pub(in crate::driver::sim) fn check_choice_to_close(&mut self, tab: TabId, context_follows: bool) {
         let Some(page) = self.chrome.pages.get(&tab) else {
             return;
         };
@@ -72,6 +73,16 @@ impl World {
             || self.book.unsure.contains(victim)
         {
             return;
+        }
+        if !context_follows {
+            return self.fail("eviction", || {
+                format!("{tab:?} makes room, and its context is kept")
+            });
+        }
+        if let Some(newcomer) = self.book.newcomer.filter(|_| self.may_grow_for_newcomer()) {
+            return self.fail("expand-first", || {
+                format!("{tab:?} is closed for {newcomer:?}, and the pool could grow")
+            });
         }
         let Some(used) = self.book.used.get(victim) else {
             return;
@@ -99,6 +110,27 @@ impl World {
             );
             self.fail("least-recently-used", || shown);
         }
+    }
+
+    /// Whether the newcomer is the only one who waits, and its tier has room in a pool that has not grown for it.
+    fn may_grow_for_newcomer(&self) -> bool {
+        let Some((id, pages)) = self.book.newcomer else {
+            return false;
+        };
+        let Some(request) = self.requests.get(&id) else {
+            return false;
+        };
+        let ceiling = if request.priority.get() >= self.expected.high_priority_threshold {
+            self.expected.high_priority_max
+        } else {
+            self.expected.burst
+        };
+        let mut others = self.requests.iter().filter(|(other, _)| **other != id);
+        self.expected.is_dynamic()
+            && self.can_resize_semaphore()
+            && pages < ceiling
+            && self.pool.current_max_pages() == pages
+            && others.all(|(_, other)| other.lease.is_some())
     }
 
     fn is_wholly_idle(&self, affinity: &AffinityKey) -> bool {

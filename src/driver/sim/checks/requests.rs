@@ -46,6 +46,11 @@ impl World {
         let Some(request) = self.requests.get(&id).filter(|request| request.lease.is_none()) else {
             return self.fail("ends-once", || format!("{id:?} is granted, but it has ended"));
         };
+        if self.on_a_line && self.microtasks_come_first(request) {
+            return self.fail("settles-later", || {
+                format!("{id:?} has waited, and gets its lease within another's call")
+            });
+        }
         let Some(page) = self.chrome.pages.get(&grant.tab) else {
             return self.fail("grant", || format!("{id:?} gets {:?}, which is gone", grant.tab));
         };
@@ -69,6 +74,11 @@ impl World {
                 self.fail("admission", || format!("{id:?} is a file lease beyond {cap}"));
             }
         }
+    }
+
+    /// Whether the request was there before this step: then a call of this step does not hand it its lease.
+    fn microtasks_come_first(&self, request: &Request) -> bool {
+        request.called < self.began
     }
 
     fn complaint_about(

@@ -63,6 +63,9 @@ impl World {
                     format!("{pages} pages, and nobody above priority {highest:?} waits")
                 });
             }
+            // Idle time counts from the last expansion.
+            self.book.busy_until = self.now.wall_ms;
+            self.book.dropping = None;
             return;
         }
         let in_use = self.requests.values().any(|request| {
