@@ -41,10 +41,15 @@ impl Chrome {
     }
 
     pub(crate) fn hear(&mut self) -> Value {
+        serde_json::from_slice(&self.hear_unread()).expect("a command is JSON")
+    }
+
+    /// Hears a command that may be too deep to be read.
+    pub(crate) fn hear_unread(&mut self) -> Vec<u8> {
         let mut message = Vec::new();
         self.hears.read_until(0, &mut message).expect("a command");
         assert_eq!(message.pop(), Some(0), "a command ends with its NUL");
-        serde_json::from_slice(&message).expect("a command is JSON")
+        message
     }
 
     pub(crate) fn attach(&mut self, session: &str, target: &str, through: Option<&str>) {

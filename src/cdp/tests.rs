@@ -262,6 +262,9 @@ fn an_answer_without_an_id_is_that_of_the_call_that_cannot_be_read() {
         receiver
     };
     let (plain, shallow, deep) = (call(connection.browser()), nested(150), nested(400));
+    for _ in 0..4 {
+        chrome.hear_unread();
+    }
     chrome.say(UNREAD);
     let error = deep.recv().expect("an outcome").expect_err("no answer");
     assert_eq!(
