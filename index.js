@@ -56,7 +56,7 @@ function probe() {
   return true;
 }
 
-const native = load();
+const native = inThisRealm(load());
 
 native.__register({
   PrerenderCancelledError,
@@ -193,6 +193,52 @@ Object.assign(exports, {
   TargetCloseError,
   TouchError,
 });
+
+/**
+ * The addon as this realm sees it. It belongs to Node's own; in a context of `vm`, as test runners make them, whatever
+ * is called runs with the globals of that: its errors, `process.env`, `console` and `fetch`.
+ */
+function inThisRealm(addon) {
+  const realm = addon.__realm(globalThis);
+  if (realm === null) {
+    return addon;
+  }
+  const within = (run) => {
+    const before = addon.__enter(realm);
+    try {
+      return run();
+    } finally {
+      addon.__enter(before);
+    }
+  };
+  const bound = (fn) => ({ [fn.name]: function (...args) { return within(() => fn.apply(this, args)); } })[fn.name];
+  const subclass = (Class) => {
+    const Bound = { [Class.name]: class extends Class {
+      constructor(...args) {
+        const before = addon.__enter(realm);
+        try {
+          super(...args);
+        } finally {
+          addon.__enter(before);
+        }
+      }
+    } }[Class.name];
+    const { constructor, ...members } = Object.getOwnPropertyDescriptors(Class.prototype);
+    for (const [key, descriptor] of Object.entries(members)) {
+      for (const part of ['value', 'get', 'set'].filter((part) => typeof descriptor[part] === 'function')) {
+        descriptor[part] = bound(descriptor[part]);
+      }
+      Object.defineProperty(Bound.prototype, key, descriptor);
+    }
+    return Bound;
+  };
+  const own = {};
+  for (const [name, value] of Object.entries(addon)) {
+    const isClass = typeof value === 'function' && /^[A-Z]/.test(name);
+    own[name] = typeof value !== 'function' || name === '__enter' ? value : isClass ? subclass(value) : bound(value);
+  }
+  return own;
+}
 
 function load() {
   const { platform, arch } = process;

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use napi::Unknown;
 
 use super::call_site::Origin;
+use super::realm::{self, Realm};
 use super::reference::JsRef;
 use super::scope::Scope;
 use super::value::Value;
 
 thread_local! {
-    static CLASSES: RefCell<HashMap<String, JsRef>> = RefCell::new(HashMap::new());
+    static CLASSES: RefCell<HashMap<(Realm, &'static str), JsRef>> = RefCell::new(HashMap::new());
 }
 
 /// Whatever JavaScript threw or rejected with, as it is.
@@ -89,8 +90,10 @@ impl ErrorClass {
 
     /// The class as JavaScript has it, where there is one.
     pub(crate) fn constructor(self, scope: Scope<'_>) -> Option<Value<'_>> {
-        let registered =
-            CLASSES.with(|classes| classes.borrow().get(self.name()).map(|class| class.get(scope)));
+        let registered = CLASSES.with(|classes| {
+            let key = (realm::current(), self.name());
+            classes.borrow().get(&key).map(|class| class.get(scope))
+        });
         registered
             .or_else(|| scope.global().get(self.name()).ok())
             .filter(|class| class.is_function())
@@ -113,7 +116,11 @@ pub(crate) fn register_error_classes(classes: Value<'_>) -> Result<(), Thrown> {
             .then(|| JsRef::new(constructor))
             .flatten()
         {
-            CLASSES.with(|classes| classes.borrow_mut().insert(class.name().to_owned(), constructor));
+            CLASSES.with(|classes| {
+                let mut classes = classes.borrow_mut();
+                classes.retain(|(realm, _), _| realm::is_known(*realm));
+                classes.insert((realm::current(), class.name()), constructor);
+            });
         }
     }
     Ok(())

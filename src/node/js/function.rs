@@ -8,6 +8,7 @@ use napi::sys;
 
 use super::ErrorClass;
 use super::error::{self, Thrown};
+use super::realm::{self, Realm};
 use super::scope::Scope;
 use super::value::Value;
 
@@ -34,6 +35,9 @@ impl<'s> Call<'s> {
 
 type Body = Box<dyn for<'s> Fn(Scope<'s>, Call<'s>) -> Result<Value<'s>, Thrown>>;
 
+/// What a function runs, and on whose behalf.
+type Data = (Realm, Body);
+
 impl<'s> Scope<'s> {
     /// A function that runs `body`; what that returns as an error is thrown. `body` is dropped when JavaScript
     /// has forgotten the function.
@@ -41,7 +45,7 @@ impl<'s> Scope<'s> {
     where
         F: for<'c> Fn(Scope<'c>, Call<'c>) -> Result<Value<'c>, Thrown> + 'static,
     {
-        let data: *mut Body = Box::into_raw(Box::new(Box::new(body)));
+        let data: *mut Data = Box::into_raw(Box::new((realm::current(), Box::new(body))));
         let mut raw = ptr::null_mut();
         #[expect(unsafe_code, reason = "N-API's functions")]
         // SAFETY: the data lives as long as the function: its finalizer frees it.
@@ -74,17 +78,18 @@ impl<'s> Scope<'s> {
 #[expect(unsafe_code, reason = "called by N-API")]
 unsafe extern "C" fn free_body(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
     // SAFETY: made by `function`, freed once.
-    drop(unsafe { Box::from_raw(data.cast::<Body>()) });
+    drop(unsafe { Box::from_raw(data.cast::<Data>()) });
 }
 
 #[expect(unsafe_code, reason = "called by N-API")]
 unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let scope = Scope::new(env);
     // SAFETY: called by N-API with its own arguments; `data` was made by `function`.
-    let (call, body) = unsafe {
+    let (call, (realm, body)) = unsafe {
         let (call, data) = read_call(scope, info);
-        (call, &*data.cast::<Body>())
+        (call, &*data.cast::<Data>())
     };
+    let _realm = realm::enter(*realm);
     let outcome = guarded(scope, || body(scope, call));
     finish(scope, outcome)
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::error::Thrown;
+use super::realm;
 use super::reference::JsRef;
 use super::scope::{Scope, with_scope};
 use super::thread::JsThread;
@@ -74,6 +75,12 @@ pub(crate) fn spawn_cancellable(future: impl Future<Output = ()> + 'static) -> L
     let executor = EXECUTOR.with(Rc::clone);
     let task = executor.next.get();
     executor.next.set(task + 1);
+    let realm = realm::current();
+    let mut future = Box::pin(future);
+    let future = std::future::poll_fn(move |context| {
+        let _realm = realm::enter(realm);
+        future.as_mut().poll(context)
+    });
     executor.tasks.borrow_mut().insert(task, Some(Box::pin(future)));
     run(task);
     LocalTask(task)

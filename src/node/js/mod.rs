@@ -11,6 +11,7 @@ mod error;
 mod function;
 mod local;
 mod memory;
+pub(crate) mod realm;
 mod reference;
 mod scope;
 mod thread;

@@ -6,6 +6,7 @@ use std::ptr;
 use napi::sys;
 
 use super::error::Thrown;
+use super::realm;
 use super::thread::JsThread;
 use super::value::Value;
 
@@ -81,8 +82,22 @@ impl<'s> Scope<'s> {
         make!(self, napi_get_null)
     }
 
+    /// `globalThis` of the realm on whose behalf this runs.
     pub(crate) fn global(self) -> Value<'s> {
+        realm::foreign_global(self)
+            .map_or_else(|| self.main_global(), |global| Value::new(self, global.raw()))
+    }
+
+    /// `globalThis` of Node's own realm.
+    pub(super) fn main_global(self) -> Value<'s> {
         make!(self, napi_get_global)
+    }
+
+    /// `new name()` of another realm, where this runs on behalf of one.
+    fn foreign(self, name: &str) -> Option<Value<'s>> {
+        let class = realm::foreign_global(self)?.get(name).ok()?;
+        let made = class.construct(&[]).ok()?;
+        Some(Value::new(self, made.raw()))
     }
 
     pub(crate) fn boolean(self, value: bool) -> Value<'s> {
@@ -124,12 +139,15 @@ impl<'s> Scope<'s> {
 
     /// `{}`
     pub(crate) fn object(self) -> Value<'s> {
-        make!(self, napi_create_object)
+        self.foreign("Object")
+            .unwrap_or_else(|| make!(self, napi_create_object))
     }
 
     /// `[...values]`
     pub(crate) fn array(self, values: impl IntoIterator<Item = Value<'s>>) -> Value<'s> {
-        let array = make!(self, napi_create_array);
+        let array = self
+            .foreign("Array")
+            .unwrap_or_else(|| make!(self, napi_create_array));
         for (index, value) in (0_u32..).zip(values) {
             array.set_element(index, value);
         }

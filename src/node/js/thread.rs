@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use napi::sys;
 
 use super::scope::Scope;
-use super::{class, error, local};
+use super::{class, error, local, realm};
 
 type Job = Box<dyn FnOnce(Scope<'_>) + Send>;
 
@@ -89,6 +89,7 @@ impl JsThread {
             thread.close();
             local::clear();
             error::clear();
+            realm::clear();
             class::clear();
             CURRENT.with(|current| current.borrow_mut().take());
         })?;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::js::realm::{self, Realm};
 use super::super::js::{Scope, Value, settled, with_scope};
 use super::vault::Vault;
 use crate::pool::LogLevel;
@@ -20,11 +21,18 @@ pub(crate) struct Log {
     own: bool,
     /// Whether debug lines go to the console.
     debug: bool,
+    /// Whose console it is.
+    realm: Realm,
 }
 
 impl Log {
     pub(super) fn new(vault: Rc<Vault>, own: bool, debug: bool) -> Self {
-        Self { vault, own, debug }
+        Self {
+            vault,
+            own,
+            debug,
+            realm: realm::current(),
+        }
     }
 
     /// Writes one line. A logger that throws or rejects loses it.
@@ -32,6 +40,7 @@ impl Log {
         if !self.own && level == LogLevel::Debug && !self.debug {
             return;
         }
+        let _realm = realm::enter(self.realm);
         with_scope(|scope| {
             let method = match level {
                 LogLevel::Debug => "debug",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::super::abort::{self, AbortListener, CancelState};
 use super::super::browser_manager::BrowserManager;
 use super::super::clock::{date_now, monotonic_ms};
+use super::super::js::realm::{self, Realm};
 use super::super::js::{
     Deferred, ErrorClass, JsRef, JsThread, Scope, Settled, Thrown, Value, settled, spawn_local, with_scope,
 };
@@ -87,6 +88,8 @@ pub(super) struct Call {
 }
 
 pub(crate) struct World {
+    /// On whose behalf it works.
+    realm: Realm,
     pub(super) id: u64,
     pub(super) me: Weak<Core>,
     pub(super) thread: JsThread,
@@ -389,6 +392,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
         };
         let world = World {
             id,
+            realm: realm::current(),
             me: me.clone(),
             thread,
             liveness,
@@ -448,6 +452,7 @@ impl Effects for World {
         reason = "the method is not general over lifetimes"
     )]
     fn perform(&self, action: Action) {
+        let _realm = realm::enter(self.realm);
         match action {
             Action::Browser(action) => self.perform_in_browser(action),
             Action::BindTab { tab, affinity } => self.bind(tab, affinity),
