@@ -70,7 +70,11 @@ impl World {
             Action::AbandonSemaphore { request } => self.abandon_semaphore(request),
             Action::ReleaseSemaphore { request } => self.release_semaphore(request),
             Action::SetSemaphoreCapacity { capacity } => self.set_capacity(capacity),
-            Action::Settle { operation, request } => self.microtasks.push_back((operation, request)),
+            Action::Settle { operation, request } => {
+                // It has its permit, and may lose it again before it is granted.
+                self.book.permit_wait_ends(request, self.now.wall_ms);
+                self.microtasks.push_back((operation, request));
+            }
             Action::Grant { request, grant } => self.granted(request, grant),
             Action::LeaseRevoked { request, reason, .. } => self.lease_revoked(request, &reason),
             Action::Reject { request, error } => self.rejected(request, &error),
