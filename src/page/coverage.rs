@@ -42,6 +42,10 @@ pub enum CoverageError {
 
 /// How scripts are counted.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, each an option of puppeteer's"
+)]
 pub struct JsCoverageOptions {
     /// Forget what was there at each navigation. Default: true.
     pub reset_on_navigation: bool,
@@ -198,7 +202,7 @@ fn fetch(
 fn forget_at_navigations(session: &Session, texts: &Texts) -> Listener {
     let texts = Arc::clone(texts);
     session.on("Runtime.executionContextsCleared", move |_| {
-        locked(&texts).clear()
+        locked(&texts).clear();
     })
 }
 

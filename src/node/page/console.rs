@@ -72,13 +72,12 @@ impl Class for ConsoleMessageClass {
             if let Some(Some(known)) = message.arguments.get() {
                 return Ok(known.get(scope));
             }
-            let owner = match &message.core.worker {
-                Some(worker) => worker.into(),
-                None => {
-                    let frame = message.core.frame.as_deref();
-                    let frame = frame.and_then(|id| message.page.frame(id));
-                    (&frame.unwrap_or_else(|| message.page.main_frame())).into()
-                }
+            let owner = if let Some(worker) = &message.core.worker {
+                worker.into()
+            } else {
+                let frame = message.core.frame.as_deref();
+                let frame = frame.and_then(|id| message.page.frame(id));
+                (&frame.unwrap_or_else(|| message.page.main_frame())).into()
             };
             let handles: Result<Vec<_>, _> = message
                 .core

@@ -29,8 +29,8 @@ pub(super) fn with_all<T>(read: impl FnOnce(&QueryHandlers) -> T) -> T {
     ts_args_type = "name: string, handler: CustomQueryHandler",
     ts_return_type = "void"
 )]
-pub fn register_custom_query_handler(env: &Env, name: Value<'_>, handler: Value<'_>) -> napi::Result<()> {
-    let scope = Scope::of(env);
+pub fn register_custom_query_handler(env: Env, name: Value<'_>, handler: Value<'_>) -> napi::Result<()> {
+    let scope = Scope::of(&env);
     register(scope, name, handler).map_err(|thrown| thrown.into_napi(scope))
 }
 
@@ -61,8 +61,8 @@ fn register(scope: Scope<'_>, name: Value<'_>, handler: Value<'_>) -> Result<(),
 
 /// Takes a handler off. Throws where there is none of this name.
 #[napi(catch_unwind, ts_args_type = "name: string", ts_return_type = "void")]
-pub fn unregister_custom_query_handler(env: &Env, name: Value<'_>) -> napi::Result<()> {
-    let scope = Scope::of(env);
+pub fn unregister_custom_query_handler(env: Env, name: Value<'_>) -> napi::Result<()> {
+    let scope = Scope::of(&env);
     unregister(scope, name).map_err(|thrown| thrown.into_napi(scope))
 }
 

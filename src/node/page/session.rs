@@ -348,16 +348,15 @@ fn deliver_child(
     let Some(session) = kept(scope, key) else {
         return;
     };
-    let object = match child {
-        Some(child) => wrap(scope, browser, &child),
+    let object = if let Some(child) = child {
+        wrap(scope, browser, &child)
+    } else {
         // It was there before somebody listened: it has an object where it was asked for.
-        None => {
-            let name = name_of(browser, id);
-            match OBJECTS.with(|objects| objects.borrow().get(scope, &name)) {
-                Some(object) => Ok(object),
-                None => return,
-            }
-        }
+        let name = name_of(browser, id);
+        let Some(object) = OBJECTS.with(|objects| objects.borrow().get(scope, &name)) else {
+            return;
+        };
+        Ok(object)
     };
     match object {
         Ok(object) => {

@@ -58,11 +58,8 @@ pub(super) fn add<'s>(
         let mut text = read_file(scope, &path)?;
         // So that its stacks and the debugger say where it is from.
         let place = path.replace('\n', "");
-        text += &if is_script {
-            format!("\n//# sourceURL={place}")
-        } else {
-            format!("\n/*# sourceURL={place}*/")
-        };
+        let (open, close) = if is_script { ("//#", "") } else { ("/*#", "*/") };
+        text.extend(["\n", open, " sourceURL=", &place, close]);
         content = Some(text);
     }
     let mut given_to_page = serde_json::Map::new();
