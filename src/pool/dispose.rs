@@ -463,8 +463,8 @@ impl Pool {
             self.tear_down_unattended(
                 id,
                 Manner {
-                    refill,
                     retain_context,
+                    refill,
                     ..Manner::EVICT
                 },
             );

@@ -123,6 +123,7 @@ pub(super) enum Ticket {
 
 /// One pool and all that surrounds it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a life")]
 pub struct World {
     pub(super) pool: Pool,
     pub(super) settings: Settings,

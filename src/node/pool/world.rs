@@ -211,7 +211,7 @@ impl World {
     /// Tells the pool in a microtask that the call which served a waiter has returned.
     fn settle(&self, operation: OperationId) {
         let me = self.me.clone();
-        let told = with_scope(|scope| microtask(scope)).and_then(Result::ok);
+        let told = with_scope(microtask).and_then(Result::ok);
         spawn_local(async move {
             if let Some(told) = told {
                 // It does not reject.
