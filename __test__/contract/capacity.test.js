@@ -94,6 +94,17 @@ contract('SPEC 9: expansion', (test) => {
     assert.strictEqual(pool.currentMaxPages, 5, 'SPEC 9: one page more, for a high priority');
   });
 
+  test('the high tier before anything is closed, with every page idle', async (assert, t) => {
+    const { pool, browser } = await t.dynamic({ env: HIGH });
+    const sizes = [];
+    for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await t.visit(pool, key, 'file', { priority: 10 });
+      sizes.push(pool.currentMaxPages);
+    }
+    assert.strictEqual(sizes.at(-1), 6, `SPEC 4d: below its ceiling for this priority: expand (${sizes})`);
+    assert.strictEqual(browser.count('closeContext'), 0, 'SPEC 4d: before anything is closed');
+  });
+
   test('two calls in one tick: the second sees that the first expanded', async (assert, t) => {
     const { pool, semaphore } = await t.dynamic();
     await t.get(pool, 'a');
@@ -141,6 +152,63 @@ contract('SPEC 9: contraction', (test) => {
     assert.strictEqual(pool.currentMaxPages, 3, 'SPEC 9: something is held');
     lease.release();
     await until(() => pool.currentMaxPages === 2, 'SPEC 9: then nothing is');
+  });
+
+  test('a standby first, else the idle affinity least recently used, whole', async (assert, t) => {
+    const clock = t.clock();
+    const { pool, browser } = await t.dynamic({
+      env: { PRERENDER_POOL_IDLE_CONTRACTION_MS: '5000', PRERENDER_PAGE_POOL_INITIAL: '4' },
+      contractionTickMs: 5,
+    });
+    const leases = {};
+    for (const key of ['a', 'b', 'c', 'd']) {
+      clock.now += 10;
+      leases[key] = await t.visit(pool, key);
+    }
+    await pool.warmStandbys();
+    const size = pool.currentMaxPages;
+    assert.deepEqual(pool.getWarmAffinities().sort(), ['a', 'b', 'c', 'd'], 'four affinities are warm');
+    await turns();
+    clock.now += 5001;
+    await until(
+      () => pool.currentMaxPages < size,
+      'SPEC 9: at least the threshold since it was first seen idle',
+    );
+    const standbyWent = browser.contexts.some(
+      (context) =>
+        context.closeCalls > 0 && !Object.values(leases).some((l) => l.page.browserContext() === context),
+    );
+    const affinityWent = leases.a.page.browserContext().closeCalls > 0;
+    assert.true(standbyWent || affinityWent, 'SPEC 9: a slot was dropped');
+    assert.strictEqual(pool.currentMaxPages, size - 1, 'SPEC 9: one slot');
+    await turns(20);
+    assert.strictEqual(pool.currentMaxPages, size - 1, 'SPEC 9: and wait a full threshold again');
+    clock.now += 5001;
+    await until(() => pool.currentMaxPages === size - 2, 'SPEC 9: the next');
+    await until(() => leases.a.page.browserContext().closed, 'SPEC 9: the idle affinity least recently used');
+    assert.strictEqual(leases.a.page.browserContext().closeCalls, 1, 'SPEC 5: pages and context');
+    assert.strictEqual(
+      pool.getSharedContextSnapshot().entries.find((e) => e.affinityKey === 'a'),
+      undefined,
+      'SPEC 5: no orphan',
+    );
+    assert.true(pool.getWarmAffinities().includes('d'), 'SPEC 9: the newest stays');
+  });
+
+  test('counts from the last expansion', async (assert, t) => {
+    const clock = t.clock();
+    const { pool } = await t.dynamic({
+      env: { PRERENDER_POOL_IDLE_CONTRACTION_MS: '5000', PRERENDER_PAGE_POOL_INITIAL: '3' },
+      contractionTickMs: 3,
+    });
+    await turns(10);
+    clock.now += 4000;
+    pool.__test_tryExpand();
+    clock.now += 4000;
+    await turns(20);
+    assert.strictEqual(pool.currentMaxPages, 4, 'SPEC 9: at least the threshold since it last expanded');
+    clock.now += 1001;
+    await until(() => pool.currentMaxPages === 3, 'SPEC 9: then it contracts');
   });
 
   test('counts from when it was first seen idle', async (assert, t) => {

@@ -316,6 +316,59 @@ contract('SPEC 4d: an affinity with no tab', (test) => {
     gates[2].open();
   });
 
+  test('expands before anything is closed: sizes 2, 2, 3, 4, 4', async (assert, t) => {
+    const { pool, browser, semaphore } = await t.dynamic();
+    const sizes = [];
+    const closedAt = [];
+    for (const key of ['a', 'b', 'c', 'd', 'e']) {
+      await t.visit(pool, key);
+      sizes.push(pool.currentMaxPages);
+      closedAt.push(browser.contexts.filter((context) => context.closeCalls > 0).length);
+    }
+    assert.deepEqual(sizes, [2, 2, 3, 4, 4], 'SPEC 4d: five affinities in turn on 2 to 4 pages');
+    assert.strictEqual(semaphore.capacity, pool.currentMaxPages, 'SPEC 9: the semaphore goes with it');
+    assert.deepEqual(closedAt.slice(0, 4), [0, 0, 0, 0], 'SPEC 4d: expands before anything is closed');
+    assert.true(browser.peak <= 5, 'SPEC 5: never more than current pages + 1');
+  });
+
+  test('makes room by the least recently used idle affinity', async (assert, t) => {
+    const clock = t.clock();
+    const { pool, browser } = await t.warm({ maxPages: 2 });
+    const leases = [];
+    for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      clock.now += 1000;
+      leases.push(await t.visit(pool, key));
+      assert.true(browser.alive.length <= 3, 'SPEC 5: alive contexts never exceed current pages + 1');
+    }
+    const closed = browser.of('closeContext').map((call) => call.target);
+    const order = leases.map((lease) => lease.page.browserContext());
+    assert.true(closed.length >= 3, 'room was made');
+    assert.deepEqual(closed, order.slice(0, closed.length), 'SPEC 5: the least recently used first');
+    assert.true(pool.getWarmAffinities().includes('f'), 'the newest stays');
+  });
+
+  test('never closes one that serves a lease; waits for whichever slot frees first, by priority', async (assert, t) => {
+    const { pool, browser } = await t.warm({ maxPages: 1 });
+    const a = await t.get(pool, 'a');
+    await pool.warmStandbys();
+    const b = await t.get(pool, 'b');
+    const low = t.ask(pool, 'low', 'file', { priority: 0 });
+    await turns(2);
+    const high = t.ask(pool, 'high', 'file', { priority: 3 });
+    await turns();
+    assert.deepEqual([low.state, high.state], ['pending', 'pending'], 'SPEC 4d: they wait');
+    assert.strictEqual(browser.count('closeContext'), 0, 'SPEC 5: never one that is serving a lease');
+    b.release();
+    const got = await high.lease();
+    assert.strictEqual(low.state, 'pending', 'SPEC 4d: by priority, the later caller first');
+    assert.strictEqual(b.page.browserContext().closeCalls, 1, 'SPEC 4d: the slot that freed first');
+    assert.strictEqual(a.page.browserContext().closeCalls, 0, 'SPEC 5: the other still serves');
+    a.release();
+    assert.strictEqual((await low.lease()).reused, false, 'SPEC 4d: then the other');
+    got.release();
+    assert.true(browser.peak <= 2, 'SPEC 5: never more than current pages + 1');
+  });
+
   test('rejects when a standby could not be made with all its attempts', async (assert, t) => {
     const { pool, browser } = t.make({ maxPages: 1 });
     browser.on.goto = () => Promise.reject(new Error('net::ERR_NAME_NOT_RESOLVED at https://host.example'));

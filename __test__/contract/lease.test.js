@@ -88,6 +88,20 @@ contract('SPEC 4: the lease', (test) => {
     assert.strictEqual(waiter.state, 'pending', 'SPEC 13: not inside release()');
     assert.strictEqual((await waiter.lease()).pageId, hold.pageId);
   });
+
+  test('release and disposeAffinity on one line never hand out the condemned page', async (assert, t) => {
+    for (const tabHealthProbeMs of [0, 1000]) {
+      const { pool, browser } = await t.warm({ maxPages: 2, env: ONE_TAB, tabHealthProbeMs });
+      const hold = await t.get(pool, 'a', 'module');
+      const waiter = t.ask(pool, 'a', 'module');
+      await turns();
+      (hold.release(), pool.disposeAffinity('a', { awaitIdle: false }));
+      const lease = await waiter.lease();
+      assert.notStrictEqual(lease.pageId, hold.pageId, `SPEC 13: another page, probe ${tabHealthProbeMs}`);
+      assert.false(lease.page.closed, 'SPEC 13: a live one');
+      await until(() => browser.contexts[0].closed || hold.page.closed, 'the condemned one is closed');
+    }
+  });
 });
 
 contract('SPEC 4: waits', (test) => {

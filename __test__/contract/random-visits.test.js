@@ -132,4 +132,19 @@ contract('SPEC 4 to 7: many visits at once', (test) => {
     const what = 'SPEC 4d: everybody is served by whichever slot frees first';
     await all(assert, t, 300, what, () => ({ options: SINGLE }));
   });
+
+  test('contexts alive, of a fixed pool', async (assert, t) => {
+    const what = 'SPEC 5: never exceed current pages + 1';
+    await all(assert, t, 0, what, () => ({ options: FIXED, check: true }));
+    await all(assert, t, 300, what, () => ({ options: SINGLE, check: true }));
+  });
+
+  test('contexts alive, of a dynamic pool', async (assert, t) => {
+    const what = 'SPEC 5: never exceed current pages + 1';
+    await all(assert, t, 100, what, () => ({
+      options: DYNAMIC,
+      semaphore: new AsyncSemaphore(1),
+      check: true,
+    }));
+  });
 });

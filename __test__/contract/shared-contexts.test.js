@@ -103,6 +103,28 @@ contract('SPEC 6: the ledger', (test) => {
     assert.true(browser.contexts.every((context) => context.closeCalls <= 1));
   });
 
+  test('the cap bounds all rows, those in use included', async (assert, t) => {
+    const clock = t.clock();
+    const { pool } = await t.warm({ maxPages: 4, env: CAP(2) });
+    clock.now += 1000;
+    const a = await t.visit(pool, 'a');
+    clock.now += 1000;
+    await pool.disposeAffinity('a', { retainSharedContext: true });
+    await t.get(pool, 'b');
+    clock.now += 1000;
+    assert.deepEqual(keys(pool).sort(), ['a', 'b'], 'two rows, one in use');
+    await t.get(pool, 'c');
+    await until(() => a.page.browserContext().closed, 'SPEC 6: an orphan goes for a row in use');
+    assert.deepEqual(keys(pool).sort(), ['b', 'c'], 'SPEC 6: the cap bounds all rows');
+    const d = await t.get(pool, 'd');
+    await turns();
+    assert.deepEqual(keys(pool).sort(), ['b', 'c', 'd'], 'SPEC 6: a context in use never is closed');
+    d.release();
+    await pool.disposeAffinity('d', { retainSharedContext: true });
+    await until(() => d.page.browserContext().closed, 'SPEC 6: an orphan above the cap goes at once');
+    assert.deepEqual(keys(pool).sort(), ['b', 'c'], 'SPEC 6: back to the cap');
+  });
+
   test('a visit of the orphan makes it live again', async (assert, t) => {
     const clock = t.clock();
     const { pool } = await t.warm({ maxPages: 2 });

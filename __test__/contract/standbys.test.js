@@ -364,6 +364,30 @@ contract('SPEC 5: attempts', (test) => {
 });
 
 contract('SPEC 5: slots', (test) => {
+  test('closing contexts count until the browser has let go, in both dispose modes', async (assert, t) => {
+    for (const awaitIdle of [true, false]) {
+      const { pool, browser } = await t.warm({ maxPages: 1 });
+      await t.visit(pool, 'a');
+      await pool.warmStandbys();
+      const gate = t.gate();
+      browser.on.closeContext = ({ next }) => gate.promise.then(next);
+      const gone = pool.disposeAffinity('a', { awaitIdle });
+      await t.visit(pool, 'b');
+      await turns();
+      assert.true(
+        browser.alive.length <= 2,
+        `SPEC 5: never exceed current pages + 1, awaitIdle ${awaitIdle}`,
+      );
+      const c = t.ask(pool, 'c');
+      await turns();
+      assert.true(browser.alive.length <= 2, `SPEC 5: also when somebody waits, awaitIdle ${awaitIdle}`);
+      gate.open();
+      await gone;
+      await c.lease();
+      assert.true(browser.peak <= 2, `SPEC 5: at no time, awaitIdle ${awaitIdle}`);
+    }
+  });
+
   test('orphans take no slot; a page in one needs one', async (assert, t) => {
     const { pool, browser } = await t.warm({ maxPages: 1, env: { PRERENDER_SHARED_CONTEXT_CAP: '9' } });
     for (const key of ['a', 'b', 'c']) {
