@@ -350,6 +350,8 @@ impl Pool {
         let Some(affinity) = self.affinities.get_mut(&id) else {
             return;
         };
+        // One that was closed alone meanwhile is the last then, and its end is the loss.
+        let lost = !affinity.in_use() && affinity.departing.is_empty();
         let Some(teardown) = &mut affinity.teardown else {
             return;
         };
@@ -362,7 +364,7 @@ impl Pool {
         if !teardown.is_done() {
             return;
         }
-        if !teardown.listeners.is_empty() && (!affinity.in_use() || planted(Defect::ManagerForgetsLive)) {
+        if !teardown.listeners.is_empty() && (lost || planted(Defect::ManagerForgetsLive)) {
             let operation = self.start(Operation::NotifyManager { affinity: Some(id) });
             if let Some(affinity) = self.affinities.get_mut(&id) {
                 let key = affinity.key.clone();

@@ -1,6 +1,6 @@
 //! What the simulator found, each in the few steps that it took.
 
-use super::super::testing::{Kind, World, broken};
+use super::super::testing::{Kind, RETAIN, World, broken};
 use crate::pool::{Action, DisposeOptions, Event, PoolOptions, QueueKind, RequestId, TicketId};
 
 #[test]
@@ -99,6 +99,26 @@ fn a_disposal_tells_the_manager_of_an_affinity_that_was_evicted_before_once() {
     world.cancel(waiting);
     world.unhold(&[Kind::CloseContext]);
     assert!(world.is_done(ticket));
+    assert_eq!(times_told(&world, "a"), 1, "{:#?}", world.trace);
+}
+
+#[test]
+fn the_manager_is_told_once_of_an_affinity_whose_last_tab_made_room_while_another_was_disposed_of() {
+    let options = PoolOptions {
+        disable_file_admission: true,
+        ..PoolOptions::new(1)
+    };
+    let mut world = World::with(&options, &[]);
+    let old = world.lease("a");
+    let ticket = world.dispose_with("a", RETAIN);
+    world.visit("a");
+    world.hold(&[Kind::CloseContext]);
+    world.get("b");
+    assert_eq!(world.count(Kind::CloseContext), 1, "a's new tab makes room");
+    world.release(old);
+    assert!(world.is_done(ticket), "the tab it was about is closed");
+    assert_eq!(times_told(&world, "a"), 0, "one of its tabs is still closing");
+    world.unhold(&[Kind::CloseContext]);
     assert_eq!(times_told(&world, "a"), 1, "{:#?}", world.trace);
 }
 
