@@ -39,17 +39,22 @@ export async function buildAddon(root, { profile: wanted, otherwise = 'debug' } 
   const target = existsSync(join(root, 'target', profile)) ? '' : `, ${EXPECTED[profile]}`;
   await step(`addon, ${profile} build (npm run ${script}${target})`, async (now) => {
     // The napi command itself rather than `npm run`: its output is the step's, and Ctrl-C reaches cargo.
-    const args = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts[script].split(' ');
+    const commands = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts[script].split(
+      ' && ',
+    );
     const cli = join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
     const env = { ...process.env, CARGO_TERM_PROGRESS_WHEN: 'always', CARGO_TERM_PROGRESS_WIDTH: '90' };
     // Warnings are the developer's: cargo shows them when it is asked for them.
     const progress = (line) => /Building|Compiling|Downloading|Finished/.test(line) && now(line);
-    const outcome = await run(process.execPath, [cli, ...args.slice(1)], { cwd: root, env, now: progress });
-    if (outcome.code !== 0) {
-      throw new SetupError('The addon could not be built.', {
-        details: tail(outcome.output),
-        hint: `The whole output: npm run ${script}`,
-      });
+    for (const [program, ...args] of commands.map((command) => command.split(' '))) {
+      const argv = program === 'napi' ? [cli, ...args] : args;
+      const outcome = await run(process.execPath, argv, { cwd: root, env, now: progress });
+      if (outcome.code !== 0) {
+        throw new SetupError('The addon could not be built.', {
+          details: tail(outcome.output),
+          hint: `The whole output: npm run ${script}`,
+        });
+      }
     }
   });
   mkdirSync(dirname(recordFile(root)), { recursive: true });
