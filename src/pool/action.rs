@@ -168,6 +168,12 @@ pub enum BrowserAction {
         /// In which it must answer by itself, ms.
         budget_ms: u64,
     },
+    /// The lease whose page is asked has ended: the page is not helped any more, which may be another caller's by then.
+    /// Ends in nothing of its own.
+    StopAsking {
+        /// Of the [`BrowserAction::Ask`].
+        operation: OperationId,
+    },
     /// Close the page. Ends in `PageClosed`.
     ClosePage {
         /// Of this action.
@@ -234,6 +240,9 @@ pub enum Revocation {
         /// `leaseGraceMs`.
         after_ms: u64,
     },
+    /// Nobody can release it any more.
+    #[error("it was garbage-collected without having been released")]
+    Lost,
 }
 
 /// Why a `getPage` was rejected.

@@ -209,17 +209,9 @@ impl Pool {
         }
     }
 
-    /// Nobody can release the lease any more.
+    /// Nobody can release the lease any more. Whoever kept its page may still use it: nobody else gets that.
     pub(super) fn lease_lost(&mut self, id: RequestId) {
-        if let Some(request) = self.requests.get(&id)
-            && self.leased_tab(id).is_some()
-        {
-            let (key, queue) = (self.key_of(request.affinity), request.queue.name());
-            let message =
-                format!("a {queue} lease of {key} was garbage-collected without having been released");
-            self.log(LogLevel::Warn, message);
-            self.release(id);
-        }
+        self.take_away(id, Revocation::Lost);
     }
 
     /// The lease is to end: it has the grace time while its page answers. The first call counts.
@@ -262,7 +254,11 @@ impl Pool {
         self.browse(BrowserAction::Ask {
             operation,
             tab,
-            budget_ms: self.config.close_timeout_ms,
+            // Where closes are not waited for, a page still has time to answer.
+            budget_ms: match self.config.close_timeout_ms {
+                0 => SHORTEST_PAUSE_MS,
+                ms => ms,
+            },
         });
     }
 
@@ -301,7 +297,12 @@ impl Pool {
             return;
         };
         let (key, queue) = (self.key_of(request.affinity), request.queue.name());
-        let message = format!("a {queue} lease of {key} is revoked: {reason}");
+        let message = match reason {
+            Revocation::Lost => {
+                format!("a {queue} lease of {key} was garbage-collected without having been released")
+            }
+            _ => format!("a {queue} lease of {key} is revoked: {reason}"),
+        };
         self.log(LogLevel::Warn, message);
         let is_stuck = matches!(reason, Revocation::Unresponsive { .. });
         self.act(Action::LeaseRevoked {
@@ -360,6 +361,7 @@ impl Pool {
         match question {
             Some(Question::Asked(operation)) => {
                 self.forget(operation);
+                self.browse(BrowserAction::StopAsking { operation });
             }
             Some(Question::Answered { again }) => {
                 self.deadlines.remove(&(again, Deadline::AskAgain(id)));

@@ -1,5 +1,6 @@
 //! Whether a page that somebody uses answers.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::{
@@ -10,15 +11,40 @@ use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, TerminateExecutio
 use super::liveness::STEP;
 use super::tab::Tab;
 use crate::cdp::{CallError, Deadline};
+use crate::pool::OperationId;
 
 /// How long a page has for its answer once nothing keeps it from it: it takes milliseconds.
 const HELPED: Duration = Duration::from_millis(500);
 
+/// The questions whose leases go on.
+#[derive(Debug, Default)]
+pub(super) struct Asked(HashSet<OperationId>);
+
+impl Asked {
+    pub(super) fn begin(&mut self, operation: OperationId) {
+        self.0.insert(operation);
+    }
+
+    /// The lease has ended, or the question has.
+    pub(super) fn stop(&mut self, operation: OperationId) {
+        self.0.remove(&operation);
+    }
+
+    pub(super) fn contains(&self, operation: OperationId) -> bool {
+        self.0.contains(&operation)
+    }
+}
+
 /// Asks the page something trivial. One that does not answer within the budget is rid of what may keep it from
-/// that, and asked once more.
-pub(super) async fn answers(tab: &Tab, budget: Duration) -> Result<(), CallError> {
+/// that, while that is wanted, and asked once more.
+pub(super) async fn answers(
+    tab: &Tab,
+    budget: Duration,
+    is_wanted: impl Fn() -> bool,
+) -> Result<(), CallError> {
     match evaluate(tab, budget).await {
-        Err(CallError::TimedOut { .. }) => {}
+        // Whoever has the page by now is not to be helped.
+        Err(CallError::TimedOut { .. }) if is_wanted() => {}
         outcome => return outcome,
     }
     let session = tab.session();
@@ -35,7 +61,7 @@ pub(super) async fn answers(tab: &Tab, budget: Duration) -> Result<(), CallError
             after: budget + after,
         }),
         outcome => {
-            if outcome.is_ok() {
+            if outcome.is_ok() && is_wanted() {
                 session.reject_scripts();
             }
             outcome

@@ -70,6 +70,7 @@ struct Registry {
     tabs: HashMap<TabId, Entry>,
     /// The browser that was used last.
     watched: Option<Watched>,
+    asked: ask::Asked,
 }
 
 struct Watched {
@@ -200,6 +201,7 @@ impl Driver for ChromiumDriver {
                 tab,
                 budget_ms,
             } => inner.ask(operation, tab, budget_ms),
+            BrowserAction::StopAsking { operation } => inner.lock().asked.stop(operation),
             BrowserAction::ClosePage {
                 operation,
                 tab,
@@ -478,17 +480,20 @@ impl Inner {
             return;
         };
         let budget = Duration::from_millis(budget_ms);
+        self.lock().asked.begin(operation);
         // Ends with the page, or with its deadlines.
         io::spawn(async move {
             let asked = Instant::now();
-            let mut outcome = ask::answers(&page, budget).await;
-            if matches!(outcome, Err(CallError::TimedOut { .. })) {
+            let is_wanted = || self.lock().asked.contains(operation);
+            let mut outcome = ask::answers(&page, budget, is_wanted).await;
+            if matches!(outcome, Err(CallError::TimedOut { .. })) && is_wanted() {
                 let patience = self.options.close_timeout;
                 // The browser's own silence is told of where it is noticed.
                 if let Ok(true) = liveness::was_held_up(&browser, asked, patience).await {
-                    outcome = ask::answers(&page, budget).await;
+                    outcome = ask::answers(&page, budget, is_wanted).await;
                 }
             }
+            self.lock().asked.stop(operation);
             self.outcomes.report(match outcome {
                 Ok(()) => Event::ProbeAnswered { operation },
                 Err(error) => Event::ProbeFailed {

@@ -345,6 +345,8 @@ impl PageDriver for Driver {
                 tab,
                 budget_ms,
             } => this.probe(operation, tab, budget_ms),
+            // The question is all there is.
+            BrowserAction::StopAsking { .. } => {}
             BrowserAction::ClosePage { operation, tab, .. } => this.close_page(operation, tab),
             BrowserAction::CloseContext { operation, context } => this.close_context(operation, context),
         }

@@ -172,6 +172,7 @@ impl World {
                 self.check_ask(tab, budget_ms);
                 self.start(Work::Ask, operation, Subject::Tab(tab));
             }
+            BrowserAction::StopAsking { .. } => {}
             BrowserAction::ClosePage {
                 operation,
                 tab,

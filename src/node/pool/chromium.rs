@@ -129,9 +129,12 @@ impl PageDriver for Chrome {
             | BrowserAction::Probe { operation, .. }
             | BrowserAction::Ask { operation, .. }
             | BrowserAction::ClosePage { operation, .. }
-            | BrowserAction::CloseContext { operation, .. } => *operation,
+            | BrowserAction::CloseContext { operation, .. } => Some(*operation),
+            BrowserAction::StopAsking { .. } => None,
         };
-        self.work.borrow_mut().insert(operation, self.liveness.work());
+        if let Some(operation) = operation {
+            self.work.borrow_mut().insert(operation, self.liveness.work());
+        }
         if matches!(action, BrowserAction::CreateStandby { .. }) {
             with_scope(|scope| self.manager.look_at_environment(scope));
         }

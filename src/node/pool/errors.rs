@@ -44,7 +44,7 @@ fn with_retry(error: Value<'_>, retry_after_ms: u64) -> Value<'_> {
 pub(super) fn revocation<'s>(scope: Scope<'s>, reason: &Revocation) -> Value<'s> {
     let code = match reason {
         Revocation::Expired => "LEASE_TIMEOUT",
-        Revocation::Unresponsive { .. } | Revocation::GraceOver { .. } => "LEASE_REVOKED",
+        Revocation::Unresponsive { .. } | Revocation::GraceOver { .. } | Revocation::Lost => "LEASE_REVOKED",
     };
     let message = format!("the lease was revoked: {reason}");
     scope.error(ErrorClass::Error, &message, Some(code))

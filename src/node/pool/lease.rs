@@ -111,7 +111,6 @@ impl Drop for Return {
         let (id, request) = (pool.effects().id, self.request);
         self.thread.post(move |_| {
             if let Some(pool) = registry::pool(id) {
-                pool.effects().let_lease_go(request);
                 pool.handle(Event::LeaseLost { request });
             }
         });

@@ -100,6 +100,8 @@ pub(crate) struct World {
     pub(super) semaphore: Option<Rc<RenderSemaphore>>,
     /// Whether the pool can expand at all, so that the semaphore is asked whether it is full.
     pub(super) dynamic: bool,
+    /// Whether the number of waiters is limited for every call.
+    pub(super) limits_waiting: bool,
     pub(super) server_url: RefCell<String>,
     pub(super) vault: Rc<Vault>,
     pub(super) requests: RefCell<HashMap<RequestId, Request>>,
@@ -177,7 +179,7 @@ impl World {
             BrowserAction::Probe { tab, .. }
             | BrowserAction::Ask { tab, .. }
             | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
-            BrowserAction::CloseContext { .. } => None,
+            BrowserAction::CloseContext { .. } | BrowserAction::StopAsking { .. } => None,
         };
         self.driver.perform(action, tab);
         if let Some(tab) = made
@@ -355,6 +357,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
     let standby_timeout_ms = config.standby_timeout_ms;
     let close_timeout_ms = config.close_timeout_ms;
     let dynamic = config.burst_pages > config.min_pages;
+    let limits_waiting = config.max_waiting.is_some();
     let core = Rc::new_cyclic(|me: &Weak<Core>| {
         let report = |me: &Weak<Core>| {
             let me = me.clone();
@@ -401,6 +404,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             driver,
             semaphore,
             dynamic,
+            limits_waiting,
             server_url: RefCell::new(options.server_url),
             vault,
             requests: RefCell::default(),
@@ -431,8 +435,10 @@ impl Effects for World {
     fn inputs(&self, event: Option<&Event>) -> Inputs {
         with_scope(|scope| {
             // Asked only where the answer matters: where a request can pass admission, which is wherever one can
-            // end, and when contraction is considered.
-            let semaphore = self.semaphore.as_ref().filter(|_| self.dynamic);
+            // end, when contraction is considered, and where waiters are counted.
+            let counts = self.limits_waiting
+                || matches!(event, Some(Event::GetPage { terms, .. }) if terms.max_waiting.is_some());
+            let semaphore = self.semaphore.as_ref().filter(|_| self.dynamic || counts);
             Inputs {
                 now: Now {
                     monotonic_ms: monotonic_ms(),
