@@ -284,6 +284,8 @@ impl Shared {
     pub async fn hold_up(&self) {
         if let Some(slow_mo) = self.limits.slow_mo {
             tokio::time::sleep(slow_mo).await;
+            // What Chrome has said is there and waits for us: that is no silence of its own.
+            self.hear(LARGE + 1);
         }
     }
 

@@ -37,6 +37,9 @@ pub(super) async fn connect(endpoint: &str, deadline: Duration) -> Result<Socket
 /// Reads messages until the other end closes.
 pub(super) async fn read(shared: Arc<Shared>, mut stream: SplitStream<Socket>) {
     while let Some(message) = stream.next().await {
+        if let Ok(message) = &message {
+            shared.hear(message.len());
+        }
         shared.hold_up().await;
         let was_heard = match message {
             Ok(Message::Text(text)) => shared.receive(text.as_bytes()),

@@ -77,10 +77,18 @@ async fn ask(browser: &Browser, patience: Duration) -> Result<(), Silent> {
     }
     // What the service has to say comes on its own; the browser passes it on at once.
     let rest = patience.max(NETWORK_PATIENCE).saturating_sub(asked.elapsed());
-    match timeout(rest.max(USUAL), service).await {
-        Ok(Err(error)) if error.is_gone() => Err(Silent::Browser),
-        Ok(_) => Ok(()),
-        Err(_) => Err(Silent::NetworkService),
+    let answer = if let Ok(answer) = timeout(rest.max(USUAL), service).await {
+        answer
+    } else {
+        // It may have been replaced and the question gone with it, or the browser's own answer was late.
+        let again = session.send_raw("Storage.getCookies", json!({}), Deadline::Unbounded);
+        timeout(NETWORK_PATIENCE, again)
+            .await
+            .map_err(|_| Silent::NetworkService)?
+    };
+    match answer {
+        Err(error) if error.is_gone() => Err(Silent::Browser),
+        _ => Ok(()),
     }
 }
 
