@@ -340,7 +340,10 @@ impl Browser {
     /// As any command.
     pub async fn create_context(&self, options: &ContextOptions) -> Result<BrowserContext, CallError> {
         let context = self.create(options.params()).await?;
-        context.set_up(options).await?;
+        if let Err(error) = context.set_up(options).await {
+            drop(context.close().await);
+            return Err(error);
+        }
         Ok(context)
     }
 
@@ -359,8 +362,11 @@ impl Browser {
         let id: Arc<str> = created.browser_context_id.into();
         self.lock().contexts.push(Arc::clone(&id));
         let context = BrowserContext::new(self.clone(), Some(id));
-        if let Some(downloads) = &self.0.defaults.downloads {
-            context.set_downloads(downloads).await?;
+        if let Some(downloads) = &self.0.defaults.downloads
+            && let Err(error) = context.set_downloads(downloads).await
+        {
+            drop(context.close().await);
+            return Err(error);
         }
         Ok(context)
     }

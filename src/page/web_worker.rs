@@ -122,6 +122,23 @@ impl WebWorker {
         }
     }
 
+    /// It has not answered: nobody waits for its context any longer, and whoever comes next asks again.
+    fn on_refusal(&self, error: &CallError) {
+        let mut state = self.lock();
+        state.enabled = false;
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        for waiter in waiters {
+            waiter(Err(match error {
+                CallError::ProtocolTimedOut { method } => CallError::ProtocolTimedOut {
+                    method: method.clone(),
+                }
+                .into(),
+                _ => EvaluateError::NoContext,
+            }));
+        }
+    }
+
     /// Asks for its context and for what it says, the first time.
     pub(super) fn enable(&self) {
         let mut state = self.lock();
@@ -137,7 +154,14 @@ impl WebWorker {
         }));
         drop(state);
         let deadline = Deadline::Protocol;
-        self.0.session.call("Runtime.enable", json!({}), deadline, |_| {});
+        let weak = Arc::downgrade(&self.0);
+        self.0
+            .session
+            .call("Runtime.enable", json!({}), deadline, move |answer| {
+                if let (Err(error), Some(inner)) = (answer, weak.upgrade()) {
+                    Self(inner).on_refusal(&error);
+                }
+            });
     }
 
     /// Runs `then` with its context: at once where that is known, else when it is.
