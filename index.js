@@ -131,6 +131,7 @@ async function use(affinityKey, run, options = {}) {
     const lease = await this.getPage(affinityKey, queue, { ...others, signal: controller.signal, revokeOnAbort: true });
     state = 'rendering';
     try {
+      controller.signal.throwIfAborted();
       return await run({ ...lease, signal: AbortSignal.any([lease.signal, controller.signal]) });
     } finally {
       lease.release();

@@ -34,7 +34,8 @@ class Action {
         return;
       }
       outer?.addEventListener('abort', this.#abort, { once: true });
-      if (timeout > 0 && Number.isFinite(timeout)) {
+      // A longer one would be over at once.
+      if (timeout > 0 && timeout < 2 ** 31) {
         this.#timer = setTimeout(() => {
           const cause = new Error(name, this.failure === undefined ? undefined : { cause: this.failure });
           end(new TimeoutError(`Timed out after waiting ${timeout}ms`, { cause }));
