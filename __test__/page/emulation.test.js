@@ -309,7 +309,8 @@ differential('emulation', [
     const coming = page.waitForFrame((frame) => frame.url() === url);
     await page.evaluate((src) => void Object.assign(document.body.appendChild(document.createElement('iframe')), { src }), url);
     const frame = await coming;
-    while ((await frame.evaluate('document.readyState')) !== 'complete');
+    // In a process of its own the frame is evaluated in only once its document has come there.
+    while ((await frame.evaluate('document.readyState').catch(() => '')) !== 'complete');
     const seen = await frame.evaluate(() => [
       devicePixelRatio, screen.width, navigator.maxTouchPoints, matchMedia('print').matches, navigator.userAgent, document.title,
       Intl.DateTimeFormat().resolvedOptions().timeZone,

@@ -89,7 +89,9 @@ const once = (emitter, event) => new Promise((resolve) => emitter.once(event, re
 const neutral = (text, side) =>
   text
     .replaceAll(String(side.server.port), 'PORT')
-    .replace(/\b[0-9A-F]{32}\b/g, 'ID');
+    .replace(/\b[0-9A-F]{32}\b/g, 'ID')
+    // Full Chrome's word for the same.
+    .replace('No target with given id found', 'No target found for targetId');
 
 async function outcomeOf(side, scenario) {
   side.server.reset();
