@@ -251,7 +251,7 @@ export interface ConsoleErrorEntry {
   /** `'error'` or `'assert'`. */
   type: string
   text: string
-  /** Where it was said, else the first stack frame's place. */
+  /** Where it was said, where that is known; never a stack frame's place. */
   location?: ConsoleErrorLocation
   /** Innermost first. */
   stackFrames?: ConsoleErrorLocation[]
