@@ -377,6 +377,10 @@ impl World {
                 tab: Some(tab),
                 context: None,
             },
+            BrowserAction::StopAsking { .. } => {
+                self.trace.push("StopAsking".to_owned());
+                return;
+            }
             BrowserAction::ClosePage { operation, tab, .. } => Pending {
                 kind: Kind::ClosePage,
                 operation,

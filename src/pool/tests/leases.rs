@@ -239,8 +239,28 @@ fn a_call_waits_no_longer_than_it_may() {
 fn a_lease_that_was_lost_comes_back_with_a_warning() {
     let mut world = World::with(&bounded(), &[]);
     let request = world.lease("a");
+    let page = world.tab(request);
     let next = world.get("b");
     world.handle(Event::LeaseLost { request });
     assert!(world.is_granted(next));
+    let again = world.get("a");
+    world.release(next);
+    assert!(world.is_granted(again));
+    assert_ne!(world.tab(again), page, "whoever kept the page may still use it");
     assert!(world.logged(LogLevel::Warn, "a file lease of a was garbage-collected"));
+}
+
+#[test]
+fn a_page_is_helped_no_more_once_its_lease_has_ended() {
+    let mut world = World::with(&bounded(), &[]);
+    let lease = world.lease("a");
+    world.hold(&[Kind::Ask]);
+    world.handle(Event::LeaseAborted { request: lease });
+    assert_eq!(world.count(Kind::Ask), 1, "its page is asked");
+    world.release(lease);
+    assert!(
+        world.trace.iter().any(|step| step == "StopAsking"),
+        "the page is the next caller's: {:?}",
+        world.trace
+    );
 }
