@@ -208,9 +208,10 @@ fn success(action: &BrowserAction) -> Event {
     match *action {
         BrowserAction::CreateStandby { operation, .. } => Event::StandbyReady { operation },
         BrowserAction::OpenPage { operation, .. } => Event::PageOpened { operation },
-        BrowserAction::Probe { operation, .. } | BrowserAction::Ask { operation, .. } => {
-            Event::ProbeAnswered { operation }
-        }
+        // A question that is given up may still be answered.
+        BrowserAction::Probe { operation, .. }
+        | BrowserAction::Ask { operation, .. }
+        | BrowserAction::StopAsking { operation } => Event::ProbeAnswered { operation },
         BrowserAction::ClosePage { operation, .. } => Event::PageClosed {
             operation,
             failure: None,
