@@ -100,8 +100,14 @@ impl World {
         OperationId(self.last_operation)
     }
 
+    /// The next thing that happens; that a browser is given up is no more than why it goes.
     async fn event(&mut self) -> Event {
-        self.events.recv().await.expect("an event")
+        loop {
+            match self.events.recv().await.expect("an event") {
+                Event::BrowserGivenUp { .. } => {}
+                event => return event,
+            }
+        }
     }
 
     async fn standby(&mut self, context: ContextId, tab: TabId) -> Result<(), Failure> {
@@ -551,7 +557,8 @@ fn console_errors_and_exceptions_are_there_when_the_answer_is() {
         let code = "console.error('plain', 1); console.error('plain', 1); console.assert(false, 'asserted');
             console.log('not kept');
             Promise.resolve().then(() => { throw new Error('thrown') });
-            new Promise(resolve => setTimeout(resolve, 20))";
+            new Promise(resolve => setTimeout(resolve, 20))
+            //# sourceURL=card.js";
         session.send(evaluate(code)).await.expect("an answer");
         let entries = world.errors.lock().expect("a lock").take(&page_id);
         let said: Vec<_> = entries
@@ -612,7 +619,8 @@ fn an_exception_that_is_handled_late_is_revoked() {
         world.standby(CONTEXT, TAB).await.expect("a standby");
         let page_id = world.driver.page_id(TAB).expect("a page id");
         let code = "globalThis.late = Promise.reject(new Error('late'));
-            new Promise(resolve => setTimeout(resolve, 20))";
+            new Promise(resolve => setTimeout(resolve, 20))
+            //# sourceURL=card.js";
         world.session(TAB).send(evaluate(code)).await.expect("an answer");
         let handle = "late.catch(() => {}); new Promise(resolve => setTimeout(resolve, 20))";
         world
