@@ -508,7 +508,13 @@ impl ReferenceStateMachine for Reference {
         match step {
             Step::Release(id) => model.holders().contains(id),
             Step::Cancel(id) => model.queued().contains(id),
-            Step::Get(..) | Step::Dispose(..) => true,
+            Step::Get(..) => true,
+            // A context retained under a lease becomes an orphan only at the release, beside whatever its affinity has
+            // by then: what becomes of its row is left to the simulator.
+            Step::Dispose(affinity, retain) => {
+                let is_held = |tab: &Tab| tab.affinity == *affinity && tab.holder.is_some();
+                !retain || !model.tabs.iter().any(is_held)
+            }
         }
     }
 
