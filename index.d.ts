@@ -116,6 +116,20 @@ export interface PagePoolOptions {
   acquireTimeoutMs?: number | undefined
   /** How many calls may queue; one that would be more rejects with `TOO_MANY_WAITING`. Default: any number. */
   maxWaiting?: number | undefined
+  /**
+   * How many leases a tab gives out; at the end of the last a standby that is ready takes its place. Its tenant never waits
+   * for that: where none is ready, or another worn tab is being replaced, the tab serves on. The tab goes with its
+   * browser context, and so with what the tenant's pages stored there. An integer from 1. Default: any number.
+   */
+  maxUsesPerTab?: number | undefined
+  /** How long a tab is its tenant's, in ms, above 0; it is replaced like that at the next end of a lease. Default: for ever. */
+  maxTabAgeMs?: number | undefined
+  /**
+   * How much resident memory the process that renders a tab may hold, in MB of 1,048,576 bytes, above 0; it is looked at
+   * when a lease ends, and the tab is replaced like that at once, or at the next end of a lease if it is in use again.
+   * Known of our own Chrome on Linux only; elsewhere no tab is ever over it. Default: any amount.
+   */
+  maxTabMemoryMB?: number | undefined
   /** Makes a logger for a name. Default: `console`. */
   logger?: ((name: string) => Logger) | Console | undefined
 }
@@ -229,6 +243,16 @@ export interface QueueDepthSnapshot {
   /** The sum of `pendingTotal`. */
   totalPending: number
   affinities: AffinityQueueDepth[]
+}
+
+/** How many tabs were replaced because they were worn, by what they were over; of several, the first counts. */
+export interface WornTabSwaps {
+  /** `maxUsesPerTab` */
+  uses: number
+  /** `maxTabAgeMs` */
+  age: number
+  /** `maxTabMemoryMB` */
+  memory: number
 }
 
 /** The ledger of shared contexts. */
@@ -408,6 +432,11 @@ export declare class PagePool<P = Page> {
   getSharedContextSnapshot(): SharedContextSnapshot
   /** How many tabs of each affinity were retired because they did not answer. */
   getUnresponsiveTabSwaps(): Record<string, number>
+  /**
+   * How many tabs were replaced because they were worn, by what they were over: `maxUsesPerTab`, `maxTabAgeMs` or
+   * `maxTabMemoryMB`. `closeAll` clears it.
+   */
+  getWornTabSwaps(): WornTabSwaps
   /** Forgets what the page said so far. */
   resetConsoleErrors(pageId: string): void
   /** Errors, failed assertions and uncaught exceptions of the page since the reset, at most 50. */

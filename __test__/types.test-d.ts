@@ -7,6 +7,7 @@ import {
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
   TabQueue,
+  type WornTabSwaps,
   abortable,
   getPendingNetworkRequests,
   isPrerenderCancellation,
@@ -94,6 +95,8 @@ async function rest(): Promise<void> {
     void queued;
   }
   const swaps: Record<string, number> = own.getUnresponsiveTabSwaps();
+  const worn: WornTabSwaps = own.getWornTabSwaps();
+  numbers.push(worn.uses, worn.age, worn.memory);
   own.resetConsoleErrors('id');
   const errors: ConsoleErrorEntry[] = own.takeConsoleErrors('id');
   const location: ConsoleErrorLocation | undefined = errors[0]?.location;

@@ -107,6 +107,7 @@ async fn measure(rounds: u64) -> Outcome<Times> {
         host_url: host().await?,
         standby_timeout: Duration::from_secs(30),
         close_timeout: Duration::from_secs(5),
+        measures_memory: false,
     };
     let errors = Arc::<Mutex<ConsoleErrors>>::default();
     let driver = ChromiumDriver::new(

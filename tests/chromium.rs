@@ -81,6 +81,7 @@ impl World {
             host_url: host_url.to_owned(),
             standby_timeout,
             close_timeout: Duration::from_millis(1500),
+            measures_memory: false,
         };
         let sink: Arc<dyn ConsoleSink> = Arc::<Lines>::clone(&lines);
         let reports = Arc::new(Reports(sender));

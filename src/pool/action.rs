@@ -168,6 +168,13 @@ pub enum BrowserAction {
         /// In which it must answer by itself, ms.
         budget_ms: u64,
     },
+    /// Find out how much memory the renderer of the tab holds. Ends in `MemoryMeasured`.
+    MeasureMemory {
+        /// Of this action.
+        operation: OperationId,
+        /// The tab.
+        tab: TabId,
+    },
     /// The lease whose page is asked has ended: the page is not helped any more, which may be another caller's by then.
     /// Ends in nothing of its own.
     StopAsking {

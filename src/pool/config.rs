@@ -45,6 +45,12 @@ pub struct PoolOptions {
     pub acquire_timeout_ms: Option<f64>,
     /// How many calls may wait. Default: any number.
     pub max_waiting: Option<f64>,
+    /// How many leases a tab gives out before it is replaced. Default: any number.
+    pub max_uses_per_tab: Option<f64>,
+    /// How long a tab is its tenant's before it is replaced. Default: for ever.
+    pub max_tab_age_ms: Option<f64>,
+    /// How much memory the renderer of a tab may hold before it is replaced, MB. Default: any amount.
+    pub max_tab_memory_mb: Option<f64>,
     /// Whether there is a render semaphore. Default: false.
     pub has_semaphore: bool,
     /// Whether its capacity can be set. Default: false.
@@ -75,6 +81,9 @@ impl PoolOptions {
             lease_warn_ms: None,
             acquire_timeout_ms: None,
             max_waiting: None,
+            max_uses_per_tab: None,
+            max_tab_age_ms: None,
+            max_tab_memory_mb: None,
             has_semaphore: false,
             semaphore_can_grow: false,
             standby_concurrency: 1,
@@ -128,6 +137,12 @@ pub struct Config {
     pub acquire_timeout_ms: Option<u64>,
     /// How many calls may wait.
     pub max_waiting: Option<u32>,
+    /// How many leases a tab gives out before it is replaced.
+    pub max_uses_per_tab: Option<u32>,
+    /// How long a tab is its tenant's before it is replaced.
+    pub max_tab_age_ms: Option<u64>,
+    /// How much memory the renderer of a tab may hold before it is replaced, MB.
+    pub max_tab_memory_mb: Option<u64>,
     /// No standbys are created while any tab is bound to an affinity.
     pub disable_standby_refill: bool,
     /// Whether the caller asked for migration.
@@ -186,6 +201,9 @@ impl Config {
             lease_warn_ms: duration(options.lease_warn_ms),
             acquire_timeout_ms: duration(options.acquire_timeout_ms),
             max_waiting: options.max_waiting.map(whole),
+            max_uses_per_tab: options.max_uses_per_tab.map(whole),
+            max_tab_age_ms: duration(options.max_tab_age_ms),
+            max_tab_memory_mb: duration(options.max_tab_memory_mb),
             disable_standby_refill: options.disable_standby_refill,
             allow_tab_migration: options.allow_tab_migration,
             has_semaphore: options.has_semaphore,

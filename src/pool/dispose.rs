@@ -280,7 +280,7 @@ impl Pool {
     }
 
     /// Marks a primary closing. Returns whether that is news.
-    fn condemn(&mut self, id: ContextId, retain: bool) -> bool {
+    pub(super) fn condemn(&mut self, id: ContextId, retain: bool) -> bool {
         if retain && !planted(Defect::RetainedContextClosed) {
             return false;
         }
@@ -499,7 +499,7 @@ impl Pool {
         self.choose_again(displaced);
     }
 
-    fn close_if_unused(&mut self, id: TabId) {
+    pub(super) fn close_if_unused(&mut self, id: TabId) {
         let unused = self
             .tabs
             .get(&id)

@@ -139,6 +139,13 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// It was found out how much memory the renderer of a tab holds, or that this cannot be known.
+    MemoryMeasured {
+        /// Of [`super::BrowserAction::MeasureMemory`].
+        operation: OperationId,
+        /// Resident, MB of 1,048,576 bytes.
+        memory_mb: Option<u64>,
+    },
     /// The microtask after the call that served a waiter has come.
     Settled {
         /// Of [`super::Action::Settle`].

@@ -53,6 +53,7 @@ impl Pool {
     /// Asks the tabs whose lease has just ended and that nobody holds again, so that the next caller need not.
     pub(super) fn ask_released_tabs(&mut self) {
         for id in std::mem::take(&mut self.released) {
+            self.measure(id);
             let is_free = self
                 .tabs
                 .get(&id)

@@ -105,6 +105,27 @@ impl Pool {
         self.tabs.get(&id).is_some_and(|other| std::ptr::eq(other, tab))
     }
 
+    fn check_wear(&self, id: TabId, tab: &Tab) -> Check {
+        let of_operation = tab.measuring.map(|measuring| self.operations.get(&measuring));
+        ensure(
+            of_operation.is_none_or(
+                |operation| matches!(operation, Some(Operation::MeasureMemory { tab }) if *tab == id),
+            ),
+            || format!("{id:?} waits for the outcome of {of_operation:?}"),
+        )?;
+        ensure(
+            tab.served == (tab.uses > 0) && !(tab.served && tab.is_fresh),
+            || format!("{id:?} has miscounted its leases: {tab:?}"),
+        )?;
+        ensure(tab.affinity().is_none() || tab.bound_at.is_some(), || {
+            format!("{id:?} has a tenant, but since when? {tab:?}")
+        })?;
+        ensure(
+            self.replacing != Some(tab.context) || tab.offered_to().is_none(),
+            || format!("{id:?} was replaced, and is still offered: {tab:?}"),
+        )
+    }
+
     /// A page is never asked in the middle of a lease, and no answer outlives the lease that it came before.
     fn check_liveness(&self, id: TabId, tab: &Tab) -> Check {
         let of_operation = tab.asked.map(|asked| self.operations.get(&asked));
@@ -130,6 +151,7 @@ impl Pool {
 
     fn check_tab(&self, id: TabId, tab: &Tab) -> Check {
         self.check_liveness(id, tab)?;
+        self.check_wear(id, tab)?;
         let context = self.contexts.get(&tab.context);
         ensure(
             context.is_some_and(|context| context.tabs.contains(&id))

@@ -32,6 +32,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod waiters;
+mod wear;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -42,7 +43,7 @@ pub use ids::{AffinityKey, ContextId, OperationId, Priority, QueueKind, RequestI
 pub use invariants::Violation;
 pub use report::{
     AdmissionDepth, AffinityQueueDepth, ByQueue, QueueDepthSnapshot, SharedContextEntry,
-    SharedContextSnapshot, Vacancy,
+    SharedContextSnapshot, Vacancy, WornTabSwaps,
 };
 
 use affinity::{Affinity, AffinityId};
@@ -104,6 +105,9 @@ pub struct Pool {
     shutdown: Option<Shutdown>,
     sweeps: BTreeMap<TicketId, Sweep>,
     swaps: BTreeMap<AffinityKey, u32>,
+    worn: WornTabSwaps,
+    /// The context of the worn tab that was replaced last: the next waits until it has closed.
+    replacing: Option<ContextId>,
     /// How long leases last of late, ms: an average.
     lease_ms: f64,
     told_of_stuck: bool,
@@ -130,6 +134,9 @@ enum Operation {
     /// Of the page of a lease that is to end.
     Ask {
         request: RequestId,
+    },
+    MeasureMemory {
+        tab: TabId,
     },
     Settle {
         request: RequestId,
@@ -197,6 +204,8 @@ impl Pool {
             shutdown: None,
             sweeps: BTreeMap::new(),
             swaps: BTreeMap::new(),
+            worn: WornTabSwaps::default(),
+            replacing: None,
             lease_ms: lease::USUAL_MS,
             told_of_stuck: false,
             released: Vec::new(),
@@ -245,6 +254,7 @@ impl Pool {
             Event::TabCrashed { tab } => self.tab_crashed(tab),
             Event::TabSpoiled { tab, why } => self.tab_spoiled(tab, &why),
             Event::BrowserGivenUp { why } => self.log(LogLevel::Warn, why.to_owned()),
+            Event::MemoryMeasured { operation, memory_mb } => self.measured(operation, memory_mb),
             Event::NetworkServiceLost => self.network_service_lost(),
             Event::BrowserDisconnected => self.browser_disconnected(),
             Event::BrowserStopped => self.browser_stopped(),
@@ -375,6 +385,7 @@ impl Pool {
             Operation::OpenPage { tab } => self.page_opened(tab),
             Operation::Probe { tab } => self.probe_answered(tab),
             Operation::Ask { request } => self.ask_answered(request),
+            Operation::MeasureMemory { tab } => self.memory_measured(tab, None),
             Operation::Settle { request } => self.settled(request),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, failure),
             Operation::CloseContext { context } => self.context_closed(context, failure),
@@ -400,7 +411,15 @@ impl Pool {
             Operation::Ask { request } => self.ask_failed(request, failure),
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, Some(failure)),
             Operation::CloseContext { context } => self.context_closed(context, Some(failure)),
+            Operation::MeasureMemory { tab } => self.memory_measured(tab, None),
             Operation::Settle { .. } | Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}
+        }
+    }
+
+    fn measured(&mut self, id: OperationId, memory_mb: Option<u64>) {
+        if let Some(Operation::MeasureMemory { tab }) = self.operations.get(&id).copied() {
+            self.forget(id);
+            self.memory_measured(tab, memory_mb);
         }
     }
 

@@ -82,6 +82,17 @@ pub struct ByQueue {
     pub command: u32,
 }
 
+/// How many tabs were replaced at the end of a lease because they were worn, by what they were over first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct WornTabSwaps {
+    /// `maxUsesPerTab`
+    pub uses: u32,
+    /// `maxTabAgeMs`
+    pub age: u32,
+    /// `maxTabMemoryMB`
+    pub memory: u32,
+}
+
 /// The state of an affinity's admission; both 0 without a `file` lease or waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct AdmissionDepth {

@@ -289,7 +289,8 @@ impl Pool {
 
     /// The tab is the request's: probe it if it served a render before, else go on.
     pub(super) fn win(&mut self, id: RequestId, tab_id: TabId, reused: bool) {
-        self.take_tab(id, tab_id, reused);
+        let is_fresh = self.tabs.get(&tab_id).is_some_and(|tab| tab.is_fresh);
+        self.take_tab(id, tab_id, reused && !is_fresh);
         if self.must_answer(tab_id) && !planted(Defect::NoProbe) {
             self.set_state(id, RequestState::Probing { tab: tab_id }, Some(Phase::Probe));
             self.ask(tab_id);
@@ -426,6 +427,8 @@ impl Pool {
         };
         if let Some(tab) = self.tabs.get_mut(&tab_id) {
             tab.served = true;
+            tab.is_fresh = false;
+            tab.uses = tab.uses.saturating_add(1);
             tab.answered_at = None;
         }
         self.lease_begins(id);
@@ -446,6 +449,7 @@ impl Pool {
         self.release_semaphore(id);
         self.touch(tab);
         self.released.push(tab);
+        self.replace_if_worn(tab);
         self.leave_tab(id);
         self.end(id);
     }

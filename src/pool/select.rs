@@ -241,6 +241,13 @@ impl Pool {
             return;
         };
         self.detach(id);
+        self.take_standby(affinity, tab_id);
+        self.win(id, tab_id, false);
+        self.send_excess_away(affinity);
+        self.refill_after(id);
+    }
+
+    fn take_standby(&mut self, affinity: AffinityId, tab_id: TabId) {
         self.standbys.remove(&tab_id);
         let Some(tab) = self.tabs.get_mut(&tab_id) else {
             return;
@@ -249,9 +256,18 @@ impl Pool {
         let context = tab.context;
         self.own_context(context, affinity, tab_id);
         self.bound(tab_id, affinity);
-        self.win(id, tab_id, false);
-        self.send_excess_away(affinity);
-        self.refill_after(id);
+    }
+
+    /// Binds a standby to the affinity without anybody having asked for it, as one that was last used then.
+    pub(super) fn bind_standby(&mut self, affinity: AffinityId, tab_id: TabId, last_used: LastUsed) {
+        if let Some(tab) = self.tabs.get_mut(&tab_id) {
+            tab.is_fresh = true;
+            tab.last_used = last_used;
+            if let Some(context) = self.contexts.get_mut(&tab.context) {
+                context.last_used = last_used;
+            }
+        }
+        self.take_standby(affinity, tab_id);
     }
 
     /// Announces a new tab of the affinity.
@@ -264,6 +280,9 @@ impl Pool {
             teardown.note_binding();
         }
         let key = affinity.key.clone();
+        if let Some(tab) = self.tabs.get_mut(&tab) {
+            tab.bound_at.get_or_insert(self.now.monotonic_ms);
+        }
         self.act(Action::BindTab { tab, affinity: key });
         self.reindex(tab);
     }

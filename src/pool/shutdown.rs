@@ -25,6 +25,7 @@ impl Pool {
         self.forgo_refills();
         self.contraction.stop();
         self.swaps.clear();
+        self.worn = super::WornTabSwaps::default();
         if !planted(Defect::WaitersSurviveClosing) {
             self.reject_waiting();
         }

@@ -6,7 +6,7 @@ use super::tab::{Tab, TabState};
 use super::waiters::Waiters;
 use super::{
     AdmissionDepth, AffinityKey, AffinityQueueDepth, ByQueue, Pool, Priority, QueueDepthSnapshot, QueueKind,
-    SharedContextEntry, SharedContextSnapshot, TabId, Vacancy,
+    SharedContextEntry, SharedContextSnapshot, TabId, Vacancy, WornTabSwaps,
 };
 
 impl Pool {
@@ -137,6 +137,12 @@ impl Pool {
             .iter()
             .map(|(key, &count)| (key.clone(), count))
             .collect()
+    }
+
+    /// `getWornTabSwaps`.
+    #[must_use]
+    pub fn worn_tab_swaps(&self) -> WornTabSwaps {
+        self.worn
     }
 
     fn tabs_of(&self, affinity: &Affinity) -> Vec<(TabId, &Tab)> {

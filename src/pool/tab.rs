@@ -74,6 +74,16 @@ pub(super) struct Tab {
     pub(super) asked: Option<OperationId>,
     /// When it last answered since its last lease ended, on the monotonic clock.
     pub(super) answered_at: Option<u64>,
+    /// Leases it has given out.
+    pub(super) uses: u32,
+    /// When it was first bound to a tenant, on the monotonic clock.
+    pub(super) bound_at: Option<u64>,
+    /// What its renderer held after a lease, MB, where that is known.
+    pub(super) memory_mb: Option<u64>,
+    /// The question under way how much that is.
+    pub(super) measuring: Option<OperationId>,
+    /// It came in the place of a worn tab, and nobody has had a lease of it.
+    pub(super) is_fresh: bool,
     pub(super) retain_console_errors: bool,
     pub(super) indexed: Option<Indexed>,
 }
@@ -90,6 +100,11 @@ impl Tab {
             served: false,
             asked: None,
             answered_at: None,
+            uses: 0,
+            bound_at: None,
+            memory_mb: None,
+            measuring: None,
+            is_fresh: false,
             retain_console_errors: false,
             indexed: None,
         }
@@ -154,7 +169,7 @@ impl Pool {
         let mut tab = self.tabs.remove(&id)?;
         let old = tab.indexed.take();
         self.swap_index(id, old, None);
-        if let Some(operation) = tab.asked.take() {
+        for operation in [tab.asked.take(), tab.measuring.take()].into_iter().flatten() {
             self.forget(operation);
         }
         Some(tab)

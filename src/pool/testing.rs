@@ -25,6 +25,7 @@ pub(super) enum Kind {
     Open,
     Probe,
     Ask,
+    Measure,
     ClosePage,
     CloseContext,
     Manager,
@@ -232,9 +233,25 @@ impl World {
                 operation,
                 failure: Some(failure),
             },
+            Kind::Measure => Event::MemoryMeasured {
+                operation,
+                memory_mb: None,
+            },
             Kind::Manager => Event::ManagerNotified { operation },
             Kind::Settle => Event::Settled { operation },
         });
+    }
+
+    /// The oldest look at a renderer's memory that is under way finds so much.
+    pub(super) fn measured(&mut self, memory_mb: Option<u64>) {
+        let index = self.position(Kind::Measure);
+        self.measured_at(index, memory_mb);
+    }
+
+    pub(super) fn measured_at(&mut self, index: usize, memory_mb: Option<u64>) {
+        if let Some(Pending { operation, .. }) = self.pending.remove(index) {
+            self.handle(Event::MemoryMeasured { operation, memory_mb });
+        }
     }
 
     fn run(&mut self) {
@@ -373,6 +390,12 @@ impl World {
             },
             BrowserAction::Ask { operation, tab, .. } => Pending {
                 kind: Kind::Ask,
+                operation,
+                tab: Some(tab),
+                context: None,
+            },
+            BrowserAction::MeasureMemory { operation, tab } => Pending {
+                kind: Kind::Measure,
                 operation,
                 tab: Some(tab),
                 context: None,
@@ -560,6 +583,10 @@ fn success(kind: Kind, operation: OperationId) -> Event {
         Kind::Standby => Event::StandbyReady { operation },
         Kind::Open => Event::PageOpened { operation },
         Kind::Probe | Kind::Ask => Event::ProbeAnswered { operation },
+        Kind::Measure => Event::MemoryMeasured {
+            operation,
+            memory_mb: None,
+        },
         Kind::ClosePage => Event::PageClosed {
             operation,
             failure: None,

@@ -212,6 +212,10 @@ fn success(action: &BrowserAction) -> Event {
         BrowserAction::Probe { operation, .. }
         | BrowserAction::Ask { operation, .. }
         | BrowserAction::StopAsking { operation } => Event::ProbeAnswered { operation },
+        BrowserAction::MeasureMemory { operation, .. } => Event::MemoryMeasured {
+            operation,
+            memory_mb: None,
+        },
         BrowserAction::ClosePage { operation, .. } => Event::PageClosed {
             operation,
             failure: None,

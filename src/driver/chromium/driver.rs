@@ -18,6 +18,7 @@ use super::close;
 use super::liveness;
 use super::load::{self, Load, LoadError};
 use super::manager::BrowserManager;
+use super::memory::{self, Renderer};
 use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
 use crate::cdp::{CallError, Deadline, Health, Listener, MESSAGE_DROPPED, MessageDropped, io};
@@ -40,6 +41,8 @@ pub struct DriverOptions {
     pub standby_timeout: Duration,
     /// How long a page or context may take to close before the next, harder step.
     pub close_timeout: Duration,
+    /// The pool asks how much memory renderers hold.
+    pub measures_memory: bool,
 }
 
 /// Why a context could not be made.
@@ -88,6 +91,8 @@ struct Entry {
     tab: Option<(Arc<Tab>, Arc<Browser>)>,
     /// Hears of messages that are too large.
     oversized: Option<Listener>,
+    /// The process that renders the page, where its memory matters.
+    renderer: Option<Renderer>,
 }
 
 /// The pool's hands on Chrome. Its work is done on the I/O thread.
@@ -201,6 +206,7 @@ impl Driver for ChromiumDriver {
                 tab,
                 budget_ms,
             } => inner.ask(operation, tab, budget_ms),
+            BrowserAction::MeasureMemory { operation, tab } => inner.measure(operation, tab),
             BrowserAction::StopAsking { operation } => inner.lock().asked.stop(operation),
             BrowserAction::ClosePage {
                 operation,
@@ -233,6 +239,7 @@ impl Inner {
                 page_id,
                 tab: None,
                 oversized: None,
+                renderer: None,
             },
         );
     }
@@ -363,6 +370,9 @@ impl Inner {
         let opened = |page: &Arc<Tab>| self.adopt(tab, page, Arc::clone(&browser));
         let loading = load::open(&context, tab, &page_id, &self.capture, &load, opened);
         let loaded = liveness::watched(&browser, self.options.close_timeout, loading).await;
+        if loaded.is_ok() {
+            self.find_renderer(tab).await;
+        }
         loaded.map_err(|error| {
             let mut failure = failure(error);
             if failure.kind == FailureKind::Browser {
@@ -390,6 +400,7 @@ impl Inner {
         if let Some(entry) = self.lock().tabs.get_mut(&id) {
             entry.tab = Some((Arc::clone(page), Arc::clone(&browser)));
             entry.oversized = Some(listener);
+            entry.renderer = self.options.measures_memory.then(|| Renderer::of(page.session()));
         }
         let (inner, tab, session) = (Arc::downgrade(self), Arc::downgrade(page), page.session().clone());
         // Ends with the session.
@@ -411,6 +422,35 @@ impl Inner {
                 );
                 inner.outcomes.report(Event::TabCrashed { tab: id });
             }
+        });
+    }
+
+    /// So that the renderer of a page is known that loads nothing but its document.
+    async fn find_renderer(&self, id: TabId) {
+        let found = self.lock().tabs.get(&id).and_then(|entry| {
+            let session = entry.tab.as_ref()?.0.session().clone();
+            Some((entry.renderer.as_ref()?.pid(), session))
+        });
+        if let Some((known, session)) = found {
+            Renderer::provoke(&known, &session).await;
+        }
+    }
+
+    fn measure(self: Arc<Self>, operation: OperationId, tab: TabId) {
+        let found = self.lock().tabs.get(&tab).and_then(|entry| {
+            let pid = entry.renderer.as_ref()?.pid().load(Ordering::Relaxed);
+            Some((pid, entry.tab.as_ref()?.1.pid()?))
+        });
+        io::spawn(async move {
+            let memory_mb = match found {
+                Some((pid, browser)) => {
+                    let reading = tokio::task::spawn_blocking(move || memory::resident_mb(pid, browser));
+                    reading.await.ok().flatten()
+                }
+                None => None,
+            };
+            self.outcomes
+                .report(Event::MemoryMeasured { operation, memory_mb });
         });
     }
 

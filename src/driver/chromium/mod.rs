@@ -20,6 +20,7 @@ mod find;
 mod liveness;
 mod load;
 mod manager;
+mod memory;
 #[cfg(target_os = "linux")]
 mod network_service;
 mod options;

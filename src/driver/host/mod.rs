@@ -345,6 +345,11 @@ impl PageDriver for Driver {
                 tab,
                 budget_ms,
             } => this.probe(operation, tab, budget_ms),
+            // Which process renders a page is not known here.
+            BrowserAction::MeasureMemory { operation, .. } => this.report(Event::MemoryMeasured {
+                operation,
+                memory_mb: None,
+            }),
             // The question is all there is.
             BrowserAction::StopAsking { .. } => {}
             BrowserAction::ClosePage { operation, tab, .. } => this.close_page(operation, tab),

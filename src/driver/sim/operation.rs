@@ -97,7 +97,7 @@ pub enum Operation {
     },
     /// From now on these kinds of work succeed before their action returns.
     Instant {
-        /// Bits in the order of [`Work`].
+        /// Bits in the order of [`Work`], of which the last kind is never among them.
         kinds: u8,
     },
     /// The next callback into JavaScript calls `getPage`.
@@ -189,11 +189,13 @@ pub enum Work {
     CleanUp,
     /// A leased page is asked whether it answers.
     Ask,
+    /// The memory of a tab's renderer is looked at.
+    Measure,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Standby,
         Self::Page,
         Self::Probe,
@@ -202,6 +204,7 @@ impl Work {
         Self::Notify,
         Self::CleanUp,
         Self::Ask,
+        Self::Measure,
     ];
 
     /// Its place in [`Self::ALL`].

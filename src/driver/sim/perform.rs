@@ -172,6 +172,9 @@ impl World {
                 self.check_ask(tab, budget_ms);
                 self.start(Work::Ask, operation, Subject::Tab(tab));
             }
+            BrowserAction::MeasureMemory { operation, tab } => {
+                self.start(Work::Measure, operation, Subject::Tab(tab));
+            }
             BrowserAction::StopAsking { .. } => {}
             BrowserAction::ClosePage {
                 operation,
@@ -227,7 +230,7 @@ impl World {
             subject,
             since: self.now.monotonic_ms,
         };
-        if self.instant >> kind.index() & 1 == 1 {
+        if u16::from(self.instant) >> kind.index() & 1 == 1 {
             self.end_work(kind, pending, Outcome::Done);
         } else {
             self.pending[kind.index()].push(pending);

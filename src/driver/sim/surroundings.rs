@@ -218,9 +218,23 @@ pub(super) fn outcome_event(kind: Work, operation: OperationId, outcome: Outcome
         (Work::Page, Some(failure)) => Event::PageOpenFailed { operation, failure },
         (Work::Probe | Work::Ask, None) => Event::ProbeAnswered { operation },
         (Work::Probe | Work::Ask, Some(failure)) => Event::ProbeFailed { operation, failure },
+        (Work::Measure, _) => Event::MemoryMeasured {
+            operation,
+            memory_mb: memory_of(outcome),
+        },
         (Work::ClosePage, failure) => Event::PageClosed { operation, failure },
         (Work::CloseContext, failure) => Event::ContextClosed { operation, failure },
         (Work::Notify, _) => Event::ManagerNotified { operation },
         (Work::CleanUp, failure) => Event::UserDataDirsCleaned { operation, failure },
+    }
+}
+
+/// What a look at a renderer's memory finds, MB: little, more or much, or that it cannot be known.
+pub(super) fn memory_of(outcome: Outcome) -> Option<u64> {
+    match outcome {
+        Outcome::Done => Some(64),
+        Outcome::NotReady => Some(256),
+        Outcome::TimedOut => Some(1024),
+        Outcome::BrowserGone | Outcome::Failed => None,
     }
 }

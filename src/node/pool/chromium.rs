@@ -128,6 +128,7 @@ impl PageDriver for Chrome {
             | BrowserAction::OpenPage { operation, .. }
             | BrowserAction::Probe { operation, .. }
             | BrowserAction::Ask { operation, .. }
+            | BrowserAction::MeasureMemory { operation, .. }
             | BrowserAction::ClosePage { operation, .. }
             | BrowserAction::CloseContext { operation, .. } => Some(*operation),
             BrowserAction::StopAsking { .. } => None,
@@ -148,6 +149,7 @@ impl PageDriver for Chrome {
         | Event::PageOpenFailed { operation, .. }
         | Event::ProbeAnswered { operation }
         | Event::ProbeFailed { operation, .. }
+        | Event::MemoryMeasured { operation, .. }
         | Event::PageClosed { operation, .. }
         | Event::ContextClosed { operation, .. }) = event
         else {

@@ -169,6 +169,14 @@ impl PagePool {
         record
     }
 
+    /// How many tabs were replaced because they were worn, by what they were over: `maxUsesPerTab`, `maxTabAgeMs` or
+    /// `maxTabMemoryMB`. `closeAll` clears it.
+    #[napi(catch_unwind, ts_return_type = "WornTabSwaps")]
+    pub fn get_worn_tab_swaps<'s>(&self, env: &'s Env) -> Value<'s> {
+        let swaps = self.core.read(crate::pool::Pool::worn_tab_swaps);
+        snapshot::worn_tab_swaps(Scope::of(env), swaps)
+    }
+
     /// Forgets what the page said so far.
     #[napi(catch_unwind, ts_args_type = "pageId: string")]
     pub fn reset_console_errors(&self, page_id: Value<'_>) {

@@ -19,6 +19,9 @@ const POOL_OPTIONS: &[&str] = &[
     "leaseWarnMs",
     "logger",
     "maxPages",
+    "maxTabAgeMs",
+    "maxTabMemoryMB",
+    "maxUsesPerTab",
     "maxWaiting",
     "onAffinityDisposed",
     "renderSemaphore",
@@ -83,6 +86,9 @@ impl<'s> Options<'s> {
         machine.lease_warn_ms = positive(options, "leaseWarnMs")?;
         machine.acquire_timeout_ms = positive(options, "acquireTimeoutMs")?;
         machine.max_waiting = count(options, "maxWaiting")?;
+        machine.max_uses_per_tab = count(options, "maxUsesPerTab")?;
+        machine.max_tab_age_ms = positive(options, "maxTabAgeMs")?;
+        machine.max_tab_memory_mb = positive(options, "maxTabMemoryMB")?;
         machine.disable_standby_refill = flag(options, "disableStandbyRefill")?;
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;

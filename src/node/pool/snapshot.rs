@@ -2,7 +2,9 @@
 
 use super::super::js::{Scope, Value};
 use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, Source};
-use crate::pool::{AffinityQueueDepth, Priority, QueueDepthSnapshot, SharedContextSnapshot, Vacancy};
+use crate::pool::{
+    AffinityQueueDepth, Priority, QueueDepthSnapshot, SharedContextSnapshot, Vacancy, WornTabSwaps,
+};
 
 pub(super) fn shared_contexts<'s>(scope: Scope<'s>, snapshot: &SharedContextSnapshot) -> Value<'s> {
     let entries = snapshot.entries.iter().map(|entry| {
@@ -70,6 +72,14 @@ fn affinity<'s>(scope: Scope<'s>, depth: &AffinityQueueDepth) -> Value<'s> {
             "admissionQueuedByPriority",
             by_priority(scope, &depth.admission_queued_by_priority),
         )
+}
+
+pub(super) fn worn_tab_swaps(scope: Scope<'_>, swaps: WornTabSwaps) -> Value<'_> {
+    scope
+        .object()
+        .set("uses", count(scope, swaps.uses))
+        .set("age", count(scope, swaps.age))
+        .set("memory", count(scope, swaps.memory))
 }
 
 fn by_priority<'s>(scope: Scope<'s>, counts: &[(Priority, u32)]) -> Value<'s> {

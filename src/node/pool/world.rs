@@ -178,6 +178,7 @@ impl World {
             }
             BrowserAction::Probe { tab, .. }
             | BrowserAction::Ask { tab, .. }
+            | BrowserAction::MeasureMemory { tab, .. }
             | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
             BrowserAction::CloseContext { .. } | BrowserAction::StopAsking { .. } => None,
         };
@@ -328,6 +329,8 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             .get_or_insert(PROOF_OF_LIFE_MS);
     } else {
         options.machine.tab_proof_of_life_ms = None;
+        // Which process renders a page is not known there.
+        options.machine.max_tab_memory_mb = None;
     }
     let thread = JsThread::of(scope.napi_env())
         .map_err(|error| Thrown::new(scope.error(ErrorClass::Error, &error.reason, None)))?;
@@ -356,6 +359,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
     let liveness = Liveness::new(thread.clone());
     let standby_timeout_ms = config.standby_timeout_ms;
     let close_timeout_ms = config.close_timeout_ms;
+    let measures_memory = config.max_tab_memory_mb.is_some();
     let dynamic = config.burst_pages > config.min_pages;
     let limits_waiting = config.max_waiting.is_some();
     let core = Rc::new_cyclic(|me: &Weak<Core>| {
@@ -379,6 +383,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
                     host_url: options.host_url,
                     standby_timeout: Duration::from_millis(standby_timeout_ms),
                     close_timeout: Duration::from_millis(close_timeout_ms),
+                    measures_memory,
                 },
                 page_log: Rc::clone(&page_log),
                 liveness: Rc::clone(&liveness),

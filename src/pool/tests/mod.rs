@@ -17,3 +17,4 @@ mod shutdown;
 mod simulated;
 mod snapshot;
 mod waits;
+mod wear;

@@ -18,11 +18,12 @@ impl Random {
     }
 }
 
-const ALL: [Kind; 7] = [
+const ALL: [Kind; 8] = [
     Kind::Standby,
     Kind::Open,
     Kind::Probe,
     Kind::Ask,
+    Kind::Measure,
     Kind::ClosePage,
     Kind::CloseContext,
     Kind::Manager,
@@ -38,6 +39,9 @@ fn world(random: &mut Random) -> World {
         semaphore_can_grow: random.chance(80),
         standby_concurrency: 1 + u32::try_from(random.below(2)).unwrap_or(0),
         escalate_page_close: random.chance(50),
+        max_uses_per_tab: random.chance(40).then(|| [1.0, 2.0, 5.0][random.below(3)]),
+        max_tab_age_ms: random.chance(20).then_some(5_000.0),
+        max_tab_memory_mb: random.chance(20).then_some(100.0),
         ..PoolOptions::new(pages)
     };
     let tab_max = ["1", "2", "5"][random.below(3)];
@@ -112,7 +116,9 @@ fn step(world: &mut World, random: &mut Random, open: &mut Vec<RequestId>) {
         }
         _ if !world.pending.is_empty() => {
             let index = random.below(world.pending.len());
-            if random.chance(15) {
+            if world.pending[index].kind == Kind::Measure {
+                world.measured_at(index, random.chance(80).then(|| [50, 150][random.below(2)]));
+            } else if random.chance(15) {
                 world.fail_at(index, broken());
             } else {
                 world.finish_at(index);
