@@ -53,10 +53,11 @@ poolModule('a lease with a deadline', (kit) => {
   QUnit.test('the signal is an own property of a plain object, always the same, and of this realm', async (assert) => {
     const { pool } = await kit().warm({ maxPages: 1 });
     const lease = await kit().take(pool, 'a');
-    assert.true(Object.hasOwn(lease, 'signal') && Object.keys(lease).includes('signal'), 'own and enumerable');
-    const copy = { ...lease };
-    assert.true(copy.signal instanceof AbortSignal, 'a spread copies it along');
-    assert.strictEqual(lease.signal, copy.signal, 'the same');
+    assert.true(['signal', 'extend'].every((name) => Object.hasOwn(lease, name)), 'its own');
+    assert.deepEqual(Object.keys(lease), ['page', 'pageId', 'reused', 'launchMs', 'waits', 'release'], 'who lists it sees what was always there');
+    const { signal } = lease;
+    assert.true(signal instanceof AbortSignal, 'of this realm');
+    assert.strictEqual(lease.signal, signal, 'the same');
   });
 
   QUnit.test('a lease that is held too long is logged once', async (assert) => {

@@ -37,6 +37,7 @@ class World {
     });
     Object.assign(this, made);
     this.held = new Map();
+    this.failedToAnswer = new Set();
     this.pending = new Set();
     this.errors = [];
     this.granted = 0;
@@ -44,18 +45,21 @@ class World {
     this.contextTenants = new Map();
     this.lastTenants = new Map();
     for (const step of ['createBrowserContext', 'newPage', 'goto', 'waitForFunction', 'evaluate', 'pageClose', 'contextClose']) {
-      this.fake.rule(step, (info, normal) => this.fault(step, normal));
+      this.fake.rule(step, (info, normal) => this.fault(step, normal, info.page));
     }
   }
 
   /** Mostly at once, sometimes late, sometimes not at all well; never for ever, but for the odd navigation. */
-  fault(step, normal) {
+  fault(step, normal, page) {
     const dice = this.rnd.next();
     if (dice < 0.55 || this.calm) {
       return PASS;
     }
     const wait = dice < 0.8 ? new Promise(setImmediate) : new Promise((resolve) => setTimeout(resolve, this.rnd.below(4)));
     const breaks = this.rnd.chance(0.04);
+    if (breaks && step === 'evaluate') {
+      this.failedToAnswer.add(page);
+    }
     if (breaks && this.rnd.chance(0.3) && step !== 'createBrowserContext') {
       throw new Error(`${step} threw`);
     }
@@ -97,6 +101,14 @@ class World {
     this.lastTenants.set(lease.page.context, key);
     lease.page.leasedBy = key;
     this.held.set(lease, { key, queue, lease });
+    // A page that is to go and whose answer fails is taken from its holder.
+    lease.signal.addEventListener('abort', () => {
+      if (!this.failedToAnswer.has(lease.page)) {
+        this.problem(`${key} lost its lease of a page that answers: ${lease.signal.reason}`);
+      }
+      this.held.delete(lease);
+      lease.page.leasedBy = undefined;
+    });
   }
 
   ask() {

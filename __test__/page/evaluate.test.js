@@ -332,6 +332,47 @@ differential('evaluate', [
     await page.exposeFunction('fromModule', { default: () => 'module' });
     return page.evaluate(() => globalThis.fromModule());
   }),
+  scenario('code has the place of its call: in console messages', async ({ page }) => {
+    const seen = [];
+    page.on('console', (given) => seen.push(given.location(), given.stackTrace()));
+    await page.evaluate(() => console.log('a function'));
+    await page.evaluate('console.log("an expression")');
+    await page.evaluate(() => 1);
+    return seen;
+  }),
+  scenario('code has the place of its call: in what it throws', async ({ page }) => {
+    const stacks = [];
+    const inner = (code) => page.evaluate(code).catch((error) => stacks.push(error.stack.split('\n').slice(0, 2)));
+    await inner(() => {
+      throw new Error('of a function');
+    });
+    await inner(function named() {
+      throw new TypeError('of a named function');
+    });
+    await inner('throw new RangeError("of an expression")');
+    return stacks;
+  }),
+  scenario('code has the place of its call: in what is thrown later', async ({ page }) => {
+    const thrown = new Promise((resolve) => page.once('pageerror', resolve));
+    await page.evaluate(() => void setTimeout(() => Promise.reject(new Error('late')), 0));
+    return (await thrown).stack;
+  }),
+  scenario('code has the place of its call, unless it has a name itself', async ({ page }) => {
+    const seen = [];
+    page.on('console', (given) => seen.push(given.location()));
+    await page.evaluate('console.log(1)\n//# sourceURL=card.js');
+    await page.evaluate('console.log(1)\n//@ sourceURL=card.js\n');
+    return seen;
+  }),
+  scenario('code has the place of its call: where somebody has taken stacks over', async ({ page }) => {
+    const seen = [];
+    page.on('console', (given) => seen.push(given.location().url));
+    const { prepareStackTrace, stackTraceLimit } = Error;
+    Error.prepareStackTrace = () => 'taken over';
+    await page.evaluate(() => console.log(1));
+    Error.prepareStackTrace = prepareStackTrace;
+    return [seen, Error.stackTraceLimit === stackTraceLimit];
+  }),
   scenario('removeExposedFunction takes it away', async ({ page, server }) => {
     await page.exposeFunction('gone', () => 1);
     await page.removeExposedFunction('gone');

@@ -189,7 +189,7 @@ export interface Lease<P = Page> {
   waits: LeaseWaits
   /** Gives everything back, at once; a second call does nothing. */
   release: () => void
-  /** The lease ends no earlier than this many ms from now, where it has a deadline (`leaseTimeoutMs`). False when it has ended. */
+  /** Not enumerable, like `signal`: a copy by spreading has neither. The lease ends no earlier than this many ms from now, where it has a deadline (`leaseTimeoutMs`). False when it has ended. */
   extend: (ms: number) => boolean
   /** Aborted when the lease is revoked, with the reason: an error with the code `LEASE_TIMEOUT` or `LEASE_REVOKED`. */
   readonly signal: AbortSignal

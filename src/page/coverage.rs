@@ -12,6 +12,7 @@ use crate::lossy;
 
 use super::commands::all;
 use super::decode::{borrow_event, decode};
+use super::exception::CodePlace;
 use super::page::{Page, send};
 
 /// What of a script or a style sheet was used.
@@ -234,8 +235,12 @@ impl Coverage {
                 let Some(script) = borrow_event::<ScriptParsed<'_>>(params) else {
                     return;
                 };
-                // What came over the protocol has no address and no caller: it is not the page's.
-                let is_wanted = !script.url.is_empty() || options.anonymous && script.stack_trace.is_some();
+                // What came over the protocol is not the page's: it has the place of a call, or no address and no caller.
+                let is_wanted = if script.url.is_empty() {
+                    options.anonymous && script.stack_trace.is_some()
+                } else {
+                    CodePlace::parse(&script.url).is_none()
+                };
                 if !is_wanted {
                     return;
                 }

@@ -1,7 +1,9 @@
 //! What was thrown in a page.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -36,6 +38,44 @@ pub struct StackFrame {
     /// The column.
     #[serde(default)]
     pub column_number: i64,
+}
+
+/// What `encodeURIComponent` leaves as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// Where code for a page came from, which is the address that it has there: `pptr:method;place of its call`, as
+/// puppeteer has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CodePlace<'a> {
+    /// What was called with it, such as `evaluate`.
+    pub method: &'a str,
+    /// Where that was called: `name (file:line:column)`.
+    pub called: Cow<'a, str>,
+}
+
+impl<'a> CodePlace<'a> {
+    /// The address of code.
+    #[must_use]
+    pub fn address(method: &str, called: &str) -> String {
+        format!("pptr:{method};{}", utf8_percent_encode(called, ENCODED))
+    }
+
+    /// Reads such an address.
+    #[must_use]
+    pub fn parse(address: &'a str) -> Option<Self> {
+        let (method, called) = address.strip_prefix("pptr:")?.split_once(';')?;
+        let called = percent_decode_str(called).decode_utf8_lossy();
+        Some(Self { method, called })
+    }
 }
 
 /// `Runtime.StackTrace`
@@ -113,16 +153,17 @@ impl Exception {
     /// What a caller of an evaluation gets.
     #[must_use]
     pub fn rethrown(&self) -> Rethrown {
-        self.described(self.frames.iter().rev(), 0)
+        self.described(self.frames.iter().rev(), true)
     }
 
     /// What a listener for uncaught exceptions gets: places count from 1, innermost frame first.
     #[must_use]
     pub fn uncaught(&self) -> Rethrown {
-        self.described(self.frames.iter(), 1)
+        self.described(self.frames.iter(), false)
     }
 
-    fn described<'a>(&'a self, frames: impl Iterator<Item = &'a StackFrame>, origin: i64) -> Rethrown {
+    fn described<'a>(&'a self, frames: impl Iterator<Item = &'a StackFrame>, is_rethrown: bool) -> Rethrown {
+        let origin = i64::from(!is_rethrown);
         let (name, message) = match &self.thrown {
             None => ("Error".to_owned(), self.text.clone()),
             Some(thrown) if thrown.object_id.is_none() && thrown.subtype.as_deref() != Some("error") => {
@@ -132,14 +173,22 @@ impl Exception {
         };
         let mut stack = format!("{name}: {message}");
         for frame in frames.take(FRAMES_SHOWN) {
-            let function = if frame.function_name.is_empty() {
-                "<anonymous>"
-            } else {
-                &frame.function_name
-            };
             let (line, column) = (frame.line_number + origin, frame.column_number + origin);
+            let place = CodePlace::parse(&frame.url).filter(|_| is_rethrown);
+            let function = match (frame.function_name.as_str(), &place) {
+                ("", Some(place)) => place.method,
+                ("", None) => "<anonymous>",
+                (name, _) => name,
+            };
             // Writing to a string does not fail.
-            let _ = write!(stack, "\n    at {function} ({}:{line}:{column})", frame.url);
+            let _ = match &place {
+                Some(place) => write!(
+                    stack,
+                    "\n    at {function} ({} at {}, <anonymous>:{line}:{column})",
+                    place.method, place.called
+                ),
+                None => write!(stack, "\n    at {function} ({}:{line}:{column})", frame.url),
+            };
         }
         Rethrown::Error { name, message, stack }
     }
@@ -188,6 +237,29 @@ mod tests {
                 message: "two\nlines".into(),
                 stack: "TypeError: two\nlines\n    at f (a.js:0:1)".into()
             }
+        );
+    }
+
+    #[test]
+    fn a_frame_of_the_callers_code_shows_where_it_was_called() {
+        let address = CodePlace::address("evaluate", "render (/srv/a b.js:3:9)");
+        assert_eq!(address, "pptr:evaluate;render%20(%2Fsrv%2Fa%20b.js%3A3%3A9)");
+        let exception = parse(&format!(
+            r#"{{"text":"Uncaught","exception":{{"type":"object","subtype":"error","className":"Error",
+            "description":"Error: no\n    at {address}:1:2","objectId":"1"}},
+            "stackTrace":{{"callFrames":[{{"functionName":"","url":"{address}","lineNumber":0,"columnNumber":1}}]}}}}"#
+        ));
+        let stack = |rethrown| match rethrown {
+            Rethrown::Error { stack, .. } => stack,
+            primitive @ Rethrown::Primitive(_) => panic!("{primitive:?}"),
+        };
+        assert_eq!(
+            stack(exception.rethrown()),
+            "Error: no\n    at evaluate (evaluate at render (/srv/a b.js:3:9), <anonymous>:0:1)"
+        );
+        assert_eq!(
+            stack(exception.uncaught()),
+            format!("Error: no\n    at <anonymous> ({address}:1:2)")
         );
     }
 

@@ -84,7 +84,7 @@ pub use emulation::{EmulationError, NetworkConditions, UserAgent};
 pub use error::{EvaluateError, NavigationError, SelectorError, WaitError};
 pub use evaluate::{Code, release};
 pub use events::{Event, EventKind, Subscription};
-pub use exception::{Exception, Rethrown, StackFrame};
+pub use exception::{CodePlace, Exception, Rethrown, StackFrame};
 pub use expose::{BindingCall, ExposeError};
 pub use file_chooser::{FileChooser, FileChooserError};
 pub use frame::Frame;

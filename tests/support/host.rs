@@ -79,6 +79,8 @@ async fn answer(stream: TcpStream, standby: Standby) {
         }
         let is_standby = request.starts_with("GET /_standby");
         let (status, body) = match standby {
+            // Only full Chrome asks for it, and reports a status of 404 as an error of the page.
+            _ if request.starts_with("GET /favicon.ico") => (204, ""),
             _ if !is_standby => (404, "nothing here"),
             Standby::Ready => (200, PAGE),
             Standby::Never => (200, "<!doctype html><title>never</title>"),

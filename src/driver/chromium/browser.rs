@@ -15,6 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::arguments::{command_line, remove_v8_profiles};
 use super::find::{self, FindError};
+#[cfg(target_os = "linux")]
+use super::network_service::NetworkService;
 use super::options::{BrowserOptions, Environment};
 use super::process::{self, Process, Start, Started};
 use super::profile::{self, Profile};
@@ -126,6 +128,8 @@ pub struct Browser {
     ended: watch::Sender<Option<Ended>>,
     /// Why we ended it as if it had died.
     given_up: OnceLock<&'static str>,
+    #[cfg(target_os = "linux")]
+    network_service: NetworkService,
     /// How often its network service has died.
     network_losses: watch::Sender<u32>,
 }
@@ -248,6 +252,8 @@ impl Browser {
         let process = process.map(Arc::new);
         let browser = Arc::new(Self {
             connection,
+            #[cfg(target_os = "linux")]
+            network_service: NetworkService::of(process.as_deref()),
             process,
             endpoint,
             product,
@@ -268,7 +274,7 @@ impl Browser {
             Some(process) => tokio::select! {
                 () = self.connection.closed() => {}
                 _ = process.ended() => self.connection.close(),
-                never = self.follow_network_service(process) => match never {},
+                never = self.follow_network_service() => match never {},
             },
             None => self.connection.closed().await,
         }
@@ -289,15 +295,9 @@ impl Browser {
 
     /// Counts the deaths of the network service that the browser survives.
     #[cfg(target_os = "linux")]
-    async fn follow_network_service(&self, process: &Process) -> Infallible {
-        let group = i32::try_from(process.pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        let Some(group) = group else {
-            return std::future::pending().await;
-        };
+    async fn follow_network_service(&self) -> Infallible {
         loop {
-            super::network_service::died(group).await;
+            self.network_service.died().await;
             if self.session().send(GetVersionParams::default()).await.is_ok() && !self.is_stopped() {
                 self.network_losses.send_modify(|losses| *losses += 1);
             }
@@ -306,8 +306,14 @@ impl Browser {
 
     /// Only Linux says when a process that is not one's own child dies.
     #[cfg(not(target_os = "linux"))]
-    async fn follow_network_service(&self, _process: &Process) -> Infallible {
+    async fn follow_network_service(&self) -> Infallible {
         std::future::pending().await
+    }
+
+    /// Makes sure that a death of its network service will be noticed, once something was loaded by it.
+    pub(super) async fn knows_network_service(&self) {
+        #[cfg(target_os = "linux")]
+        self.network_service.look().await;
     }
 
     /// Changes whenever its network service has died and been replaced: the cookies of all contexts are gone then.

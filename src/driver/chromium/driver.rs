@@ -371,6 +371,7 @@ impl Inner {
         let loading = load::open(&context, tab, &page_id, &self.capture, &load, opened);
         let loaded = liveness::watched(&browser, self.options.close_timeout, loading).await;
         if loaded.is_ok() {
+            browser.knows_network_service().await;
             self.find_renderer(tab).await;
         }
         loaded.map_err(|error| {

@@ -1,13 +1,18 @@
 //! The process of a browser that keeps its cookies and does its network requests. Chrome starts another when it dies,
 //! and says nothing of it; but the cookies of all contexts went with it.
 
+use std::convert::Infallible;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+
+use super::process::Process;
 
 /// How Chrome names it on its command line.
 const NAME: &str = "network.mojom.NetworkService";
@@ -15,22 +20,68 @@ const NAME: &str = "network.mojom.NetworkService";
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const LAST_LOOK: Duration = Duration::from_secs(60);
 
-/// Waits until the network service in the browser's process group has died. Lasts for ever where there is none.
-pub(super) async fn died(group: Pid) {
-    let mut pause = FIRST_LOOK;
-    loop {
-        tokio::time::sleep(pause).await;
-        let found = tokio::task::spawn_blocking(move || find(group)).await;
-        let service = found.ok().flatten().and_then(watched);
-        if let Some(service) = service {
-            // A process that has ended is readable.
-            drop(service.readable().await);
+/// The network service of a browser.
+pub(super) struct NetworkService {
+    /// The browser's process group.
+    group: Option<Pid>,
+    process: watch::Sender<Option<Arc<AsyncFd<OwnedFd>>>>,
+}
+
+impl NetworkService {
+    pub(super) fn of(browser: Option<&Process>) -> Self {
+        let group = browser.and_then(|process| i32::try_from(process.pid).ok());
+        Self {
+            group: group.and_then(Pid::from_raw),
+            process: watch::Sender::new(None),
+        }
+    }
+
+    /// Looks for its process, unless that is known. Where there is one, [`NetworkService::died`] sees its death from then on.
+    pub(super) async fn look(&self) {
+        let Some(group) = self.group else {
+            return;
+        };
+        if self.process.borrow().is_some() {
             return;
         }
-        if pause >= LAST_LOOK {
-            return std::future::pending().await;
+        let found = tokio::task::spawn_blocking(move || find(group)).await;
+        if let Some(process) = found.ok().flatten().and_then(watched) {
+            self.process.send_if_modified(|known| {
+                let first = known.is_none();
+                known.get_or_insert_with(|| Arc::new(process));
+                first
+            });
         }
-        pause *= 2;
+    }
+
+    /// Waits until its process has died. Lasts for ever where there is none.
+    pub(super) async fn died(&self) {
+        let process = tokio::select! {
+            process = self.known() => process,
+            never = self.keep_looking() => match never {},
+        };
+        // A process that has ended is readable.
+        drop(process.readable().await);
+        self.process.send_replace(None);
+    }
+
+    async fn known(&self) -> Arc<AsyncFd<OwnedFd>> {
+        let mut process = self.process.subscribe();
+        let known = process.wait_for(Option::is_some).await;
+        match known.ok().and_then(|known| known.clone()) {
+            Some(process) => process,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn keep_looking(&self) -> Infallible {
+        let mut pause = FIRST_LOOK;
+        while pause <= LAST_LOOK {
+            tokio::time::sleep(pause).await;
+            self.look().await;
+            pause *= 2;
+        }
+        std::future::pending().await
     }
 }
 

@@ -57,7 +57,7 @@ impl Origin {
 }
 
 /// Where a call came from. V8 notes the frames at once and makes them text only when somebody reads them.
-pub(super) struct CallSite(Option<JsRef>);
+pub(crate) struct CallSite(Option<JsRef>);
 
 impl CallSite {
     /// Of the call that is being served.
@@ -71,6 +71,35 @@ impl CallSite {
         };
         let is_made = status == sys::Status::napi_ok;
         Self(is_made.then(|| JsRef::new(Value::new(scope, error))).flatten())
+    }
+
+    /// The same as text, as a stack shows its first frame: `name (file:line:column)`. It costs the making of that text,
+    /// so only what the caller's own frame is enough for asks for it.
+    pub(crate) fn text(scope: Scope<'_>) -> Option<String> {
+        let class = scope.global().get("Error").ok()?;
+        // Whoever has taken stacks over would be asked for one at each call.
+        let [limit, prepare] = ["stackTraceLimit", "prepareStackTrace"].map(|name| class.get(name).ok());
+        let limit = limit.filter(|limit| limit.as_f64().is_some());
+        let prepare = prepare.filter(|prepare| prepare.is_function());
+        if limit.is_some() {
+            class.set("stackTraceLimit", scope.number(1.0));
+        }
+        if prepare.is_some() {
+            class.set("prepareStackTrace", scope.undefined());
+        }
+        let site = Self::here(scope);
+        let stack = site
+            .0
+            .and_then(|site| site.get(scope).get("stack").ok()?.as_string());
+        if let Some(prepare) = prepare {
+            class.set("prepareStackTrace", prepare);
+        }
+        if let Some(limit) = limit {
+            class.set("stackTraceLimit", limit);
+        }
+        let frame = stack?.lines().nth(1)?.trim().to_owned();
+        let frame = frame.strip_prefix("at ")?;
+        Some(frame.strip_prefix("async ").unwrap_or(frame).to_owned())
     }
 
     /// Shows it in the stack of an error that the call fails with. What others have made stays as it is.

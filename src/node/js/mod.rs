@@ -17,6 +17,7 @@ mod scope;
 mod thread;
 mod value;
 
+pub(crate) use call_site::CallSite;
 pub(crate) use deferred::Deferred;
 pub(crate) use error::{ErrorClass, Thrown, register_error_classes};
 pub(crate) use function::Call;

@@ -253,6 +253,15 @@ impl<'s> Value<'s> {
 
     /// Gives an object of our own a property, whatever its name: `__proto__` is one like any other.
     pub(crate) fn define(self, name: &str, value: Value<'_>) {
+        self.define_as(name, value, sys::PropertyAttributes::enumerable);
+    }
+
+    /// As `define`, but nobody sees it who lists or copies the object's properties.
+    pub(crate) fn define_hidden(self, name: &str, value: Value<'_>) {
+        self.define_as(name, value, sys::PropertyAttributes::default);
+    }
+
+    fn define_as(self, name: &str, value: Value<'_>, attributes: sys::napi_property_attributes) {
         let property = sys::napi_property_descriptor {
             utf8name: ptr::null(),
             name: self.scope.string(name).raw,
@@ -260,8 +269,8 @@ impl<'s> Value<'s> {
             getter: None,
             setter: None,
             value: value.raw,
-            attributes: sys::PropertyAttributes::writable
-                | sys::PropertyAttributes::enumerable
+            attributes: attributes
+                | sys::PropertyAttributes::writable
                 | sys::PropertyAttributes::configurable,
             data: ptr::null_mut(),
         };

@@ -3,21 +3,26 @@
 use serde_json::value::RawValue;
 
 use crate::node::js::class::data_of;
-use crate::node::js::{Kind, Scope, Thrown, Value};
-use crate::page::{Argument, Code, Owner};
+use crate::node::js::{CallSite, Kind, Scope, Thrown, Value};
+use crate::page::{Argument, Code, CodePlace, Owner};
 
 use super::handle::Handle;
 
-/// The code and arguments of an `evaluate(pageFunction, ...args)`.
-pub(super) fn code(scope: Scope<'_>, owner: &Owner, arguments: &[Value<'_>]) -> Result<Code, Thrown> {
+/// The code and arguments of an `evaluate(pageFunction, ...args)`; `method` is what was called.
+pub(super) fn code(
+    scope: Scope<'_>,
+    method: &str,
+    owner: &Owner,
+    arguments: &[Value<'_>],
+) -> Result<Code, Thrown> {
     let Some((function, rest)) = arguments.split_first() else {
         return Err(not_a_function(scope, scope.undefined()));
     };
     if let Some(expression) = function.as_string() {
-        return Ok(Code::Expression(expression));
+        return Ok(Code::Expression(placed(scope, method, expression)));
     }
     Ok(Code::Function {
-        declaration: source(scope, *function)?,
+        declaration: placed(scope, method, source(scope, *function)?),
         arguments: all(scope, owner, rest)?,
     })
 }
@@ -86,6 +91,20 @@ fn explain_circle(scope: Scope<'_>, thrown: Thrown) -> Thrown {
         error.set("code", scope.string("ERR_INVALID_ARG_VALUE"));
     }
     thrown
+}
+
+/// The code with the place of the call as its address, unless it says itself where it is from: what it logs and throws,
+/// and profiles, have a place then.
+pub(super) fn placed(scope: Scope<'_>, method: &str, mut code: String) -> String {
+    let is_placed = ["//# sourceURL=", "//@ sourceURL="]
+        .iter()
+        .any(|mark| code.contains(mark));
+    if !is_placed && let Some(place) = CallSite::text(scope) {
+        code.push_str("\n//# sourceURL=");
+        code.push_str(&CodePlace::address(method, &place));
+        code.push('\n');
+    }
+    code
 }
 
 /// The source of a function, such that it is an expression.

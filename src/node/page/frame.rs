@@ -114,7 +114,7 @@ impl Class for FrameClass {
 
 pub(super) fn evaluate<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
     let owner = frame.into();
-    let code = arguments::code(scope, &owner, call.arguments())?;
+    let code = arguments::code(scope, "evaluate", &owner, call.arguments())?;
     evaluate_code(scope, &owner, code)
 }
 
@@ -124,7 +124,7 @@ pub(super) fn evaluate_handle<'s>(
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
     let owner = frame.into();
-    let code = arguments::code(scope, &owner, call.arguments())?;
+    let code = arguments::code(scope, "evaluateHandle", &owner, call.arguments())?;
     evaluate_handle_code(scope, &owner, code)
 }
 
@@ -252,6 +252,7 @@ fn eval<'s>(
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let function = arguments::source(scope, call.argument(1))?;
+    let method = if is_one { "$eval" } else { "$$eval" };
     let rest = arguments::all(
         scope,
         &frame.into(),
@@ -259,6 +260,7 @@ fn eval<'s>(
     )?;
     if !selector.is_of_page() {
         let frame = frame.clone();
+        let declaration = arguments::placed(scope, method, function);
         let evaluating = async move {
             let found = if is_one {
                 frame.find(root, &selector).await?
@@ -267,7 +269,7 @@ fn eval<'s>(
             };
             let target = found.ok_or_else(|| EvaluateError::NoElement(selector.text().to_owned()))?;
             let arguments = std::iter::once(target.to_argument()).chain(rest);
-            let code = Code::call(function, arguments.collect::<Vec<_>>());
+            let code = Code::call(declaration, arguments.collect::<Vec<_>>());
             let value = frame.evaluate(code).await;
             frame.release(&target);
             value
@@ -276,13 +278,17 @@ fn eval<'s>(
     }
     let missing = EvaluateError::NoElement(selector.text().to_owned());
     let not_found = serde_json::Value::from(missing.to_string());
-    let declaration = selector.with_query(&format!(
-        "(root, selector, isOne, ...args) => {{
+    let declaration = arguments::placed(
+        scope,
+        method,
+        selector.with_query(&format!(
+            "(root, selector, isOne, ...args) => {{
             const found = query(root ?? document, selector, !isOne);
             if (isOne && !found.length) throw new Error({not_found});
             return ({function})(isOne ? found[0] : found, ...args);
         }}"
-    ));
+        )),
+    );
     let fixed = [
         root.unwrap_or_else(Argument::null),
         Argument::from(&selector),

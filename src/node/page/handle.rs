@@ -94,11 +94,11 @@ impl Class for JsHandle {
     const NAME: &'static str = "JSHandle";
     const METHODS: &'static [Method<Handle>] = &[
         Method::promise("evaluate", |scope, handle, call| {
-            let code = code(scope, handle, call)?;
+            let code = code(scope, "evaluate", handle, call)?;
             frame::evaluate_code(scope, &handle.owner, code)
         }),
         Method::promise("evaluateHandle", |scope, handle, call| {
-            let code = code(scope, handle, call)?;
+            let code = code(scope, "evaluateHandle", handle, call)?;
             frame::evaluate_handle_code(scope, &handle.owner, code)
         }),
         Method::promise("getProperty", |scope, handle, call| {
@@ -208,16 +208,18 @@ impl Class for JsHandle {
 }
 
 /// The code of `handle.evaluate(function, ...args)`: the handle comes first.
-fn code(scope: Scope<'_>, handle: &Handle, call: &Call<'_>) -> Result<Code, Thrown> {
+fn code(scope: Scope<'_>, method: &str, handle: &Handle, call: &Call<'_>) -> Result<Code, Thrown> {
     let own = handle.live_argument(scope)?;
-    Ok(match arguments::code(scope, &handle.owner, call.arguments())? {
-        Code::Function {
-            declaration,
-            arguments,
-        } => Code::Function {
-            declaration,
-            arguments: std::iter::once(own).chain(arguments).collect(),
+    Ok(
+        match arguments::code(scope, method, &handle.owner, call.arguments())? {
+            Code::Function {
+                declaration,
+                arguments,
+            } => Code::Function {
+                declaration,
+                arguments: std::iter::once(own).chain(arguments).collect(),
+            },
+            expression @ Code::Expression(_) => expression,
         },
-        expression @ Code::Expression(_) => expression,
-    })
+    )
 }

@@ -60,12 +60,12 @@ impl Class for WebWorkerClass {
         }),
         Method::promise("evaluate", |scope, worker, call| {
             let owner = (&worker.core).into();
-            let code = arguments::code(scope, &owner, call.arguments())?;
+            let code = arguments::code(scope, "evaluate", &owner, call.arguments())?;
             frame::evaluate_code(scope, &owner, code)
         }),
         Method::promise("evaluateHandle", |scope, worker, call| {
             let owner = (&worker.core).into();
-            let code = arguments::code(scope, &owner, call.arguments())?;
+            let code = arguments::code(scope, "evaluateHandle", &owner, call.arguments())?;
             frame::evaluate_handle_code(scope, &owner, code)
         }),
         Method::promise("close", |scope, worker, _| close(scope, worker)),

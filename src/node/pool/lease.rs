@@ -170,8 +170,9 @@ pub(super) fn lease<'s>(
         .set("reused", scope.boolean(grant.reused))
         .set("launchMs", milliseconds(scope, grant.launch_ms))
         .set("waits", waits)
-        .set("release", release)
-        .set("extend", extend);
+        .set("release", release);
+    // Hidden: to whoever lists its properties, a lease has those of the class that this one replaces.
+    lease.define_hidden("extend", extend);
     define_signal(scope, lease, held);
     set_async_dispose(scope, lease, back);
     lease
@@ -183,14 +184,13 @@ fn define_signal<'s>(scope: Scope<'s>, lease: Value<'s>, held: Rc<Held>) {
         let signal = held.signal(scope)?;
         // From now on one like any other, which keeps the signal for as long as the lease is there.
         if call.this.is_object() {
-            call.this.define("signal", signal);
+            call.this.define_hidden("signal", signal);
         }
         Ok(signal)
     });
     let descriptor = scope
         .object()
         .set("get", get)
-        .set("enumerable", scope.boolean(true))
         .set("configurable", scope.boolean(true));
     let defined = scope.global().get("Object").and_then(|object| {
         object.call_method("defineProperty", &[lease, scope.string("signal"), descriptor])
