@@ -104,6 +104,12 @@ export interface PagePoolOptions {
   tabProofOfLifeMs?: number | undefined
   /** Whether a tab may move to another affinity with its storage. Default: false. */
   allowTabMigration?: boolean | undefined
+  /**
+   * Whether what a leased page opened (`window.open`, a link with a target) stays open when the lease ends; it then goes
+   * with its tab. A page that is opened while nobody has the lease is closed at once. A browser manager from JavaScript
+   * leaves all of them open. Default: false.
+   */
+  keepPopups?: boolean | undefined
   /** How long a page or context may take to close before the next, harder step, in ms. Default: 5000. */
   closeTimeoutMs?: number | undefined
   /** How long a lease may go on when its page is to be closed, while that answers, in ms; also what `closeAll` waits for. Default: the render timeout, `RENDER_TIMEOUT_MS` or 60000, at least 1000. */
@@ -220,6 +226,8 @@ export interface AffinityQueueDepth {
   affinityKey: string
   /** Its tabs, closing ones included. */
   tabCount: number
+  /** What its tabs' pages have opened, as far as that is not closed. Left out where there is none. */
+  popupCount?: number
   /** Who holds one of its tabs or waits for it. */
   pendingTotal: number
   /** The same of the tab where they are most. */
@@ -259,8 +267,17 @@ export interface WornTabSwaps {
 export interface SharedContextSnapshot {
   /** How many rows there may be; while there are more, contexts without a page are closed, oldest first. */
   cap: number
-  /** One of each affinity; `lastUsedAt` is a time as `Date.now()` gives it. */
-  entries: { affinityKey: string; pageCount: number; lastUsedAt: number; closing: boolean }[]
+  /**
+   * One of each affinity; `lastUsedAt` is a time as `Date.now()` gives it, `popupCount` what its pages have opened,
+   * left out where there is none.
+   */
+  entries: {
+    affinityKey: string
+    pageCount: number
+    lastUsedAt: number
+    closing: boolean
+    popupCount?: number
+  }[]
 }
 
 /** A place in a script; lines and columns count from 0. */

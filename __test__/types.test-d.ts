@@ -32,6 +32,7 @@ const own = new PagePool({
   disableStandbyRefill: false,
   disableFileAdmission: false,
   allowTabMigration: false,
+  keepPopups: false,
   contractionTickMs: 1000,
   tabHealthProbeMs: 3000,
   closeTimeoutMs: undefined,

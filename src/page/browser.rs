@@ -75,6 +75,9 @@ impl Default for PageDefaults {
     }
 }
 
+/// What is done with a page that another one opened, of this target. Runs on the connection's reader.
+pub(crate) type PopupHandler = dyn Fn(&Page, &str) + Send + Sync;
+
 /// The pages of a running Chrome. Clones are the same browser.
 #[derive(Clone)]
 pub struct Browser(pub(super) Arc<Inner>);
@@ -104,6 +107,7 @@ struct State {
     /// What awaits the next page of a context.
     prepared: HashMap<Arc<str>, Prepare>,
     contexts: Vec<Arc<str>>,
+    popup_handlers: Vec<Weak<PopupHandler>>,
 }
 
 impl Browser {
@@ -205,6 +209,14 @@ impl Browser {
             self.target_created(&page, &target.url);
             state = self.lock();
         }
+        if let Some(opener) = &target.opener_id {
+            let handlers: Vec<_> = state.popup_handlers.iter().filter_map(Weak::upgrade).collect();
+            drop(state);
+            for handler in handlers {
+                handler(&page, opener);
+            }
+            state = self.lock();
+        }
         let opener = target
             .opener_id
             .and_then(|id| state.pages.iter().find(|page| page.target_id() == id).cloned());
@@ -224,6 +236,13 @@ impl Browser {
             }
         }
         self.0.attached.notify_waiters();
+    }
+
+    /// Calls the handler for every page that another one opens, whether or not that is there still, for the handler's life.
+    pub(crate) fn follow_popups(&self, handler: &Arc<PopupHandler>) {
+        let handlers = &mut self.lock().popup_handlers;
+        handlers.retain(|known| known.strong_count() > 0);
+        handlers.push(Arc::downgrade(handler));
     }
 
     /// Takes pages out whose sessions have ended.

@@ -70,6 +70,7 @@ mod web_worker;
 mod window;
 
 pub use accessibility::{AxNode, Snapshot, SnapshotOptions};
+pub(crate) use browser::PopupHandler;
 pub use browser::{Browser, PageDefaults};
 pub use console::ConsoleMessage;
 pub(crate) use context::Opened;

@@ -181,6 +181,12 @@ pub enum BrowserAction {
         /// Of the [`BrowserAction::Ask`].
         operation: OperationId,
     },
+    /// Close what the tab's page has opened, and what that has. Ends in nothing of its own: each popup that is gone is
+    /// a `PopupClosed`. A page that is closed takes its popups along without it.
+    ClosePopups {
+        /// The tab.
+        tab: TabId,
+    },
     /// Close the page. Ends in `PageClosed`.
     ClosePage {
         /// Of this action.

@@ -51,6 +51,8 @@ pub struct PoolOptions {
     pub max_tab_age_ms: Option<f64>,
     /// How much memory the renderer of a tab may hold before it is replaced, MB. Default: any amount.
     pub max_tab_memory_mb: Option<f64>,
+    /// Whether what a leased page opened stays open at its release. Default: false.
+    pub keep_popups: bool,
     /// Whether there is a render semaphore. Default: false.
     pub has_semaphore: bool,
     /// Whether its capacity can be set. Default: false.
@@ -84,6 +86,7 @@ impl PoolOptions {
             max_uses_per_tab: None,
             max_tab_age_ms: None,
             max_tab_memory_mb: None,
+            keep_popups: false,
             has_semaphore: false,
             semaphore_can_grow: false,
             standby_concurrency: 1,
@@ -147,6 +150,8 @@ pub struct Config {
     pub disable_standby_refill: bool,
     /// Whether the caller asked for migration.
     pub allow_tab_migration: bool,
+    /// Whether what a leased page opened stays open at its release.
+    pub keep_popups: bool,
     /// Whether there is a render semaphore.
     pub has_semaphore: bool,
     /// Whether its capacity can be set.
@@ -206,6 +211,7 @@ impl Config {
             max_tab_memory_mb: duration(options.max_tab_memory_mb),
             disable_standby_refill: options.disable_standby_refill,
             allow_tab_migration: options.allow_tab_migration,
+            keep_popups: options.keep_popups,
             has_semaphore: options.has_semaphore,
             semaphore_can_grow: options.has_semaphore && options.semaphore_can_grow,
             standby_concurrency: options.standby_concurrency.max(1),

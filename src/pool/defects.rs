@@ -85,6 +85,7 @@ defects! {
     LeaseBeyondItsDeadline: "a lease goes on after its deadline",
     WaitsBeyondItsTime: "a call waits on after its time",
     AnyNumberWaits: "maxWaiting is ignored",
+    PopupsStay: "what a leased page opened stays open after the release",
     NoEndOfLeaseGrace: "a lease of a disposed page that answers is waited for without an end",
 }
 

@@ -203,6 +203,16 @@ pub enum Event {
         /// What it did, for the log: `a page of … ` comes before it.
         why: String,
     },
+    /// The page of the tab, or a popup of it, has opened another page.
+    PopupOpened {
+        /// The tab.
+        tab: TabId,
+    },
+    /// A popup of the tab is gone, by whomever it was closed.
+    PopupClosed {
+        /// The tab.
+        tab: TabId,
+    },
     /// The browser lives, but the cookies of all its contexts are gone: its pages are replaced, those that somebody
     /// holds at their release.
     NetworkServiceLost,

@@ -152,6 +152,9 @@ impl Pool {
     fn check_tab(&self, id: TabId, tab: &Tab) -> Check {
         self.check_liveness(id, tab)?;
         self.check_wear(id, tab)?;
+        ensure(!self.forgets_popups(id, tab), || {
+            format!("nobody closes the popups of {id:?}: {tab:?}")
+        })?;
         let context = self.contexts.get(&tab.context);
         ensure(
             context.is_some_and(|context| context.tabs.contains(&id))

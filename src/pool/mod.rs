@@ -20,6 +20,7 @@ mod health;
 mod ids;
 mod invariants;
 mod lease;
+mod popups;
 mod refill;
 mod report;
 mod request;
@@ -253,6 +254,8 @@ impl Pool {
             Event::SemaphoreFailed { request, failure } => self.semaphore_failed(request, failure),
             Event::TabCrashed { tab } => self.tab_crashed(tab),
             Event::TabSpoiled { tab, why } => self.tab_spoiled(tab, &why),
+            Event::PopupOpened { tab } => self.popup_opened(tab),
+            Event::PopupClosed { tab } => self.popup_closed(tab),
             Event::BrowserGivenUp { why } => self.log(LogLevel::Warn, why.to_owned()),
             Event::MemoryMeasured { operation, memory_mb } => self.measured(operation, memory_mb),
             Event::NetworkServiceLost => self.network_service_lost(),

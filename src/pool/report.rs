@@ -22,6 +22,8 @@ pub struct SharedContextEntry {
     pub last_used_at: f64,
     /// Whether a disposal is closing it.
     pub closing: bool,
+    /// What its pages have opened, as far as that is not closed.
+    pub popup_count: u32,
 }
 
 /// An affinity, as somebody sees it who looks for a server with room.
@@ -55,6 +57,8 @@ pub struct AffinityQueueDepth {
     pub affinity: AffinityKey,
     /// Its tabs, closing ones included.
     pub tab_count: u32,
+    /// What its tabs' pages have opened, as far as that is not closed.
+    pub popup_count: u32,
     /// Holders and waiters of its tabs.
     pub pending_total: u32,
     /// Holders and waiters of the tab that has most.

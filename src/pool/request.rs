@@ -448,6 +448,8 @@ impl Pool {
         self.note_lease_length(id);
         self.release_semaphore(id);
         self.touch(tab);
+        // Before the tab is given to anybody, or asked.
+        self.end_popups(tab);
         self.released.push(tab);
         self.replace_if_worn(tab);
         self.leave_tab(id);

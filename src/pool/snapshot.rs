@@ -45,11 +45,13 @@ impl Pool {
                 _ => (0, false),
             };
             let affinity = affinity.key.clone();
+            let tabs = context.tabs.iter().filter_map(|tab| self.tabs.get(tab));
             Some(SharedContextEntry {
                 affinity,
                 page_count,
                 last_used_at: context.last_used.0,
                 closing,
+                popup_count: tabs.map(|tab| tab.popups).sum(),
             })
         });
         SharedContextSnapshot {
@@ -114,6 +116,7 @@ impl Pool {
         AffinityQueueDepth {
             affinity: affinity.key.clone(),
             tab_count: count(tabs.len()),
+            popup_count: tabs.iter().map(|tab| tab.1.popups).sum(),
             pending_total: tabs.iter().map(|tab| pending_of(tab.1)).sum(),
             max_pending: tabs.iter().map(|tab| pending_of(tab.1)).max().unwrap_or(0),
             idle: is_idle(affinity, tabs),

@@ -84,6 +84,10 @@ pub(super) struct Tab {
     pub(super) measuring: Option<OperationId>,
     /// It came in the place of a worn tab, and nobody has had a lease of it.
     pub(super) is_fresh: bool,
+    /// What its page has opened, and what that has, as far as it is not gone.
+    pub(super) popups: u32,
+    /// Whether all of them are being closed.
+    pub(super) popups_end: bool,
     pub(super) retain_console_errors: bool,
     pub(super) indexed: Option<Indexed>,
 }
@@ -105,6 +109,8 @@ impl Tab {
             memory_mb: None,
             measuring: None,
             is_fresh: false,
+            popups: 0,
+            popups_end: false,
             retain_console_errors: false,
             indexed: None,
         }

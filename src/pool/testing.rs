@@ -404,6 +404,10 @@ impl World {
                 self.trace.push("StopAsking".to_owned());
                 return;
             }
+            BrowserAction::ClosePopups { .. } => {
+                self.trace.push("ClosePopups".to_owned());
+                return;
+            }
             BrowserAction::ClosePage { operation, tab, .. } => Pending {
                 kind: Kind::ClosePage,
                 operation,

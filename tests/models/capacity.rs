@@ -163,7 +163,11 @@ impl Subject {
     fn perform(&mut self) {
         while let Some(action) = self.pool.poll_action() {
             match action {
-                Action::Browser(action) => self.handle(success(&action)),
+                Action::Browser(action) => {
+                    if let Some(event) = success(&action) {
+                        self.handle(event);
+                    }
+                }
                 Action::NotifyManager { operation, .. } => self.handle(Event::ManagerNotified { operation }),
                 Action::CleanUserDataDirs { operation } => self.handle(Event::UserDataDirsCleaned {
                     operation,
@@ -204,8 +208,9 @@ impl Subject {
     }
 }
 
-fn success(action: &BrowserAction) -> Event {
-    match *action {
+/// None where the action has no outcome of its own.
+fn success(action: &BrowserAction) -> Option<Event> {
+    Some(match *action {
         BrowserAction::CreateStandby { operation, .. } => Event::StandbyReady { operation },
         BrowserAction::OpenPage { operation, .. } => Event::PageOpened { operation },
         // A question that is given up may still be answered.
@@ -224,7 +229,8 @@ fn success(action: &BrowserAction) -> Event {
             operation,
             failure: None,
         },
-    }
+        BrowserAction::ClosePopups { .. } => return None,
+    })
 }
 
 struct Comparison;

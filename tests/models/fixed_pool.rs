@@ -225,6 +225,7 @@ fn depth(model: &Model, affinity: usize) -> Option<AffinityQueueDepth> {
     let holders = || tabs.iter().filter_map(|tab| tab.holder.as_ref());
     let of = |queue| count(holders().filter(|call| call.queue == queue).count());
     Some(AffinityQueueDepth {
+        popup_count: 0,
         affinity: key(affinity),
         tab_count: count(tabs.len()),
         pending_total: count(calls.len()),

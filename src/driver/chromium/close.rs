@@ -1,18 +1,17 @@
 //! Closing pages and contexts, by ever harder means.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::page::CrashParams;
-use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
 use chromiumoxide::cdp::js_protocol::runtime::TerminateExecutionParams;
 
 use super::browser::Browser;
 use super::liveness::{STEP, patiently, restart_unless_it_answers};
+use super::popups::close_target;
 use super::tab::Tab;
 use crate::cdp::{CallError, Deadline};
-use crate::page::BrowserContext;
+use crate::page::{BrowserContext, Page};
 
 /// Why something may still be open. There is nothing more to be done then.
 #[derive(Debug, thiserror::Error)]
@@ -34,24 +33,26 @@ pub enum CloseError {
     Call(#[from] CallError),
 }
 
-/// Closes a page: terminate what it runs and close it; kill its renderer; restart a browser that answers nothing.
-pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Result<(), CloseError> {
+/// Closes a page and what it opened: terminate what they run and close them; kill their renderers; restart a browser that
+/// answers nothing.
+pub(super) async fn page(
+    browser: &Browser,
+    tab: &Tab,
+    popups: &[Page],
+    patience: Duration,
+) -> Result<(), CloseError> {
     tab.closing.store(true, Ordering::Release);
-    let target_id = tab.page().target_id();
-    let close = || {
-        drop(browser.session().send_within(
-            CloseTargetParams::new(target_id.to_owned()),
-            Deadline::Within(patience),
-        ));
-    };
-    // A page in a loop is let go ten times faster when the loop is ended first.
-    drop(
-        tab.session()
-            .send_within(TerminateExecutionParams::default(), Deadline::Within(STEP)),
-    );
-    close();
+    let pages: Vec<&Page> = std::iter::once(tab.page()).chain(popups).collect();
+    for page in &pages {
+        // A page in a loop is let go ten times faster when the loop is ended first.
+        drop(
+            page.session()
+                .send_within(TerminateExecutionParams::default(), Deadline::Within(STEP)),
+        );
+        close_target(browser, page, patience);
+    }
     let connection = browser.connection();
-    if patiently(connection, patience, tab.session().closed())
+    if patiently(connection, patience, all_closed(&pages))
         .await
         .is_some()
     {
@@ -61,12 +62,11 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
         page_id = tab.page_id(),
         "a page did not close; its renderer is killed"
     );
-    crash(tab);
-    close();
-    if patiently(connection, STEP, tab.session().closed())
-        .await
-        .is_some()
-    {
+    for page in &pages {
+        crash(page);
+        close_target(browser, page, patience);
+    }
+    if patiently(connection, STEP, all_closed(&pages)).await.is_some() {
         return Ok(());
     }
     if restart_unless_it_answers(browser, STEP).await {
@@ -75,27 +75,30 @@ pub(super) async fn page(browser: &Browser, tab: &Tab, patience: Duration) -> Re
     Err(CloseError::Page { after: patience })
 }
 
+async fn all_closed(pages: &[&Page]) {
+    for page in pages {
+        page.session().closed().await;
+    }
+}
+
 /// Closes a context and its pages: dispose it; kill the renderers; restart the browser.
 pub(super) async fn context(
     browser: &Browser,
     context: &BrowserContext,
-    tabs: &[Arc<Tab>],
+    pages: &[Page],
     patience: Duration,
 ) -> Result<(), CloseError> {
-    for tab in tabs {
-        tab.closing.store(true, Ordering::Release);
-    }
-    if dispose(browser, context, tabs, patience).await? {
+    if dispose(browser, context, pages, patience).await? {
         return Ok(());
     }
     tracing::warn!(
         context = context.id(),
         "a context did not close; its renderers are killed"
     );
-    for tab in tabs {
-        crash(tab);
+    for page in pages {
+        crash(page);
     }
-    if dispose(browser, context, tabs, STEP).await? {
+    if dispose(browser, context, pages, STEP).await? {
         return Ok(());
     }
     if browser.is_foreign() {
@@ -111,7 +114,7 @@ pub(super) async fn context(
 async fn dispose(
     browser: &Browser,
     context: &BrowserContext,
-    tabs: &[Arc<Tab>],
+    pages: &[Page],
     patience: Duration,
 ) -> Result<bool, CallError> {
     let disposed = async {
@@ -120,8 +123,8 @@ async fn dispose(
             Err(error) if !error.is_gone() => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        for tab in tabs {
-            tab.session().closed().await;
+        for page in pages {
+            page.session().closed().await;
         }
         Ok(())
     };
@@ -132,9 +135,9 @@ async fn dispose(
 }
 
 /// Chrome does not answer this one.
-fn crash(tab: &Tab) {
+fn crash(page: &Page) {
     drop(
-        tab.session()
+        page.session()
             .send_within(CrashParams::default(), Deadline::Within(STEP)),
     );
 }

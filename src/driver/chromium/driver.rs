@@ -19,11 +19,12 @@ use super::liveness;
 use super::load::{self, Load, LoadError};
 use super::manager::BrowserManager;
 use super::memory::{self, Renderer};
+use super::popups::{self, Popups};
 use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
 use crate::cdp::{CallError, Deadline, Health, Listener, MESSAGE_DROPPED, MessageDropped, io};
 use crate::driver::{Driver, Outcomes};
-use crate::page::BrowserContext;
+use crate::page::{BrowserContext, Page, PopupHandler};
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
 /// How long Chrome may take over a new context; it answers in milliseconds.
@@ -74,12 +75,40 @@ struct Registry {
     /// The browser that was used last.
     watched: Option<Watched>,
     asked: ask::Asked,
+    popups: Popups,
+}
+
+impl Registry {
+    /// The tab whose page, or whose popup, has opened this page.
+    fn opener_of(&self, popup: &Page, opener: &str) -> Option<TabId> {
+        let is_opener = |entry: &Entry| {
+            let page = entry.tab.as_ref().map(|(tab, _)| tab.page());
+            page.is_some_and(|page| page.target_id() == opener)
+        };
+        let of_tab = self.tabs.iter().find(|(_, entry)| is_opener(entry));
+        if let Some(tab) = of_tab.map(|(&tab, _)| tab).or_else(|| self.popups.tab_of(opener)) {
+            return Some(tab);
+        }
+        // The opener is gone by now, or its load has only begun. There is one tab in a context at a time.
+        let is_known = popup.opener().is_some();
+        let context = popup.browser_context();
+        let is_context =
+            |opening: &Opening| matches!(opening.peek(), Some(Ok(at)) if at.context.id() == context.id());
+        let (&context, _) = self.contexts.iter().find(|(_, opening)| is_context(opening))?;
+        let candidates = self
+            .tabs
+            .iter()
+            .filter(|(_, entry)| entry.context == context && (entry.tab.is_none() || !is_known));
+        candidates.map(|(&tab, _)| tab).max()
+    }
 }
 
 struct Watched {
     browser: Weak<Browser>,
     /// Reports its end.
     _task: io::Task,
+    /// Hears of pages that pages open.
+    _popups: Arc<PopupHandler>,
     reported: bool,
     /// When it was last looked after.
     asked: Instant,
@@ -156,7 +185,11 @@ impl ChromiumDriver {
 
     /// Forgets a tab that is gone for good.
     pub fn forget(&self, tab: TabId) {
-        self.inner.lock().tabs.remove(&tab);
+        let mut registry = self.inner.lock();
+        registry.popups.forget_tab(tab);
+        let entry = registry.tabs.remove(&tab);
+        drop(registry);
+        drop(entry);
     }
 }
 
@@ -208,6 +241,7 @@ impl Driver for ChromiumDriver {
             } => inner.ask(operation, tab, budget_ms),
             BrowserAction::MeasureMemory { operation, tab } => inner.measure(operation, tab),
             BrowserAction::StopAsking { operation } => inner.lock().asked.stop(operation),
+            BrowserAction::ClosePopups { tab } => inner.close_popups(tab),
             BrowserAction::ClosePage {
                 operation,
                 tab,
@@ -313,9 +347,17 @@ impl Inner {
                 }
             }
         });
+        let (inner, of) = (Arc::downgrade(self), Arc::downgrade(browser));
+        let popups: Arc<PopupHandler> = Arc::new(move |page: &Page, opener: &str| {
+            if let (Some(inner), Some(browser)) = (inner.upgrade(), of.upgrade()) {
+                inner.popup_opened(&browser, page, opener);
+            }
+        });
+        browser.pages().follow_popups(&popups);
         registry.watched = Some(Watched {
             browser: Arc::downgrade(browser),
             _task: task,
+            _popups: popups,
             reported: false,
             asked: Instant::now(),
         });
@@ -455,14 +497,80 @@ impl Inner {
         });
     }
 
+    /// Runs on the connection's reader.
+    fn popup_opened(self: &Arc<Self>, browser: &Arc<Browser>, page: &Page, opener: &str) {
+        let mut registry = self.lock();
+        let Some(tab) = registry.opener_of(page, opener) else {
+            return;
+        };
+        registry.popups.add(tab, page);
+        let opener = registry.tabs.get(&tab).and_then(|entry| entry.tab.clone());
+        drop(registry);
+        self.outcomes.report(Event::PopupOpened { tab });
+        if opener.is_some_and(|(opener, _)| opener.closing.load(Ordering::Acquire)) {
+            popups::close_target(browser, page, self.options.close_timeout);
+        }
+        let (inner, page) = (Arc::downgrade(self), page.clone());
+        // Ends with the session.
+        io::spawn(async move {
+            page.session().closed().await;
+            if let Some(inner) = inner.upgrade() {
+                inner.lock().popups.remove(page.target_id());
+                inner.outcomes.report(Event::PopupClosed { tab });
+            }
+        });
+    }
+
+    fn close_popups(self: Arc<Self>, tab: TabId) {
+        let mut registry = self.lock();
+        let browser = registry
+            .tabs
+            .get(&tab)
+            .and_then(|entry| Some(Arc::clone(&entry.tab.as_ref()?.1)));
+        let Some(browser) = browser.or_else(|| registry.watched.as_ref()?.browser.upgrade()) else {
+            return;
+        };
+        let popups = registry.popups.take(tab);
+        drop(registry);
+        // Ends with its patience.
+        io::spawn(async move {
+            let patience = self.options.close_timeout.max(liveness::STEP);
+            if !popups::close(&browser, &popups, patience).await {
+                let why = "has a popup that does not close".to_owned();
+                self.outcomes.report(Event::TabSpoiled { tab, why });
+            }
+        });
+    }
+
     fn probe(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
-        let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
+        let (page, is_doubtful) = {
+            let mut registry = self.lock();
+            let page = registry.tabs.get(&tab).and_then(|entry| entry.tab.clone());
+            (page, registry.popups.take_doubt(tab))
+        };
         let Some((page, browser)) = page else {
             let failure = Failure::new(FailureKind::Other, "the page is gone");
             self.outcomes.report(Event::ProbeFailed { operation, failure });
             return;
         };
         self.look_after(&browser);
+        if !is_doubtful {
+            return self.probe_page(operation, page, browser, budget_ms);
+        }
+        // Ends with its deadlines.
+        io::spawn(async move {
+            popups::free_thread(&page).await;
+            self.probe_page(operation, page, browser, budget_ms);
+        });
+    }
+
+    fn probe_page(
+        self: Arc<Self>,
+        operation: OperationId,
+        page: Arc<Tab>,
+        browser: Arc<Browser>,
+        budget_ms: u64,
+    ) {
         if page.session().take_frozen() {
             // A page that was frozen answers, but does nothing else.
             let active = json!({ "state": "active" });
@@ -572,7 +680,11 @@ impl Inner {
     }
 
     fn close_page(self: Arc<Self>, operation: OperationId, tab: TabId, context_follows: bool) {
-        let page = self.lock().tabs.get(&tab).and_then(|entry| entry.tab.clone());
+        let (page, popups) = {
+            let registry = self.lock();
+            let page = registry.tabs.get(&tab).and_then(|entry| entry.tab.clone());
+            (page, registry.popups.of(tab))
+        };
         let Some((page, browser)) = page else {
             self.outcomes.report(Event::PageClosed {
                 operation,
@@ -589,7 +701,7 @@ impl Inner {
             return;
         }
         io::spawn(async move {
-            let outcome = close::page(&browser, &page, self.options.close_timeout).await;
+            let outcome = close::page(&browser, &page, &popups, self.options.close_timeout).await;
             self.outcomes.report(Event::PageClosed {
                 operation,
                 failure: outcome.err().map(close_failure),
@@ -610,27 +722,32 @@ impl Inner {
             // It never came.
             Err(_) => Ok(()),
             Ok(Context { browser, context }) => {
-                let tabs = self.tabs_in(id);
-                close::context(&browser, &context, &tabs, patience).await
+                let pages = self.pages_in(id);
+                close::context(&browser, &context, &pages, patience).await
             }
         };
         self.lock().contexts.remove(&id);
         outcome.err().map(close_failure)
     }
 
-    fn tabs_in(&self, context: ContextId) -> Vec<Arc<Tab>> {
+    /// The pages of a context that is about to be closed, popups included.
+    fn pages_in(&self, context: ContextId) -> Vec<Page> {
         let registry = self.lock();
-        registry
-            .tabs
-            .values()
-            .filter(|entry| entry.context == context)
-            .filter_map(|entry| entry.tab.as_ref().map(|(tab, _)| Arc::clone(tab)))
-            .collect()
+        let of_it = registry.tabs.iter().filter(|(_, entry)| entry.context == context);
+        let mut pages = Vec::new();
+        for (&id, entry) in of_it {
+            if let Some((tab, _)) = &entry.tab {
+                tab.closing.store(true, Ordering::Release);
+                pages.push(tab.page().clone());
+            }
+            pages.extend(registry.popups.of(id));
+        }
+        pages
     }
 }
 
 /// What every page can answer, at once. A page that has stopped in its debugger still evaluates, but settles no promise.
-fn question() -> EvaluateParams {
+pub(super) fn question() -> EvaluateParams {
     let mut question = EvaluateParams::new("1");
     question.await_promise = Some(true);
     question

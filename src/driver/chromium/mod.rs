@@ -24,6 +24,7 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod network_service;
 mod options;
+mod popups;
 mod process;
 pub mod profile;
 mod tab;

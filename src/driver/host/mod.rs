@@ -352,6 +352,8 @@ impl PageDriver for Driver {
             }),
             // The question is all there is.
             BrowserAction::StopAsking { .. } => {}
+            // It is told of none: of such a browser only what the contract names is called.
+            BrowserAction::ClosePopups { .. } => {}
             BrowserAction::ClosePage { operation, tab, .. } => this.close_page(operation, tab),
             BrowserAction::CloseContext { operation, context } => this.close_context(operation, context),
         }

@@ -41,6 +41,10 @@ pub(super) struct Page {
     /// Whether it was probed since then.
     pub(super) probed: bool,
     pub(super) crashed: bool,
+    /// What it has opened.
+    pub(super) popups: u32,
+    /// How many of them the pool wants closed.
+    pub(super) popups_closing: u32,
     /// Whether its context is closed after it.
     pub(super) context_follows: bool,
     /// Since when, in steps, it may not be given to new callers.
@@ -76,6 +80,8 @@ impl Page {
             served: false,
             probed: false,
             crashed: false,
+            popups: 0,
+            popups_closing: 0,
             context_follows: false,
             doomed: None,
             suspect: false,

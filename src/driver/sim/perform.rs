@@ -176,6 +176,11 @@ impl World {
                 self.start(Work::Measure, operation, Subject::Tab(tab));
             }
             BrowserAction::StopAsking { .. } => {}
+            BrowserAction::ClosePopups { tab } => {
+                if let Some(page) = self.chrome.pages.get_mut(&tab) {
+                    page.popups_closing = page.popups;
+                }
+            }
             BrowserAction::ClosePage {
                 operation,
                 tab,

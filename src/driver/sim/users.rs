@@ -3,7 +3,9 @@
 use super::chrome::{Context, PageState};
 use super::operation::{Call, PARTNERS};
 use super::world::{Request, Ticket, World};
-use crate::pool::{AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, Terms, TicketId};
+use crate::pool::{
+    AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, TabId, Terms, TicketId,
+};
 
 /// A standby is attempted so often.
 const ATTEMPTS: u32 = 3;
@@ -100,11 +102,36 @@ impl World {
         let Some(request) = self.clients[usize::from(client)] else {
             return;
         };
-        if self.requests[&request].lease.is_none() {
+        let Some(tab) = self.requests[&request].lease else {
             return;
-        }
+        };
+        // Some pages open others, and some of these come to be known late.
+        let popups = request.0 % 4;
+        self.close_popups(tab);
+        (1..popups).for_each(|_| self.open_popup(tab));
         self.end_lease(request);
         self.handle(Event::Release { request });
+        if popups == 3 {
+            self.open_popup(tab);
+        }
+    }
+
+    fn open_popup(&mut self, tab: TabId) {
+        if let Some(page) = self.chrome.pages.get_mut(&tab) {
+            page.popups += 1;
+            self.handle(Event::PopupOpened { tab });
+        }
+    }
+
+    /// What the pool wants closed goes before others come.
+    fn close_popups(&mut self, tab: TabId) {
+        while let Some(page) = self.chrome.pages.get_mut(&tab)
+            && page.popups_closing > 0
+        {
+            page.popups_closing -= 1;
+            page.popups -= 1;
+            self.handle(Event::PopupClosed { tab });
+        }
     }
 
     /// Only where no deadlock can come of it: one affinity, and a pool with room for its modules.

@@ -131,7 +131,7 @@ impl PageDriver for Chrome {
             | BrowserAction::MeasureMemory { operation, .. }
             | BrowserAction::ClosePage { operation, .. }
             | BrowserAction::CloseContext { operation, .. } => Some(*operation),
-            BrowserAction::StopAsking { .. } => None,
+            BrowserAction::StopAsking { .. } | BrowserAction::ClosePopups { .. } => None,
         };
         if let Some(operation) = operation {
             self.work.borrow_mut().insert(operation, self.liveness.work());

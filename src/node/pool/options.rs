@@ -14,6 +14,7 @@ const POOL_OPTIONS: &[&str] = &[
     "contractionTickMs",
     "disableFileAdmission",
     "disableStandbyRefill",
+    "keepPopups",
     "leaseGraceMs",
     "leaseTimeoutMs",
     "leaseWarnMs",
@@ -91,6 +92,7 @@ impl<'s> Options<'s> {
         machine.max_tab_memory_mb = positive(options, "maxTabMemoryMB")?;
         machine.disable_standby_refill = flag(options, "disableStandbyRefill")?;
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
+        machine.keep_popups = flag(options, "keepPopups")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
         let server_url = check::url(options.get("serverURL")?, "options.serverURL")?;
         let host_url = check::url(options.get("boxelHostURL")?, "options.boxelHostURL")?;

@@ -8,12 +8,13 @@ use crate::pool::{
 
 pub(super) fn shared_contexts<'s>(scope: Scope<'s>, snapshot: &SharedContextSnapshot) -> Value<'s> {
     let entries = snapshot.entries.iter().map(|entry| {
-        scope
+        let row = scope
             .object()
             .set("affinityKey", scope.string(entry.affinity.as_str()))
             .set("pageCount", count(scope, entry.page_count))
             .set("lastUsedAt", scope.number(entry.last_used_at))
-            .set("closing", scope.boolean(entry.closing))
+            .set("closing", scope.boolean(entry.closing));
+        with_popups(row, entry.popup_count)
     });
     scope
         .object()
@@ -55,7 +56,7 @@ fn affinity<'s>(scope: Scope<'s>, depth: &AffinityQueueDepth) -> Value<'s> {
         .object()
         .set("pending", count(scope, depth.admission.pending))
         .set("cap", count(scope, depth.admission.cap));
-    scope
+    let row = scope
         .object()
         .set("affinityKey", scope.string(depth.affinity.as_str()))
         .set("tabCount", count(scope, depth.tab_count))
@@ -71,7 +72,16 @@ fn affinity<'s>(scope: Scope<'s>, depth: &AffinityQueueDepth) -> Value<'s> {
         .set(
             "admissionQueuedByPriority",
             by_priority(scope, &depth.admission_queued_by_priority),
-        )
+        );
+    with_popups(row, depth.popup_count)
+}
+
+/// Only where there are any: most callers know of none.
+fn with_popups(row: Value<'_>, popups: u32) -> Value<'_> {
+    if popups > 0 {
+        row.set("popupCount", count(row.scope(), popups));
+    }
+    row
 }
 
 pub(super) fn worn_tab_swaps(scope: Scope<'_>, swaps: WornTabSwaps) -> Value<'_> {

@@ -180,7 +180,9 @@ impl World {
             | BrowserAction::Ask { tab, .. }
             | BrowserAction::MeasureMemory { tab, .. }
             | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
-            BrowserAction::CloseContext { .. } | BrowserAction::StopAsking { .. } => None,
+            BrowserAction::CloseContext { .. }
+            | BrowserAction::StopAsking { .. }
+            | BrowserAction::ClosePopups { .. } => None,
         };
         self.driver.perform(action, tab);
         if let Some(tab) = made

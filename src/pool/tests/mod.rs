@@ -9,6 +9,7 @@ mod dispose;
 mod health;
 mod leases;
 mod one_line;
+mod popups;
 mod priority;
 mod random;
 mod refill;

@@ -58,10 +58,22 @@ impl World {
         self.note_crowds();
         self.check_closing_ends();
         self.check_leases_end();
+        self.check_popups_end();
         self.check_deadlines();
         if self.step.is_multiple_of(8) {
             self.check_snapshots();
             self.check_tenants_told();
+        }
+    }
+
+    /// What a page opened under a lease does not stay after it.
+    fn check_popups_end(&mut self) {
+        let left = self.chrome.pages.iter().find(|(_, page)| {
+            page.state == PageState::Open && page.lease.is_none() && page.popups_closing < page.popups
+        });
+        if let Some((tab, page)) = left {
+            let shown = format!("{tab:?} of nobody keeps its popups: {page:?}");
+            self.fail("popups", || shown);
         }
     }
 

@@ -118,6 +118,14 @@ impl World {
         if !self.tabs_told(key, row.tab_count) {
             return Some("the number of tabs is wrong");
         }
+        let pages = self.chrome.pages.values();
+        let popups: u32 = pages
+            .filter(|page| page.affinity.as_ref() == Some(key))
+            .map(|page| page.popups)
+            .sum();
+        if row.popup_count > popups {
+            return Some("there are fewer popups");
+        }
         let kinds = row.by_queue;
         let serving = kinds.file + kinds.module + kinds.command;
         if serving + queued(&row.tab_queued_by_priority) != row.pending_total
