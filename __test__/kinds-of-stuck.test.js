@@ -156,22 +156,23 @@ chromeModule('kinds of stuck', (kit, test) => {
   });
 
   test('a GPU process that was stopped: screenshots reject in time, all else goes on', async (assert) => {
-    const protocolTimeout = 4000;
-    const { pool, manager } = kit().pool({ manager: kit().manager({ protocolTimeout }) });
+    // Long enough for a busy machine: what is late is to be the GPU process alone.
+    const protocolTimeout = 12_000;
+    const { pool, manager } = kit().pool({ manager: kit().manager({ protocolTimeout }), closeTimeoutMs: 30_000, standbyTimeoutMs: 60_000 });
     const lease = await kit().take(pool, 'painter');
     const { pid } = (await manager.getBrowser()).process();
     const gpu = processes().find(({ group, command }) => group === pid && command.includes('--type=gpu-process'));
     assert.ok(gpu, 'Chrome has a GPU process');
     process.kill(gpu.pid, 'SIGSTOP');
     const shot = watch(lease.page.screenshot());
+    assert.strictEqual(await lease.page.evaluate(() => 6 * 7), 42, 'the page still answers');
     await within(shot.settled, 'the screenshot ends', protocolTimeout + SLACK_MS);
     assert.deepEqual([shot.state, shot.error?.name, shot.error?.code], ['rejected', 'ProtocolError', 'TIMEOUT'], 'it is rejected');
-    assert.strictEqual(await lease.page.evaluate(() => 6 * 7), 42, 'the page still answers');
     lease.release();
     assert.strictEqual(await kit().visit(pool, 'newcomer'), 'ready', 'a newcomer is served');
     process.kill(gpu.pid, 'SIGKILL');
     const again = await kit().take(pool, 'painter');
-    assert.ok((await within(again.page.screenshot(), 'a screenshot', 20_000)).length > 0, 'with another GPU process there are screenshots again');
+    assert.ok((await within(again.page.screenshot(), 'a screenshot', protocolTimeout + SLACK_MS)).length > 0, 'with another GPU process there are screenshots again');
     again.release();
   });
 });
