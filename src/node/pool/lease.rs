@@ -81,8 +81,8 @@ fn abort(controller: Value<'_>, reason: &Revocation) {
 
 /// Gives the lease back: when it is released, or when JavaScript has forgotten how to.
 struct Return {
-    /// Holds the pool: a lease outlives the last other reference to it.
-    pool: Option<Rc<Core>>,
+    /// Holds the pool, until it is given back: a lease outlives the last other reference to it.
+    pool: RefCell<Option<Rc<Core>>>,
     request: RequestId,
     held: Rc<Held>,
     thread: JsThread,
@@ -90,8 +90,9 @@ struct Return {
 
 impl Return {
     fn release(&self) {
+        let pool = self.pool.take();
         if self.held.end()
-            && let Some(pool) = &self.pool
+            && let Some(pool) = pool
         {
             pool.effects().let_lease_go(self.request);
             pool.handle(Event::Release {
@@ -137,7 +138,7 @@ pub(super) fn lease<'s>(
     let back = pool.upgrade().map(|pool| {
         let thread = pool.effects().thread.clone();
         Rc::new(Return {
-            pool: Some(pool),
+            pool: RefCell::new(Some(pool)),
             request,
             held: Rc::clone(&held),
             thread,
