@@ -3,7 +3,7 @@
 // An answer that a page gives after its lease counts for the next one (SPEC 8), on a real Chrome.
 
 const { chromeModule } = require('./helpers/real-chrome.js');
-const { microtasks, until, watch } = require('./helpers/wait.js');
+const { microtasks, until, watch, within } = require('./helpers/wait.js');
 
 const KEY = 'realm:https://acme.example/';
 
@@ -38,6 +38,21 @@ chromeModule('proof of life', (kit, test) => {
     const { pool } = kit().pool({ tabProofOfLifeMs: 0 });
     await kit().visit(pool, KEY);
     assert.strictEqual(await unasked(pool, 20), undefined, 'SPEC 8: 0 = always ask');
+  });
+
+  test('a page that was frozen since its answer is thawed when it is handed out', async (assert) => {
+    const { pool } = kit().pool({ tabProofOfLifeMs: 60_000 });
+    await kit().visit(pool, KEY);
+    const before = await unasked(pool, 200);
+    assert.ok(before, 'the page has answered');
+    const session = await before.page.createCDPSession();
+    // Its answer of before counts, so nobody asks it.
+    await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+    const next = await kit().take(pool, KEY);
+    assert.strictEqual(next.page, before.page, 'it is the same page');
+    const ran = next.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 0, 'ran')));
+    assert.strictEqual(await within(ran, 'a timer', 20_000), 'ran', 'SPEC 8: a page that was frozen is thawed before it is handed out');
+    next.release();
   });
 
   test('a page that gets stuck between two leases is found by the next one', async (assert) => {

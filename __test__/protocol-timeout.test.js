@@ -77,6 +77,24 @@ chromeModule('protocolTimeout on a real Chrome', (kit, test) => {
     }
   });
 
+  test('pictures that queue behind a page in a loop do not wait for each other\'s time', async (assert) => {
+    const page = await ours(LIMIT_MS);
+    const begun = new Promise((resolve) => page.once('console', resolve));
+    silently(page.evaluate(() => {
+      console.log('begun');
+      for (;;);
+    }));
+    await begun;
+    const ends = [];
+    await Promise.all([1, 2, 3, 4].map(async () => {
+      const error = await failure(page.screenshot());
+      ends.push(performance.now());
+      assert.strictEqual(error.name, 'ProtocolError', `${error}`);
+      assert.strictEqual(error.code, 'TIMEOUT');
+    }));
+    assert.ok(Math.max(...ends) - Math.min(...ends) < LIMIT_MS, 'the last ends with the first, and not one limit after another');
+  });
+
   test('what a healthy page does not answer ends too', async (assert) => {
     const args = needsNoSandbox() ? ['--no-sandbox'] : [];
     const peer = await puppeteer.launch({ executablePath: findChrome(), headless: 'shell', args, protocolTimeout: LIMIT_MS });

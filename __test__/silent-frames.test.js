@@ -48,6 +48,7 @@ QUnit.module('frames that never answer, on real Chrome', (hooks) => {
     setUserAgent: () => page.setUserAgent('Agent/1'),
     setExtraHTTPHeaders: () => page.setExtraHTTPHeaders({ 'x-extra': '1' }),
     emulateTimezone: () => page.emulateTimezone('Asia/Tokyo'),
+    emulateLocale: () => page.emulateLocale('de-DE'),
     emulateMediaType: () => page.emulateMediaType('print'),
     setRequestInterception: () => page.setRequestInterception(true),
     evaluateOnNewDocument: () => page.evaluateOnNewDocument(() => {}),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::cdp::{CallError, Connection, Deadline, Listener, Session, io};
 use crate::driver::chromium;
@@ -371,7 +371,20 @@ impl Browser {
     /// # Errors
     /// As any command.
     pub(crate) async fn create_bound_context(&self) -> Result<BrowserContext, CallError> {
-        self.create(json!({ "disposeOnDetach": true })).await
+        let (sender, created) = oneshot::channel();
+        let browser = self.clone();
+        // Ends with its calls. Whoever has given up meanwhile leaves no context behind.
+        io::spawn(async move {
+            let created = browser.create(json!({ "disposeOnDetach": true })).await;
+            if let Err(Ok(unwanted)) = sender.send(created) {
+                drop(unwanted.close().await);
+            }
+        });
+        created.await.unwrap_or_else(|_| {
+            Err(CallError::Disconnected {
+                method: "Target.createBrowserContext".into(),
+            })
+        })
     }
 
     async fn create(&self, params: serde_json::Value) -> Result<BrowserContext, CallError> {

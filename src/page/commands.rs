@@ -63,6 +63,19 @@ impl Broadcast {
         Ok(())
     }
 
+    /// The same, where frames may refuse what their page does not.
+    pub async fn done_with_page(self) -> Result<(), CallError> {
+        all(self.own).await?;
+        let frames = async {
+            for call in self.frames {
+                drop(call.await);
+            }
+        };
+        // Those that compute take it when they can.
+        let _ = timeout(FRAME_PATIENCE, frames).await;
+        Ok(())
+    }
+
     /// Waits for both.
     pub fn and(mut self, other: Self) -> Self {
         self.own.extend(other.own);

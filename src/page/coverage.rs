@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::cdp::{CallError, Deadline, Listener, Session};
 use crate::lossy;
 
-use super::commands::all;
+use super::commands::{Sent, all};
 use super::decode::{borrow_event, decode};
 use super::exception::CodePlace;
 use super::page::{Page, send};
@@ -207,6 +207,22 @@ fn forget_at_navigations(session: &Session, texts: &Texts) -> Listener {
     })
 }
 
+fn end_js(session: &Session) -> Vec<Sent> {
+    [
+        "Profiler.stopPreciseCoverage",
+        "Profiler.disable",
+        "Debugger.disable",
+    ]
+    .map(|method| send(session, method, json!({})))
+    .into()
+}
+
+fn end_css(session: &Session) -> Vec<Sent> {
+    ["CSS.disable", "DOM.disable"]
+        .map(|method| send(session, method, json!({})))
+        .into()
+}
+
 impl Coverage {
     /// Nothing is counted yet.
     #[must_use]
@@ -272,13 +288,19 @@ impl Coverage {
             });
         }
         let precise = json!({ "callCount": options.raw, "detailed": options.blocks });
-        all(vec![
+        let started = all(vec![
             send(session, "Profiler.enable", json!({})),
             send(session, "Profiler.startPreciseCoverage", precise),
             send(session, "Debugger.enable", json!({})),
             send(session, "Debugger.setSkipAllPauses", json!({ "skip": true })),
         ])
-        .await?;
+        .await;
+        if let Err(error) = started {
+            // What of it has begun ends, and it may be begun anew.
+            locked(&self.js).take();
+            drop(end_js(session));
+            return Err(error.into());
+        }
         Ok(())
     }
 
@@ -290,14 +312,11 @@ impl Coverage {
         let run = locked(&self.js).take().ok_or(CoverageError::Stopped("JS"))?;
         let session = self.page.session();
         let method = "Profiler.takePreciseCoverage";
-        let taken = send(session, method, json!({})).await?;
-        // A text that was asked for meanwhile is answered before these.
-        all(vec![
-            send(session, "Profiler.stopPreciseCoverage", json!({})),
-            send(session, "Profiler.disable", json!({})),
-            send(session, "Debugger.disable", json!({})),
-        ])
-        .await?;
+        let taken = send(session, method, json!({})).await;
+        // Also where there is nothing to take. A text that was asked for meanwhile is answered before these.
+        let ended = all(end_js(session)).await;
+        let taken = taken?;
+        ended?;
         let coverage: PreciseCoverage<'_> = decode(method, taken.get())?;
         let options = run.js.unwrap_or_default();
         let mut texts = std::mem::take(&mut *locked(&run.texts));
@@ -368,12 +387,17 @@ impl Coverage {
                 _listeners: listeners,
             });
         }
-        all(vec![
+        let started = all(vec![
             send(session, "DOM.enable", json!({})),
             send(session, "CSS.enable", json!({})),
             send(session, "CSS.startRuleUsageTracking", json!({})),
         ])
-        .await?;
+        .await;
+        if let Err(error) = started {
+            locked(&self.css).take();
+            drop(end_css(session));
+            return Err(error.into());
+        }
         Ok(())
     }
 
@@ -390,13 +414,11 @@ impl Coverage {
         let run = locked(&self.css).take().ok_or(CoverageError::Stopped("CSS"))?;
         let session = self.page.session();
         let method = "CSS.stopRuleUsageTracking";
-        let tracked = send(session, method, json!({})).await?;
-        // A text that was asked for meanwhile is answered before these.
-        all(vec![
-            send(session, "CSS.disable", json!({})),
-            send(session, "DOM.disable", json!({})),
-        ])
-        .await?;
+        let tracked = send(session, method, json!({})).await;
+        // Also where there is nothing to tell. A text that was asked for meanwhile is answered before these.
+        let ended = all(end_css(session)).await;
+        let tracked = tracked?;
+        ended?;
         let usage: RuleUsage = decode(method, tracked.get())?;
         let mut used: HashMap<String, Vec<(u64, u64, bool)>> = HashMap::new();
         for rule in usage.rule_usage {

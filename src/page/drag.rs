@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::cdp::CallError;
+use crate::cdp::{CallError, Health};
 
 use super::decode::decode_event;
 use super::element::ElementError;
@@ -124,7 +124,12 @@ impl Page {
         };
         let data = tokio::select! {
             Some(data) = intercepted.recv() => Ok(data),
-            _ = self.session().closed() => Err(DragError::Closed),
+            health = self.session().unhealthy() => Err(match health {
+                Health::Crashed => DragError::Call(CallError::TargetCrashed {
+                    method: "Input.dispatchMouseEvent".into(),
+                }),
+                Health::Closed(_) | Health::Alive => DragError::Closed,
+            }),
             () = limit => Err(DragError::TimedOut(timeout)),
         };
         drop(listener);

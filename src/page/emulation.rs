@@ -240,22 +240,9 @@ impl Page {
             }
             error => EmulationError::Call(error),
         };
-        let sent = self.sessions().into_iter().map(|session| {
-            let is_own = session.id() == self.session().id();
-            (
-                is_own,
-                send(&session, "Emulation.setLocaleOverride", params.clone()),
-            )
-        });
-        let sent: Vec<_> = sent.collect();
-        for (is_own, call) in sent {
-            // Frames of one process share a locale, and Chrome takes it from one of them.
-            match call.await {
-                Err(error) if is_own => return Err(refused(error)),
-                _ => {}
-            }
-        }
-        Ok(())
+        let sent = self.send_to_all("Emulation.setLocaleOverride", &params);
+        // Frames of one process share a locale, and Chrome takes it from one of them.
+        sent.done_with_page().await.map_err(refused)
     }
 
     /// So many times slower; none for full speed.

@@ -35,7 +35,10 @@ impl Page {
     /// # Errors
     /// Where the file cannot be written, or as any command.
     pub async fn capture_heap_snapshot(&self, path: &Path) -> Result<(), HeapSnapshotError> {
-        let mut file = BufWriter::new(std::fs::File::create(path)?);
+        let path = path.to_owned();
+        // Off this thread, which all pages share: a path may be on a disk that does not answer, or a pipe.
+        let opening = tokio::task::spawn_blocking(move || std::fs::File::create(path));
+        let mut file = BufWriter::new(opening.await.map_err(std::io::Error::other)??);
         let (sender, chunks) = mpsc::channel::<String>();
         // Off the reader's thread: a heap has hundreds of megabytes. It ends with the sender.
         let writing = tokio::task::spawn_blocking(move || {

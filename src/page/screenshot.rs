@@ -221,6 +221,28 @@ impl Page {
         Ok(decode::<Captured>(method, captured?.get()).map(|captured| captured.data)?)
     }
 
+    /// Does the work of a picture, the wait for its turn included, within the time that one call to Chrome may take:
+    /// those that queue behind a page that does not answer do not wait for each other's time.
+    ///
+    /// # Errors
+    /// As the work, and where that takes longer.
+    pub async fn picture_in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, ScreenshotError>>,
+    ) -> Result<T, ScreenshotError> {
+        let Some(limit) = self.browser().connection().limits().protocol_timeout else {
+            return work.await;
+        };
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            // What Chrome is asked ends a little earlier by itself where there was no queue, and its error is better.
+            () = tokio::time::sleep(limit + limit / 10) => Err(ScreenshotError::Call(CallError::ProtocolTimedOut {
+                method: "Page.captureScreenshot".into(),
+            })),
+        }
+    }
+
     /// Takes a picture, in turn.
     ///
     /// # Errors

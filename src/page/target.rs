@@ -261,7 +261,11 @@ impl Target {
             return Ok(None);
         };
         let mut attached = worker.attached.lock().await;
-        if let Some(known) = attached.as_ref() {
+        // The session may have been detached, by whoever got the worker.
+        let known = attached
+            .as_ref()
+            .filter(|known| known.session().close_reason().is_none());
+        if let Some(known) = known {
             return Ok(Some(known.clone()));
         }
         let session = self.attach().await?;

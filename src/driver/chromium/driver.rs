@@ -170,6 +170,13 @@ impl ChromiumDriver {
             .map(|(tab, _)| Arc::clone(tab))
     }
 
+    /// The tab's page is about to be handed out: one that was frozen since it answered last goes on.
+    pub fn thaw(&self, tab: TabId) {
+        if let Some(tab) = self.tab(tab) {
+            thaw(&tab);
+        }
+    }
+
     /// The UUID of the tab's page.
     #[must_use]
     pub fn page_id(&self, tab: TabId) -> Option<String> {
@@ -571,14 +578,7 @@ impl Inner {
         browser: Arc<Browser>,
         budget_ms: u64,
     ) {
-        if page.session().take_frozen() {
-            // A page that was frozen answers, but does nothing else.
-            let active = json!({ "state": "active" });
-            page.session()
-                .call("Page.setWebLifecycleState", active, Deadline::Protocol, |_| {});
-            // That was our own doing.
-            let _ = page.session().take_frozen();
-        }
+        thaw(&page);
         let budget = Duration::from_millis(budget_ms);
         let (question, half, asked) = (question(), budget / 2, Instant::now());
         let session = page.session().clone();
@@ -751,6 +751,17 @@ pub(super) fn question() -> EvaluateParams {
     let mut question = EvaluateParams::new("1");
     question.await_promise = Some(true);
     question
+}
+
+/// A page that was frozen answers, but does nothing else.
+fn thaw(tab: &Tab) {
+    let session = tab.session();
+    if session.take_frozen() {
+        let active = json!({ "state": "active" });
+        session.call("Page.setWebLifecycleState", active, Deadline::Protocol, |_| {});
+        // That was our own doing.
+        let _ = session.take_frozen();
+    }
 }
 
 /// Whether the context is there, and in this browser.

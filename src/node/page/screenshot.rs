@@ -98,8 +98,11 @@ pub(super) fn of_page<'s>(scope: Scope<'s>, page: &Page, call: &Call<'s>) -> Res
     promise::start(
         scope,
         async move {
-            let turn = page.picture_turn().await;
-            wanted.take(&page, turn).await
+            let work = async {
+                let turn = page.picture_turn().await;
+                wanted.take(&page, turn).await
+            };
+            page.picture_in_time(work).await
         },
         |scope, picture| Ok(show(scope, picture)),
     )
@@ -117,10 +120,13 @@ pub(super) fn of_element<'s>(
     handle.live_argument(scope)?;
     let (frame, object) = (handle.frame(scope)?.clone(), handle.object.clone());
     let taking = async move {
-        let turn = frame.page().picture_turn().await;
-        let clip = frame.clip_of(&object, scroll, wanted.options.clip).await?;
-        wanted.options.clip = Some(clip);
-        wanted.take(frame.page(), turn).await
+        let work = async {
+            let turn = frame.page().picture_turn().await;
+            let clip = frame.clip_of(&object, scroll, wanted.options.clip).await?;
+            wanted.options.clip = Some(clip);
+            wanted.take(frame.page(), turn).await
+        };
+        frame.page().picture_in_time(work).await
     };
     promise::start(scope, taking, |scope, picture| Ok(show(scope, picture)))
 }

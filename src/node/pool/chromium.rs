@@ -160,6 +160,7 @@ impl PageDriver for Chrome {
     }
 
     fn page<'s>(&self, scope: Scope<'s>, tab: TabId) -> Option<Value<'s>> {
+        self.inner.thaw(tab);
         if let Some(page) = self.pages.borrow().get(&tab) {
             return Some(page.get(scope));
         }

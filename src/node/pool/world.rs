@@ -50,7 +50,7 @@ pub(crate) trait PageDriver {
     /// Starts the action; `tab` is what is known of its tab. Its outcome may be reported before this returns.
     fn perform(&self, action: BrowserAction, tab: Option<Rc<TabInfo>>);
 
-    /// The page that callers get: one tab always has the same.
+    /// The page that callers get, at the moment when they do: one tab always has the same.
     fn page<'s>(&self, scope: Scope<'s>, tab: TabId) -> Option<Value<'s>>;
 
     /// An operation of this driver has ended; told before the pool is.
