@@ -21,7 +21,7 @@ impl Pool {
             self.now.monotonic_ms.saturating_sub(at) <= self.config.tab_proof_of_life_ms
                 && self.config.tab_proof_of_life_ms > 0
         });
-        tab.served && self.config.tab_health_probe_ms > 0 && !is_proven
+        tab.served() && self.config.tab_health_probe_ms > 0 && !is_proven
     }
 
     /// Asks the tab whether it answers, unless a question is under way.

@@ -113,10 +113,9 @@ impl Pool {
             ),
             || format!("{id:?} waits for the outcome of {of_operation:?}"),
         )?;
-        ensure(
-            tab.served == (tab.uses > 0) && !(tab.served && tab.is_fresh),
-            || format!("{id:?} has miscounted its leases: {tab:?}"),
-        )?;
+        ensure(!(tab.served() && tab.is_fresh), || {
+            format!("{id:?} has miscounted its leases: {tab:?}")
+        })?;
         ensure(tab.affinity().is_none() || tab.bound_at.is_some(), || {
             format!("{id:?} has a tenant, but since when? {tab:?}")
         })?;

@@ -426,7 +426,6 @@ impl Pool {
             waits,
         };
         if let Some(tab) = self.tabs.get_mut(&tab_id) {
-            tab.served = true;
             tab.is_fresh = false;
             tab.uses = tab.uses.saturating_add(1);
             tab.answered_at = None;

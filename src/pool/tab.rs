@@ -68,8 +68,6 @@ pub(super) struct Tab {
     /// The one waiter of another affinity to which it moves next.
     pub(super) promised: Option<RequestId>,
     pub(super) last_used: LastUsed,
-    /// Whether it served a render: only then can it have been left in a bad state.
-    pub(super) served: bool,
     /// The question under way whether it answers.
     pub(super) asked: Option<OperationId>,
     /// When it last answered since its last lease ended, on the monotonic clock.
@@ -101,7 +99,6 @@ impl Tab {
             queue: Waiters::default(),
             promised: None,
             last_used,
-            served: false,
             asked: None,
             answered_at: None,
             uses: 0,
@@ -114,6 +111,11 @@ impl Tab {
             retain_console_errors: false,
             indexed: None,
         }
+    }
+
+    /// It has served a render: only then can it have been left in a bad state.
+    pub(super) fn served(&self) -> bool {
+        self.uses > 0
     }
 
     /// The affinity it is bound to, closing included.

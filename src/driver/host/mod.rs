@@ -350,10 +350,8 @@ impl PageDriver for Driver {
                 operation,
                 memory_mb: None,
             }),
-            // The question is all there is.
-            BrowserAction::StopAsking { .. } => {}
-            // It is told of none: of such a browser only what the contract names is called.
-            BrowserAction::ClosePopups { .. } => {}
+            // The question is all there is; and popups are not known here: only what the contract names is called.
+            BrowserAction::StopAsking { .. } | BrowserAction::ClosePopups { .. } => {}
             BrowserAction::ClosePage { operation, tab, .. } => this.close_page(operation, tab),
             BrowserAction::CloseContext { operation, context } => this.close_context(operation, context),
         }
