@@ -58,13 +58,54 @@ struct Corner {
     y: f64,
 }
 
-const CLIENT_RECTS: &str = "element => element instanceof Element ? [...element.getClientRects()].map(
+const CLIENT_RECTS: &str = "element => element.nodeType === 1 ? [...element.getClientRects()].map(
     ({ x, y, width, height }) => ({ x, y, width, height })) : null";
 
 const BOUNDING_RECT: &str = "element => {
-    if (!(element instanceof Element) || element.getClientRects().length === 0) return null;
+    if (element.nodeType !== 1 || element.getClientRects().length === 0) return null;
     const { x, y, width, height } = element.getBoundingClientRect();
     return { x, y, width, height };
+}";
+
+/// A place on the page's viewport.
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Point {
+    pub x: f64,
+    pub y: f64,
+}
+
+/// The corners of an element's boxes, clockwise from the upper left.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names are CSS's")]
+pub struct BoxModel {
+    pub content: [Point; 4],
+    pub padding: [Point; 4],
+    pub border: [Point; 4],
+    pub margin: [Point; 4],
+    pub width: f64,
+    pub height: f64,
+}
+
+const BOX_MODEL: &str = "node => {
+    if (node.nodeType !== 1 || node.getClientRects().length === 0) return null;
+    const rect = node.getBoundingClientRect();
+    const style = getComputedStyle(node);
+    const side = (part, end = '') => ({
+        left: parseInt(style[`${part}Left${end}`], 10), top: parseInt(style[`${part}Top${end}`], 10),
+        right: parseInt(style[`${part}Right${end}`], 10), bottom: parseInt(style[`${part}Bottom${end}`], 10),
+    });
+    const quad = box => [{ x: box.left, y: box.top }, { x: box.right, y: box.top },
+        { x: box.right, y: box.bottom }, { x: box.left, y: box.bottom }];
+    const shrink = (box, by) => ({ left: box.left + by.left, top: box.top + by.top,
+        right: box.right - by.right, bottom: box.bottom - by.bottom });
+    const margins = side('margin');
+    const border = { left: rect.left, top: rect.top, right: rect.right, bottom: rect.bottom };
+    const padding = shrink(border, side('border', 'Width'));
+    const content = shrink(padding, side('padding'));
+    const margin = shrink(border, { left: -margins.left, top: -margins.top, right: -margins.right, bottom: -margins.bottom });
+    return { content: quad(content), padding: quad(padding), border: quad(border), margin: quad(margin),
+        width: node.offsetWidth, height: node.offsetHeight };
 }";
 
 const CONTENT_CORNER: &str = "element => {
@@ -79,7 +120,7 @@ const CONTENT_CORNER: &str = "element => {
 
 const SCROLL_INTO_VIEW: &str = "element => {
     if (!element.isConnected) return 'detached';
-    if (element.nodeType !== Node.ELEMENT_NODE) return 'node';
+    if (element.nodeType !== 1) return 'node';
     return null;
 }";
 
@@ -204,17 +245,52 @@ impl Frame {
         let Some(mut rect) = self.ask::<Rectangle>(BOUNDING_RECT, element).await? else {
             return Ok(None);
         };
+        let Some(corner) = self.corner().await? else {
+            return Ok(None);
+        };
+        rect.x += corner.x;
+        rect.y += corner.y;
+        Ok(Some(rect))
+    }
+
+    /// The element's boxes on the page; `None` where it has none.
+    ///
+    /// # Errors
+    /// As any evaluation.
+    pub async fn box_model(&self, element: &RemoteObject) -> Result<Option<BoxModel>, ElementError> {
+        let Some(mut model) = self.ask::<BoxModel>(BOX_MODEL, element).await? else {
+            return Ok(None);
+        };
+        let Some(corner) = self.corner().await? else {
+            return Ok(None);
+        };
+        let quads = [
+            &mut model.content,
+            &mut model.padding,
+            &mut model.border,
+            &mut model.margin,
+        ];
+        for point in quads.into_iter().flatten() {
+            point.x += corner.x;
+            point.y += corner.y;
+        }
+        Ok(Some(model))
+    }
+
+    /// Where the frame's viewport begins in the page's; `None` where an element that holds it is not laid out.
+    async fn corner(&self) -> Result<Option<Corner>, ElementError> {
+        let mut sum = Corner { x: 0.0, y: 0.0 };
         let mut frame = self.clone();
         while let Some((parent, owner)) = frame.owner().await? {
             let owner = parent.temporary(owner);
             let Some(corner) = parent.ask::<Corner>(CONTENT_CORNER, &owner).await? else {
                 return Ok(None);
             };
-            rect.x += corner.x;
-            rect.y += corner.y;
+            sum.x += corner.x;
+            sum.y += corner.y;
             frame = parent;
         }
-        Ok(Some(rect))
+        Ok(Some(sum))
     }
 
     /// A point of the page at which the element can be clicked: its middle, or `offset` from its corner.

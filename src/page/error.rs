@@ -39,7 +39,11 @@ impl EvaluateError {
     /// Whether the document was replaced, so that the same may work in the next one.
     #[must_use]
     pub fn is_navigation(&self) -> bool {
-        matches!(self, Self::ContextDestroyed)
+        match self {
+            Self::ContextDestroyed => true,
+            Self::Call(error) => super::evaluate::is_navigation(error),
+            _ => false,
+        }
     }
 }
 

@@ -159,7 +159,7 @@ fn is_not_copyable(error: &CallError) -> bool {
             || message.contains("Object couldn't be returned by value"))
 }
 
-fn is_navigation(error: &CallError) -> bool {
+pub(super) fn is_navigation(error: &CallError) -> bool {
     matches!(error, CallError::Protocol { message, .. }
         if message.ends_with("Cannot find context with specified id")
             || message.ends_with("Inspected target navigated or closed"))

@@ -6,7 +6,7 @@ use crate::cdp::{CallError, CloseReason, Session};
 
 use super::error::EvaluateError;
 use super::evaluate::{self, Code};
-use super::frame_tree::{FrameId, Realm};
+use super::frame_tree::{FrameId, Realm, World};
 use super::page::Page;
 use super::value::{RemoteObject, RemoteValue};
 
@@ -15,11 +15,32 @@ use super::value::{RemoteObject, RemoteValue};
 pub struct Frame {
     page: Page,
     id: FrameId,
+    /// Where code runs that is given to this.
+    world: World,
 }
 
 impl Frame {
     pub(super) fn new(page: Page, id: FrameId) -> Self {
-        Self { page, id }
+        Self {
+            page,
+            id,
+            world: World::Main,
+        }
+    }
+
+    /// The same frame for our own scripts: they run out of the page's reach, on the same document.
+    #[must_use]
+    pub fn helpers(&self) -> Self {
+        Self {
+            world: World::Helpers,
+            ..self.clone()
+        }
+    }
+
+    /// The same frame for the caller's code.
+    #[must_use]
+    pub fn main_world(&self) -> Self {
+        Self::new(self.page.clone(), Arc::clone(&self.id))
     }
 
     /// The page it belongs to.
@@ -56,7 +77,10 @@ impl Frame {
     #[must_use]
     pub fn parent(&self) -> Option<Frame> {
         let parent = self.page.lock().tree.get(&self.id)?.parent.clone()?;
-        Some(Self::new(self.page.clone(), parent))
+        Some(Self {
+            id: parent,
+            ..self.clone()
+        })
     }
 
     /// The frames in it.
@@ -97,7 +121,7 @@ impl Frame {
         let realm = match state.tree.get_mut(&self.id) {
             None if self.is_lost() => Err(EvaluateError::Lost(Arc::clone(&self.id))),
             None => Err(EvaluateError::Detached(Arc::clone(&self.id))),
-            Some(frame) => match frame.context {
+            Some(frame) => match frame.context_of(self.world) {
                 Some(context) => Ok(Realm {
                     session: frame.session.clone(),
                     context,
@@ -105,14 +129,28 @@ impl Frame {
                 None if frame.session.is_crashed() => Err(EvaluateError::Call(CallError::TargetCrashed {
                     method: "Runtime.evaluate".into(),
                 })),
-                None => {
+                None if self.world == World::Main => {
                     frame.waiters.push(Box::new(then));
+                    return;
+                }
+                None => {
+                    frame.helpers.waiters.push(Box::new(then));
+                    let wanted = frame.wants_helpers().then(|| frame.session.clone());
+                    drop(state);
+                    if let Some(session) = wanted {
+                        self.page.make_helpers(&session, &self.id);
+                    }
                     return;
                 }
             },
         };
         drop(state);
         then(realm);
+    }
+
+    /// Chrome's id of the context in which code would run now.
+    pub(super) fn current_context(&self) -> Option<i64> {
+        self.page.lock().tree.get(&self.id)?.context_of(self.world)
     }
 
     /// Runs the code; `then` gets a copy of what comes of it, on the connection's reader or within this call.
@@ -160,7 +198,7 @@ impl Frame {
     /// # Errors
     /// As any evaluation.
     pub async fn content(&self) -> Result<RemoteValue, EvaluateError> {
-        self.evaluate(Code::call(CONTENT, [])).await
+        self.helpers().evaluate(Code::call(CONTENT, [])).await
     }
 
     /// The document's title.
@@ -168,12 +206,15 @@ impl Frame {
     /// # Errors
     /// As any evaluation.
     pub async fn title(&self) -> Result<RemoteValue, EvaluateError> {
-        self.evaluate(Code::call("() => document.title", [])).await
+        self.helpers()
+            .evaluate(Code::call("() => document.title", []))
+            .await
     }
 
     pub(super) async fn write_document(&self, html: String) -> Result<(), EvaluateError> {
         const WRITE: &str = "html => { document.open(); document.write(html); document.close(); }";
-        self.evaluate(Code::call(WRITE, [html.as_str().into()]))
+        self.helpers()
+            .evaluate(Code::call(WRITE, [html.as_str().into()]))
             .await
             .map(drop)
     }

@@ -21,6 +21,25 @@ pub(crate) struct Realm {
 /// Runs with the context once there is one, or with why there is none.
 pub(crate) type RealmWaiter = Box<dyn FnOnce(Result<Realm, EvaluateError>) + Send>;
 
+/// Which of a document's worlds code runs in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum World {
+    /// The page's own.
+    #[default]
+    Main,
+    /// One of ours, which has the same document, and globals that the page cannot reach.
+    Helpers,
+}
+
+/// The world of our helpers in a frame's document, which is made when one is needed first.
+#[derive(Default)]
+pub(crate) struct Helpers {
+    pub context: Option<i64>,
+    /// Chrome was asked for it, and has not answered.
+    pub is_coming: bool,
+    pub waiters: Vec<RealmWaiter>,
+}
+
 pub(crate) struct FrameState {
     pub id: FrameId,
     pub parent: Option<FrameId>,
@@ -33,6 +52,7 @@ pub(crate) struct FrameState {
     pub session: Session,
     pub context: Option<i64>,
     pub waiters: Vec<RealmWaiter>,
+    pub helpers: Helpers,
 }
 
 impl FrameState {
@@ -48,7 +68,46 @@ impl FrameState {
             session,
             context: None,
             waiters: Vec::new(),
+            helpers: Helpers::default(),
         }
+    }
+
+    /// The document lives in this session from now on, and has no context there yet.
+    pub fn move_to(&mut self, session: &Session) {
+        self.session = session.clone();
+        self.forget_contexts();
+        self.helpers.is_coming = false;
+    }
+
+    pub fn context_of(&self, world: World) -> Option<i64> {
+        match world {
+            World::Main => self.context,
+            World::Helpers => self.helpers.context,
+        }
+    }
+
+    pub fn forget_contexts(&mut self) {
+        self.context = None;
+        self.helpers.context = None;
+    }
+
+    /// Who waits for a context of any world.
+    pub fn take_waiters(&mut self) -> impl Iterator<Item = RealmWaiter> + use<> {
+        let waiters = std::mem::take(&mut self.waiters);
+        waiters
+            .into_iter()
+            .chain(std::mem::take(&mut self.helpers.waiters))
+    }
+
+    /// Whether Chrome is to be asked for the helpers' world now: somebody waits for it, and there is a document.
+    pub fn wants_helpers(&mut self) -> bool {
+        let helpers = &mut self.helpers;
+        let wants = self.context.is_some()
+            && helpers.context.is_none()
+            && !helpers.is_coming
+            && !helpers.waiters.is_empty();
+        helpers.is_coming |= wants;
+        wants
     }
 }
 
@@ -112,9 +171,10 @@ impl FrameTree {
 
     /// The frame whose document owns this context.
     pub fn frame_of_context(&self, session: &Session, context: i64) -> Option<&FrameState> {
-        self.frames
-            .iter()
-            .find(|frame| frame.context == Some(context) && frame.session.id() == session.id())
+        self.frames.iter().find(|frame| {
+            [frame.context, frame.helpers.context].contains(&Some(context))
+                && frame.session.id() == session.id()
+        })
     }
 
     /// A new document's context; gives back who waits for it.
@@ -128,10 +188,27 @@ impl FrameTree {
         }
     }
 
+    /// The same for the world of our helpers.
+    pub fn helpers_created(&mut self, session: &Session, id: &str, context: i64) -> Vec<RealmWaiter> {
+        match self.get_mut(id) {
+            Some(frame) if frame.session.id() == session.id() => {
+                frame.helpers.context = Some(context);
+                std::mem::take(&mut frame.helpers.waiters)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub fn context_destroyed(&mut self, session: &Session, context: i64) {
         for frame in &mut self.frames {
-            if frame.context == Some(context) && frame.session.id() == session.id() {
+            if frame.session.id() != session.id() {
+                continue;
+            }
+            if frame.context == Some(context) {
                 frame.context = None;
+            }
+            if frame.helpers.context == Some(context) {
+                frame.helpers.context = None;
             }
         }
     }
@@ -139,7 +216,7 @@ impl FrameTree {
     pub fn contexts_cleared(&mut self, session: &Session) {
         for frame in &mut self.frames {
             if frame.session.id() == session.id() {
-                frame.context = None;
+                frame.forget_contexts();
             }
         }
     }

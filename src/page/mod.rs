@@ -80,7 +80,7 @@ pub use coverage::{Coverage, CoverageEntry, CoverageError, JsCoverageOptions};
 pub use device_prompt::{Device, DevicePrompt};
 pub use dialog::Dialog;
 pub use drag::{DragData, DragError, DragStep, DragTarget};
-pub use element::{ElementError, Rectangle};
+pub use element::{BoxModel, ElementError, Point, Rectangle};
 pub use emulation::{EmulationError, NetworkConditions, UserAgent};
 pub use error::{EvaluateError, NavigationError, SelectorError, WaitError};
 pub use evaluate::{Code, release};

@@ -113,10 +113,27 @@ impl Frame {
             .send_raw("Page.navigate", params, Deadline::Protocol);
         let waiting = async {
             let answer = tokio::select! {
-                answer = navigating => answer?,
+                answer = navigating => answer,
                 () = detached(&mut watch) => return Err(self.gone()),
             };
-            let mut answer: Navigated = decode("Page.navigate", answer.get())?;
+            if let Err(CallError::TargetClosed { .. }) = answer
+                && self.parent().is_some()
+            {
+                // The new document lives in another process: the one that was asked cannot answer any more.
+                let loader = watch
+                    .progress
+                    .borrow()
+                    .request
+                    .as_ref()
+                    .map(|request| request.id().to_owned());
+                self.reach(&mut watch, |progress| match &loader {
+                    Some(loader) => progress.has_loaded(loader),
+                    None => progress.new_document,
+                })
+                .await?;
+                return self.response(&mut watch).await;
+            }
+            let mut answer: Navigated = decode("Page.navigate", answer?.get())?;
             if let Some(text) = answer.failure() {
                 return Err(NavigationError::Failed {
                     text,
@@ -186,14 +203,15 @@ impl Frame {
         watch: &mut Watch,
         ended: impl Fn(&Progress) -> bool,
     ) -> Result<(), NavigationError> {
-        let crashed = self.session();
+        // A frame's own session ends too where the frame goes on in another process.
+        let page = self.page().session();
         tokio::select! {
             // The page's own state keeps the sender.
             progress = watch.progress.wait_for(|progress| progress.detached || ended(progress)) => match progress {
                 Ok(progress) if !progress.detached || ended(&progress) => Ok(()),
                 _ => Err(self.gone()),
             },
-            _ = crashed.closed() => Err(self.gone()),
+            _ = page.closed() => Err(self.gone()),
             () = self.page().crash() => Err(CallError::TargetCrashed { method: "Page.navigate".into() }.into()),
         }
     }

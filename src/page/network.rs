@@ -20,6 +20,7 @@ use crate::capture::PendingRequest;
 use crate::cdp::Session;
 
 use super::decode::borrow_event;
+use super::frame_tree::FrameId;
 use super::request::{Circumstances, RawRequest, Request};
 use super::response::Response;
 use exchange::{Ending, Exchange, Progress, RequestExtraInfo, Step};
@@ -452,10 +453,28 @@ impl Tracker {
         self.measure();
     }
 
-    /// The session is gone, and nothing more comes of what it loaded.
-    pub fn detached(&mut self, session: &str) {
+    /// The session is gone, and nothing more comes of what it loaded, but of the next documents of the `moving`
+    /// frames: their end is told in the sessions given with them.
+    pub fn detached(&mut self, session: &str, moving: &[(FrameId, Session)]) {
         self.exchanges.retain(|_, exchange| {
+            if exchange.session.id() == Some(session)
+                && let Some((_, next)) = moving.iter().find(|(frame, _)| exchange.is_document_of(frame))
+            {
+                exchange.session = next.clone();
+            }
             let stays = exchange.session.id() != Some(session);
+            if !stays {
+                exchange.give_up_on_body();
+            }
+            stays
+        });
+        self.measure();
+    }
+
+    /// A frame that was to get another document is gone.
+    pub fn frame_gone(&mut self, frame: &str) {
+        self.exchanges.retain(|_, exchange| {
+            let stays = !exchange.is_document_of(frame);
             if !stays {
                 exchange.give_up_on_body();
             }

@@ -164,6 +164,10 @@ impl Selector {
     }
 }
 
+fn argument_of(root: Option<&Temporary>) -> Option<Argument> {
+    root.map(|root| root.to_argument())
+}
+
 /// A value that comes as JSON, as an argument.
 fn json_argument(value: &Value) -> Argument {
     // Such values have no keys but text, so that they always can be written.
@@ -177,6 +181,62 @@ impl From<&Selector> for Argument {
 }
 
 impl Frame {
+    /// The first element below `root`, an element of the page's own world (without one: in the document), that the
+    /// selector means, for the caller's code.
+    ///
+    /// # Errors
+    /// Where the selector is none, and as any evaluation.
+    pub async fn query(
+        &self,
+        root: Option<RemoteObject>,
+        selector: &Selector,
+    ) -> Result<Option<RemoteObject>, EvaluateError> {
+        let helpers = self.helpers();
+        let root = helpers.take_over(root.as_ref()).await?;
+        match helpers.find(argument_of(root.as_ref()), selector).await? {
+            Some(found) => helpers.hand_over(found).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same for all elements that the selector means, in the document's order.
+    ///
+    /// # Errors
+    /// Where the selector is none, and as any evaluation.
+    pub async fn query_all(
+        &self,
+        root: Option<RemoteObject>,
+        selector: &Selector,
+    ) -> Result<Vec<RemoteObject>, EvaluateError> {
+        let helpers = self.helpers();
+        let root = helpers.take_over(root.as_ref()).await?;
+        let array = helpers.find_all(argument_of(root.as_ref()), selector).await?;
+        let array = helpers.temporary(array);
+        let found = match &array.object_id {
+            Some(id) => helpers.properties(id).await?,
+            None => Vec::new(),
+        };
+        let found = found.into_iter().map(|(_, node)| helpers.hand_over(node));
+        futures_util::future::try_join_all(found).await
+    }
+
+    /// A node of the page's own world, as an object of this one.
+    pub(super) async fn take_over(
+        &self,
+        node: Option<&RemoteObject>,
+    ) -> Result<Option<Temporary>, EvaluateError> {
+        let Some(node) = node else { return Ok(None) };
+        let id = self.backend_node_id(node).await?;
+        Ok(Some(self.temporary(self.adopt(id).await?)))
+    }
+
+    /// A node of this world, as an object of the page's own; this world lets go of it.
+    pub(super) async fn hand_over(&self, node: RemoteObject) -> Result<RemoteObject, EvaluateError> {
+        let node = self.temporary(node);
+        let id = self.backend_node_id(&node).await?;
+        self.main_world().adopt(id).await
+    }
+
     /// The first element below `root` (without one: in the document) that the selector means.
     ///
     /// # Errors

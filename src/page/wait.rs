@@ -31,8 +31,8 @@ pub struct WaitOptions {
     pub polling: Polling,
     /// In milliseconds, 0 for none. Default: the page's.
     pub timeout: Option<u64>,
-    /// Where changes are watched for, in place of the document.
-    pub root: Option<Argument>,
+    /// An element of the page's own world, where changes are watched for in place of the document.
+    pub root: Option<RemoteObject>,
     /// Gives up when this is sent to; its being dropped means nothing.
     pub abort: Option<oneshot::Receiver<()>>,
 }
@@ -139,8 +139,9 @@ impl Frame {
         mut options: WaitOptions,
     ) -> Result<RemoteObject, WaitError> {
         let (timeout, abort) = (options.timeout, options.abort.take());
-        self.wait_within(timeout, abort, self.poll(function, &arguments, &options))
-            .await
+        let root = options.root.as_ref().map(RemoteObject::to_argument);
+        let polling = self.poll(function, &arguments, options.polling, root);
+        self.wait_within(timeout, abort, polling).await
     }
 
     async fn wait_within<T>(
@@ -177,7 +178,8 @@ impl Frame {
         &self,
         function: &str,
         arguments: &[Argument],
-        options: &WaitOptions,
+        polling: Polling,
+        root: Option<Argument>,
     ) -> Result<RemoteObject, WaitError> {
         let declaration = POLLER.replace("PREDICATE", function);
         loop {
@@ -186,12 +188,12 @@ impl Frame {
             #[expect(clippy::cast_precision_loss, reason = "ids stay far below 2^53")]
             let mut all = vec![
                 Argument::Number(id as f64),
-                match options.polling {
+                match polling {
                     Polling::AnimationFrame => "raf".into(),
                     Polling::Mutation => "mutation".into(),
                     Polling::Interval(millis) => Argument::Number(millis),
                 },
-                options.root.clone().unwrap_or_else(Argument::null),
+                root.clone().unwrap_or_else(Argument::null),
             ];
             all.extend_from_slice(arguments);
             let (sender, receiver) = oneshot::channel();
@@ -235,24 +237,47 @@ impl Frame {
             Wanted::Visible => Argument::Bool(true),
             Wanted::Hidden => Argument::Bool(false),
         };
-        let found = if selector.is_of_page() {
-            let function = selector.with_query(&format!(
-                "(root, selector, visible) => ({CHECK})(query(root ?? document, selector, false)[0], visible)"
-            ));
-            let root = options.root.clone().unwrap_or_else(Argument::null);
-            let arguments = vec![root, selector.into(), visible];
-            self.wait_for_function(&function, arguments, options).await
-        } else {
-            let (timeout, abort) = (options.timeout, options.abort);
-            let looking = self.look_until(options.root, selector, &visible);
-            self.wait_within(timeout, abort, looking).await
-        };
-        match found {
-            Ok(object) => Ok(object.is_node().then_some(object)),
-            Err(source) => Err(SelectorError {
+        let (timeout, abort) = (options.timeout, options.abort);
+        let looking = self.look(selector, &visible, options.polling, options.root.as_ref());
+        self.wait_within(timeout, abort, looking)
+            .await
+            .map_err(|source| SelectorError {
                 selector: selector.text().to_owned(),
                 source,
-            }),
+            })
+    }
+
+    async fn look(
+        &self,
+        selector: &Selector,
+        visible: &Argument,
+        polling: Polling,
+        root: Option<&RemoteObject>,
+    ) -> Result<Option<RemoteObject>, WaitError> {
+        let helpers = self.helpers();
+        let root = helpers.take_over(root).await?;
+        let root = root.as_ref().map(|root| root.to_argument());
+        let function = selector.with_query(&format!(
+            "(root, selector, visible) => ({CHECK})(query(root ?? document, selector, false)[0], visible)"
+        ));
+        loop {
+            let found = if selector.is_of_page() {
+                let given = root.clone().unwrap_or_else(Argument::null);
+                let arguments = [given, selector.into(), visible.clone()];
+                helpers.poll(&function, &arguments, polling, root.clone()).await?
+            } else {
+                helpers.look_until(root.clone(), selector, visible).await?
+            };
+            if !found.is_node() {
+                return Ok(None);
+            }
+            let context = helpers.current_context();
+            match helpers.hand_over(found).await {
+                Ok(found) => return Ok(Some(found)),
+                // It has gone with its document; the next one may bring another.
+                Err(_) if root.is_none() && helpers.current_context() != context && !self.is_detached() => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -265,6 +290,7 @@ impl Frame {
     ) -> Result<RemoteObject, WaitError> {
         const NEXT_FRAME: &str = "() => new Promise(resolve => requestAnimationFrame(resolve))";
         loop {
+            let context = self.realm().await?.context;
             let looking = async {
                 let found = self.find(root.clone(), selector).await?;
                 let found = found.map(|found| self.temporary(found));
@@ -285,6 +311,7 @@ impl Frame {
                 // The next document may bring it.
                 Ok(None) => {}
                 Err(error) if error.is_navigation() => {}
+                Err(_) if self.current_context() != Some(context) && !self.is_detached() => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -22,7 +22,7 @@ impl Class for ElementHandle {
             frame::query_one(
                 scope,
                 handle.frame(scope)?,
-                Some(handle.live_argument(scope)?),
+                Some(handle.live_object(scope)?),
                 call,
             )
         }),
@@ -30,7 +30,7 @@ impl Class for ElementHandle {
             frame::query_all(
                 scope,
                 handle.frame(scope)?,
-                Some(handle.live_argument(scope)?),
+                Some(handle.live_object(scope)?),
                 call,
             )
         }),
@@ -38,7 +38,7 @@ impl Class for ElementHandle {
             frame::eval_one(
                 scope,
                 handle.frame(scope)?,
-                Some(handle.live_argument(scope)?),
+                Some(handle.live_object(scope)?),
                 call,
             )
         }),
@@ -46,7 +46,7 @@ impl Class for ElementHandle {
             frame::eval_all(
                 scope,
                 handle.frame(scope)?,
-                Some(handle.live_argument(scope)?),
+                Some(handle.live_object(scope)?),
                 call,
             )
         }),
@@ -54,7 +54,7 @@ impl Class for ElementHandle {
             wait::for_selector(
                 scope,
                 handle.frame(scope)?,
-                Some(handle.live_argument(scope)?),
+                Some(handle.live_object(scope)?),
                 call,
             )
         }),

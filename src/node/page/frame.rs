@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{Argument, Code, EvaluateError, Frame, Owner, RemoteValue, Rethrown};
+use crate::page::{Argument, Code, EvaluateError, Frame, Owner, RemoteObject, Selector};
 
 use super::emitter::{self, Emits, Emitter};
 use super::error::OfOurScript;
@@ -171,145 +171,109 @@ pub(super) fn evaluate_handle_code<'s>(
 pub(super) fn query_one<'s>(
     scope: Scope<'s>,
     frame: &Frame,
-    root: Option<Argument>,
+    root: Option<RemoteObject>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let of_handle = frame.clone();
-    if !selector.is_of_page() {
-        let frame = frame.clone();
-        let finding = async move { frame.find(root, &selector).await };
-        return promise::start(scope, finding, move |scope, found| match found {
-            Some(object) => handle::wrap(scope, &of_handle, object),
-            None => Ok(scope.null()),
-        });
-    }
-    let code = selector.first(root);
-    promise::pending(scope, |deferred| {
-        frame.evaluate_handle_with(code, move |outcome| {
-            promise::settle(deferred, outcome, move |scope, object| {
-                if object.value == RemoteValue::Null {
-                    return Ok(scope.null());
-                }
-                handle::wrap(scope, &of_handle, object)
-            });
-        });
-        Ok(())
+    let frame = frame.clone();
+    let finding = async move { frame.query(root, &selector).await };
+    promise::start(scope, finding, move |scope, found| match found {
+        Some(object) => handle::wrap(scope, &of_handle, object),
+        None => Ok(scope.null()),
     })
 }
 
 pub(super) fn query_all<'s>(
     scope: Scope<'s>,
     frame: &Frame,
-    root: Option<Argument>,
+    root: Option<RemoteObject>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let in_frame = frame.clone();
-    let finding = async move {
-        let array = in_frame.find_all(root, &selector).await?;
-        let Some(id) = &array.object_id else {
-            return Ok(Vec::new());
-        };
-        let found = in_frame.properties(id).await;
-        in_frame.release(&array);
-        Ok::<_, EvaluateError>(found?)
-    };
+    let finding = async move { in_frame.query_all(root, &selector).await };
     let frame = frame.clone();
     promise::start(scope, finding, move |scope, found| {
         let handles: Result<Vec<_>, _> = found
             .into_iter()
-            .map(|(_, object)| handle::wrap(scope, &frame, object))
+            .map(|object| handle::wrap(scope, &frame, object))
             .collect();
         Ok(scope.array(handles?))
     })
 }
 
+/// Runs a function of the caller's with the first element that the selector means.
 pub(super) fn eval_one<'s>(
     scope: Scope<'s>,
     frame: &Frame,
-    root: Option<Argument>,
+    root: Option<RemoteObject>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    eval(scope, frame, root, call, true)
+    let (selector, function, rest) = eval_arguments(scope, frame, call)?;
+    let frame = frame.clone();
+    let function = arguments::placed(scope, "$eval", function);
+    let evaluating = async move {
+        let found = frame.query(root, &selector).await?;
+        let target = found.ok_or_else(|| EvaluateError::NoElement(selector.text().to_owned()))?;
+        let arguments = std::iter::once(target.to_argument()).chain(rest);
+        let value = frame
+            .evaluate(Code::call(function, arguments.collect::<Vec<_>>()))
+            .await;
+        frame.release(&target);
+        value
+    };
+    promise::start(scope, evaluating, value::to_js)
 }
 
+/// The same with an array of all of them.
 pub(super) fn eval_all<'s>(
     scope: Scope<'s>,
     frame: &Frame,
-    root: Option<Argument>,
+    root: Option<RemoteObject>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
-    eval(scope, frame, root, call, false)
+    let (selector, function, rest) = eval_arguments(scope, frame, call)?;
+    let frame = frame.clone();
+    // The array is the page's own, like those of the function's.
+    let function = format!(
+        "(count, ...given) => {{
+            const found = [];
+            while (found.length < count) found[found.length] = given[found.length];
+            const rest = [];
+            while (count + rest.length < given.length) rest[rest.length] = given[count + rest.length];
+            return ({function})(found, ...rest);
+        }}"
+    );
+    let function = arguments::placed(scope, "$$eval", function);
+    let evaluating = async move {
+        let found = frame.query_all(root, &selector).await?;
+        #[expect(clippy::cast_precision_loss, reason = "no document has 2^53 elements")]
+        let count = Argument::Number(found.len() as f64);
+        let arguments = std::iter::once(count)
+            .chain(found.iter().map(RemoteObject::to_argument))
+            .chain(rest);
+        let value = frame
+            .evaluate(Code::call(function, arguments.collect::<Vec<_>>()))
+            .await;
+        for object in &found {
+            frame.release(object);
+        }
+        value
+    };
+    promise::start(scope, evaluating, value::to_js)
 }
 
-fn eval<'s>(
-    scope: Scope<'s>,
+/// The selector, the function's source, and what that gets beside the elements.
+fn eval_arguments(
+    scope: Scope<'_>,
     frame: &Frame,
-    root: Option<Argument>,
-    call: &Call<'s>,
-    is_one: bool,
-) -> Result<Value<'s>, Thrown> {
+    call: &Call<'_>,
+) -> Result<(Selector, String, Vec<Argument>), Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let function = arguments::source(scope, call.argument(1))?;
-    let method = if is_one { "$eval" } else { "$$eval" };
-    let rest = arguments::all(
-        scope,
-        &frame.into(),
-        call.arguments().get(2..).unwrap_or_default(),
-    )?;
-    if !selector.is_of_page() {
-        let frame = frame.clone();
-        let declaration = arguments::placed(scope, method, function);
-        let evaluating = async move {
-            let found = if is_one {
-                frame.find(root, &selector).await?
-            } else {
-                Some(frame.find_all(root, &selector).await?)
-            };
-            let target = found.ok_or_else(|| EvaluateError::NoElement(selector.text().to_owned()))?;
-            let arguments = std::iter::once(target.to_argument()).chain(rest);
-            let code = Code::call(declaration, arguments.collect::<Vec<_>>());
-            let value = frame.evaluate(code).await;
-            frame.release(&target);
-            value
-        };
-        return promise::start(scope, evaluating, value::to_js);
-    }
-    let missing = EvaluateError::NoElement(selector.text().to_owned());
-    let not_found = serde_json::Value::from(missing.to_string());
-    let declaration = arguments::placed(
-        scope,
-        method,
-        selector.with_query(&format!(
-            "(root, selector, isOne, ...args) => {{
-            const found = query(root ?? document, selector, !isOne);
-            if (isOne && !found.length) throw new Error({not_found});
-            return ({function})(isOne ? found[0] : found, ...args);
-        }}"
-        )),
-    );
-    let fixed = [
-        root.unwrap_or_else(Argument::null),
-        Argument::from(&selector),
-        Argument::Bool(is_one),
-    ];
-    let arguments: Vec<Argument> = fixed.into_iter().chain(rest).collect();
-    promise::pending(scope, |deferred| {
-        frame.evaluate_with(Code::call(declaration, arguments), move |outcome| {
-            let outcome = outcome.map_err(|error| if is_same(&error, &missing) { missing } else { error });
-            promise::settle(deferred, outcome, value::to_js);
-        });
-        Ok(())
-    })
-}
-
-/// Whether our script threw this.
-fn is_same(thrown: &EvaluateError, ours: &EvaluateError) -> bool {
-    let EvaluateError::Exception(exception) = thrown else {
-        return false;
-    };
-    matches!(exception.rethrown(), Rethrown::Error { message, .. } if message == ours.to_string())
+    let rest = call.arguments().get(2..).unwrap_or_default();
+    Ok((selector, function, arguments::all(scope, &frame.into(), rest)?))
 }
 
 pub(super) fn content<'s>(scope: Scope<'s>, frame: &Frame) -> Result<Value<'s>, Thrown> {

@@ -50,6 +50,12 @@ impl Handle {
         Ok(self.argument())
     }
 
+    /// The object, unless the handle was disposed of.
+    pub fn live_object(&self, scope: Scope<'_>) -> Result<RemoteObject, Thrown> {
+        self.live_argument(scope)?;
+        Ok(self.object.clone())
+    }
+
     pub fn is_disposed(&self) -> bool {
         self.disposed.get()
     }

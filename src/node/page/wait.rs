@@ -1,7 +1,7 @@
 //! `waitForFunction` and `waitForSelector`.
 
 use crate::node::js::{Call, Kind, Scope, Thrown, Value};
-use crate::page::{Argument, Frame, Polling, WaitError, WaitOptions, Wanted};
+use crate::page::{Frame, Polling, RemoteObject, WaitError, WaitOptions, Wanted};
 
 use super::abort::Abort;
 use super::error::{Rejection as _, follows_from};
@@ -37,7 +37,7 @@ pub(super) fn for_function<'s>(
 pub(super) fn for_selector<'s>(
     scope: Scope<'s>,
     frame: &Frame,
-    root: Option<Argument>,
+    root: Option<RemoteObject>,
     call: &Call<'s>,
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;

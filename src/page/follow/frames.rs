@@ -55,8 +55,7 @@ impl Page {
         let mut state = self.lock();
         if let Some(frame) = state.tree.get_mut(&id) {
             // An out-of-process frame came back into its parent's process.
-            frame.session = session.clone();
-            frame.context = None;
+            frame.move_to(session);
             return;
         }
         let parent = Some(event.parent_frame_id.into());
@@ -122,8 +121,8 @@ impl Page {
         state.remember(&removed);
         state.check_watchers();
         drop(state);
-        for frame in removed {
-            for waiter in frame.waiters {
+        for mut frame in removed {
+            for waiter in frame.take_waiters() {
                 waiter(Err(EvaluateError::NoContext));
             }
             self.emit(&Event::FrameDetached(self.frame_handle(&frame.id)));

@@ -13,7 +13,7 @@ use super::super::browser::Attached;
 use super::super::decode::decode_event;
 use super::super::events::Event;
 use super::super::frame_tree::{FrameId, FrameState, RealmWaiter};
-use super::super::page::{Page, auto_attach};
+use super::super::page::{Page, State, auto_attach};
 use super::super::web_worker::WebWorker;
 
 impl Page {
@@ -28,8 +28,8 @@ impl Page {
         let mut waiters: Vec<RealmWaiter> = Vec::new();
         for frame in state.tree.all_mut() {
             if is_own || frame.session.id() == session.id() {
-                frame.context = None;
-                waiters.append(&mut frame.waiters);
+                frame.forget_contexts();
+                waiters.extend(frame.take_waiters());
             }
         }
         drop(state);
@@ -65,8 +65,7 @@ impl Page {
             );
             return;
         };
-        frame.session = child.clone();
-        frame.context = None;
+        frame.move_to(&child);
         drop(state);
         self.observe(&child);
         for call in self.set_up(&child) {
@@ -122,25 +121,61 @@ impl Page {
             return;
         };
         let mut state = self.lock();
-        state.tracker.detached(&event.session_id);
         let workers: Vec<WebWorker> = state
             .workers
             .extract_if(.., |worker| {
                 worker.session().id() == Some(event.session_id.as_str())
             })
             .collect();
-        let gone: Vec<FrameId> = state
+        let lost: Vec<FrameId> = state
             .tree
             .all()
             .filter(|frame| frame.session.id() == Some(event.session_id.as_str()))
             .map(|frame| Arc::clone(&frame.id))
             .collect();
-        let removed: Vec<FrameState> = gone.iter().flat_map(|id| state.tree.remove(id)).collect();
+        let mut removed = Vec::new();
+        let mut moving = Vec::new();
+        for id in &lost {
+            match state.parent_of_moving(id) {
+                Some(parent) => {
+                    removed.extend(state.tree.remove_children(id));
+                    if let Some(frame) = state.tree.get_mut(id) {
+                        frame.forget_contexts();
+                    }
+                    moving.push((Arc::clone(id), parent));
+                }
+                None => removed.extend(state.tree.remove(id)),
+            }
+        }
+        state.tracker.detached(&event.session_id, &moving);
         self.frames_removed(state, removed);
         for worker in workers {
             self.emit(&Event::WorkerDestroyed(worker));
         }
         self.forget_closed_sessions();
+        for (id, parent) in moving {
+            self.remove_unless_held(id, &parent);
+        }
+    }
+
+    /// Chrome says in the same way that a frame in a process of its own is gone, and that its next document will
+    /// live in another process: its parent's document knows whether it still holds the frame.
+    fn remove_unless_held(&self, id: FrameId, parent: &Session) {
+        let weak = Arc::downgrade(&self.0);
+        let params = json!({ "frameId": &*id });
+        parent.call("DOM.getFrameOwner", params, Deadline::Protocol, move |answer| {
+            let (Err(_), Some(inner)) = (answer, weak.upgrade()) else {
+                return;
+            };
+            let page = Page(inner);
+            let mut state = page.lock();
+            let is_nowhere = |frame: &FrameState| frame.session.close_reason().is_some();
+            if state.tree.get(&id).is_some_and(is_nowhere) {
+                state.tracker.frame_gone(&id);
+                let removed = state.tree.remove(&id);
+                page.frames_removed(state, removed);
+            }
+        });
     }
 
     /// The target is gone, or the browser is.
@@ -159,8 +194,8 @@ impl Page {
         for worker in workers {
             self.emit(&Event::WorkerDestroyed(worker));
         }
-        for frame in removed {
-            for waiter in frame.waiters {
+        for mut frame in removed {
+            for waiter in frame.take_waiters() {
                 let method = "Runtime.evaluate".into();
                 waiter(Err(match self.session().close_reason() {
                     Some(CloseReason::Disconnected) => CallError::Disconnected { method },
@@ -171,5 +206,15 @@ impl Page {
         }
         self.emit(&Event::Close);
         drop(std::mem::take(&mut *self.lock_listeners()));
+    }
+}
+
+impl State {
+    /// The session of the parent of a frame that may go on elsewhere although its own session has ended.
+    fn parent_of_moving(&self, id: &str) -> Option<Session> {
+        let frame = self.tree.get(id)?;
+        let parent = self.tree.get(frame.parent.as_deref()?)?;
+        let may_move = parent.session.id() != frame.session.id() && !frame.session.is_crashed();
+        may_move.then(|| parent.session.clone())
     }
 }

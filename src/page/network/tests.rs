@@ -365,7 +365,7 @@ fn a_session_takes_along_what_went_over_to_it() {
     world.unfollowed("script", json!({}));
     let params = raw(&json!({ "requestId": "1", "response": { "status": 200 } }));
     let _ = world.tracker.response_received(&worker, &params, world.now);
-    world.tracker.detached("worker");
+    world.tracker.detached("worker", &[]);
     assert_eq!(world.urls(), ["page's"]);
     world.tracker.crashed(&world.page, MAIN);
     assert_eq!(world.urls(), [""; 0]);
@@ -447,7 +447,7 @@ fn what_a_session_takes_along_is_in_flight_no_more() {
     let mut world = World::new();
     let busy = world.tracker.gauge(0.0);
     for abandon in [
-        (|tracker, _| tracker.detached("page")) as fn(&mut Tracker, &Session),
+        (|tracker, _| tracker.detached("page", &[])) as fn(&mut Tracker, &Session),
         |tracker, page| tracker.crashed(page, MAIN),
         |tracker, _| tracker.document_replaced(MAIN, "M", &["L".to_owned()]),
     ] {

@@ -56,7 +56,7 @@ pub(super) fn do_press(call: &Call<'_>, _: usize) -> Result<ElementAction, Throw
 impl ElementAction {
     async fn on(self, frame: &Frame, element: &RemoteObject) -> Result<(), ActionError> {
         const FOCUS: &str = "element => {
-            if (!(element instanceof HTMLElement)) throw new Error('Cannot focus non-HTMLElement');
+            if (element.namespaceURI !== 'http://www.w3.org/1999/xhtml') throw new Error('Cannot focus non-HTMLElement');
             element.focus();
         }";
         let page = frame.page();
@@ -119,7 +119,7 @@ pub(super) fn by_selector<'s>(
 ) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let deed = action(call, 1)?;
-    let frame = frame.clone();
+    let frame = frame.helpers();
     promise::start_void(scope, async move {
         let element = find(&frame, &selector).await?;
         let done = deed.on(&frame, &element).await;

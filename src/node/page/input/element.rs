@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cdp::{CallError, Deadline};
 use crate::node::js::class::Method;
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{Argument, Code};
+use crate::page::{Argument, Code, Point};
 
 use super::super::handle::Handle;
 use super::super::{emulation::from_js, file_chooser, frame as frame_class, options, promise};
@@ -74,7 +74,7 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
             },
         )
     }),
-    Method::promise("boxModel", |scope, handle, _| ask(scope, handle, BOX_MODEL)),
+    Method::promise("boxModel", box_model),
     Method::promise("isVisible", |scope, handle, _| ask(scope, handle, IS_VISIBLE)),
     Method::promise("isHidden", |scope, handle, _| ask(scope, handle, IS_HIDDEN)),
     Method::promise("isIntersectingViewport", |scope, handle, call| {
@@ -102,6 +102,32 @@ pub(in crate::node::page) const ELEMENT_METHODS: &[Method<Handle>] = &[
         })
     }),
 ];
+
+/// `element.boxModel()`
+fn box_model<'s>(scope: Scope<'s>, handle: &Rc<Handle>, _: &Call<'s>) -> Result<Value<'s>, Thrown> {
+    let (frame, object) = parts(scope, handle)?;
+    let looking = async move { frame.box_model(&object).await };
+    promise::start(scope, looking, |scope, model| {
+        let Some(model) = model else {
+            return Ok(scope.null());
+        };
+        let point = |point: &Point| {
+            scope
+                .object()
+                .set("x", scope.number(point.x))
+                .set("y", scope.number(point.y))
+        };
+        let quad = |quad: &[Point; 4]| scope.array(quad.iter().map(point).collect::<Vec<_>>());
+        Ok(scope
+            .object()
+            .set("content", quad(&model.content))
+            .set("padding", quad(&model.padding))
+            .set("border", quad(&model.border))
+            .set("margin", quad(&model.margin))
+            .set("width", scope.number(model.width))
+            .set("height", scope.number(model.height)))
+    })
+}
 
 /// `element.autofill(data)`
 fn autofill<'s>(scope: Scope<'s>, handle: &Rc<Handle>, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
@@ -131,7 +157,7 @@ struct DescribedNode {
 
 const VISIBILITY: &str = "const seen = node => {
     if (!node) return false;
-    const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    const element = node.nodeType === 3 ? node.parentElement : node;
     const style = getComputedStyle(element);
     const box = element.getBoundingClientRect();
     return style && !['hidden', 'collapse'].includes(style.visibility) && box.width !== 0 && box.height !== 0;
@@ -149,27 +175,6 @@ const IS_INTERSECTING: &str = "async (element, threshold) => {
     });
     return threshold === 1 ? ratio === 1 : ratio > threshold;
 }";
-
-const BOX_MODEL: &str = "(() => {
-    if (!(node instanceof Element) || node.getClientRects().length === 0) return null;
-    const rect = node.getBoundingClientRect();
-    const style = getComputedStyle(node);
-    const side = (part, end = '') => ({
-        left: parseInt(style[`${part}Left${end}`], 10), top: parseInt(style[`${part}Top${end}`], 10),
-        right: parseInt(style[`${part}Right${end}`], 10), bottom: parseInt(style[`${part}Bottom${end}`], 10),
-    });
-    const quad = box => [{ x: box.left, y: box.top }, { x: box.right, y: box.top },
-        { x: box.right, y: box.bottom }, { x: box.left, y: box.bottom }];
-    const shrink = (box, by) => ({ left: box.left + by.left, top: box.top + by.top,
-        right: box.right - by.right, bottom: box.bottom - by.bottom });
-    const margins = side('margin');
-    const border = { left: rect.left, top: rect.top, right: rect.right, bottom: rect.bottom };
-    const padding = shrink(border, side('border', 'Width'));
-    const content = shrink(padding, side('padding'));
-    const margin = shrink(border, { left: -margins.left, top: -margins.top, right: -margins.right, bottom: -margins.bottom });
-    return { content: quad(content), padding: quad(padding), border: quad(border), margin: quad(margin),
-        width: node.offsetWidth, height: node.offsetHeight };
-})()";
 
 fn ask<'s>(scope: Scope<'s>, handle: &Handle, question: &str) -> Result<Value<'s>, Thrown> {
     let code = Code::call(

@@ -9,7 +9,7 @@ use super::super::{frame as frame_class, options, promise, value};
 use super::action::find;
 
 const SELECT: &str = "(element, values) => {
-    if (!(element instanceof HTMLSelectElement)) throw new Error('Element is not a <select> element.');
+    if (element.nodeName !== 'SELECT') throw new Error('Element is not a <select> element.');
     const wanted = new Set(values);
     const selected = new Set();
     if (element.multiple) {
@@ -27,8 +27,12 @@ const SELECT: &str = "(element, values) => {
             }
         }
     }
-    element.dispatchEvent(new Event('input', { bubbles: true }));
-    element.dispatchEvent(new Event('change', { bubbles: true }));
+    // The page may have an `Event` of its own.
+    for (const type of ['input', 'change']) {
+        const event = document.createEvent('Event');
+        event.initEvent(type, true, false);
+        element.dispatchEvent(event);
+    }
     return [...selected.values()];
 }";
 
@@ -36,7 +40,7 @@ const SELECT: &str = "(element, values) => {
 pub(super) fn by_selector<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
     let selector = options::selector(scope, call.argument(0))?;
     let values = values(scope, call.arguments().get(1..).unwrap_or_default())?;
-    let frame = frame.clone();
+    let frame = frame.helpers();
     let selecting = async move {
         let element = find(&frame, &selector).await?;
         let selected = frame
