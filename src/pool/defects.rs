@@ -86,6 +86,16 @@ defects! {
     WaitsBeyondItsTime: "a call waits on after its time",
     AnyNumberWaits: "maxWaiting is ignored",
     PopupsStay: "what a leased page opened stays open after the release",
+    WornTabKept: "a worn tab is not replaced",
+    ReplacedTooEarly: "a tab is replaced one lease too early",
+    ReplacedSideBySide: "a second tab is replaced while the first still closes",
+    ReplacementNotCounted: "the replacement of a worn tab is not counted",
+    WornContextKept: "the next page of a worn tab's tenant is opened in its old context, and waited for",
+    LostLeaseKept: "a lease that was garbage-collected goes on",
+    SpoiltPageKept: "a page that was spoilt is offered on",
+    CookielessTabsKept: "pages stay on offer after the network service has lost their cookies",
+    ExtensionIgnored: "a lease that was extended ends at its first deadline",
+    FreshCountsAsWarm: "a page in the place of a worn one is told to be a warm one",
     NoEndOfLeaseGrace: "a lease of a disposed page that answers is waited for without an end",
 }
 

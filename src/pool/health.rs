@@ -126,7 +126,7 @@ impl Pool {
 
     /// Takes a tab that is no good out of use: alone if the affinity has others, else with all that a disposal
     /// does, except that the context stays. Whoever waited for it or held it without a lease chooses again.
-    fn retire(&mut self, tab_id: TabId) {
+    pub(super) fn retire(&mut self, tab_id: TabId) {
         let Some(affinity_id) = self.tabs.get(&tab_id).and_then(super::tab::Tab::offered_to) else {
             return;
         };
@@ -154,7 +154,9 @@ impl Pool {
 
     /// The page did what makes it unfit for others.
     pub(super) fn tab_spoiled(&mut self, id: TabId, why: &str) {
-        self.replace(id, why);
+        if !planted(Defect::SpoiltPageKept) {
+            self.replace(id, why);
+        }
     }
 
     /// Takes a tab out of use, and sees to it that another comes. A lease on it lasts until its release.
@@ -196,6 +198,7 @@ impl Pool {
         let affected: Vec<_> = self
             .affinities
             .iter()
+            .filter(|_| !planted(Defect::CookielessTabsKept))
             .filter(|(_, affinity)| !affinity.offered.is_empty() || affinity.primary.is_some())
             .map(|(&id, _)| id)
             .collect();
@@ -203,9 +206,21 @@ impl Pool {
             retain_context: false,
             ..Manner::EVICT
         };
+        // All leave before anybody chooses again: else one of them might move to whom another was taken from.
+        let offered: Vec<TabId> = affected
+            .iter()
+            .filter_map(|id| self.affinity(*id))
+            .flat_map(|affinity| affinity.offered.iter().map(|at| at.2))
+            .collect();
+        let displaced: Vec<RequestId> = offered.into_iter().flat_map(|tab| self.make_leave(tab)).collect();
         for affinity in affected {
-            self.tear_down_unattended(affinity, manner);
+            match self.orphan_alone(affinity) {
+                // It lost its last tab long ago, and the manager was told then.
+                Some(orphan) => self.close_orphan(orphan, true),
+                None => self.tear_down_unattended(affinity, manner),
+            }
         }
+        self.choose_again(displaced);
         self.kick_refill();
     }
 

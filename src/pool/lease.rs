@@ -183,7 +183,7 @@ impl Pool {
 
     pub(super) fn extend_lease(&mut self, id: RequestId, ms: u64) {
         let due = self.now.monotonic_ms.saturating_add(ms);
-        if self.leased_tab(id).is_none() {
+        if self.leased_tab(id).is_none() || planted(Defect::ExtensionIgnored) {
             return;
         }
         let Some(request) = self.requests.get_mut(&id) else {
@@ -211,7 +211,9 @@ impl Pool {
 
     /// Nobody can release the lease any more. Whoever kept its page may still use it: nobody else gets that.
     pub(super) fn lease_lost(&mut self, id: RequestId) {
-        self.take_away(id, Revocation::Lost);
+        if !planted(Defect::LostLeaseKept) {
+            self.take_away(id, Revocation::Lost);
+        }
     }
 
     /// The lease is to end: it has the grace time while its page answers. The first call counts.

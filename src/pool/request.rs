@@ -290,7 +290,11 @@ impl Pool {
     /// The tab is the request's: probe it if it served a render before, else go on.
     pub(super) fn win(&mut self, id: RequestId, tab_id: TabId, reused: bool) {
         let is_fresh = self.tabs.get(&tab_id).is_some_and(|tab| tab.is_fresh);
-        self.take_tab(id, tab_id, reused && !is_fresh);
+        self.take_tab(
+            id,
+            tab_id,
+            reused && (!is_fresh || planted(Defect::FreshCountsAsWarm)),
+        );
         if self.must_answer(tab_id) && !planted(Defect::NoProbe) {
             self.set_state(id, RequestState::Probing { tab: tab_id }, Some(Phase::Probe));
             self.ask(tab_id);

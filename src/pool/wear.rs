@@ -1,5 +1,6 @@
 //! Tabs that have served enough: which those are, and their replacement when a lease of them ends.
 
+use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::{BrowserAction, LogLevel, Operation, Pool, TabId};
 
@@ -18,7 +19,11 @@ impl Pool {
     fn wear_of(&self, id: TabId) -> Option<Wear> {
         let tab = self.tabs.get(&id)?;
         let age = self.now.monotonic_ms.saturating_sub(tab.bound_at?);
-        let uses = self.config.max_uses_per_tab.filter(|most| tab.uses >= *most);
+        let early = u32::from(planted(Defect::ReplacedTooEarly));
+        let uses = self
+            .config
+            .max_uses_per_tab
+            .filter(|most| tab.uses + early >= *most);
         let aged = self.config.max_tab_age_ms.filter(|most| age >= *most);
         let memory = tab
             .memory_mb
@@ -26,6 +31,7 @@ impl Pool {
         uses.map(|_| Wear::Uses(tab.uses))
             .or(aged.map(|_| Wear::Age(age)))
             .or(memory.map(Wear::Memory))
+            .filter(|_| !planted(Defect::WornTabKept))
     }
 
     /// Whether a tab may give way to a standby now: one is ready and nobody waits for it, another can be made, and no
@@ -35,7 +41,10 @@ impl Pool {
             .replacing
             .and_then(|context| self.contexts.get(&context))
             .is_some_and(|context| !context.overdue);
-        !self.standbys.is_empty() && self.waiting.is_empty() && self.can_make_standby() && !under_way
+        !self.standbys.is_empty()
+            && self.waiting.is_empty()
+            && self.can_make_standby()
+            && (!under_way || planted(Defect::ReplacedSideBySide))
     }
 
     /// Puts a standby in the place of a worn tab whose lease ends, or that nobody holds: its tenant's next lease is of
@@ -55,6 +64,11 @@ impl Pool {
         };
         self.count_replacement(worn, wear);
         self.replacing = Some(context);
+        if planted(Defect::WornContextKept) {
+            // Its tenant's next page is opened in it, and waited for.
+            self.retire(worn);
+            return;
+        }
         let waiters: Vec<_> = self
             .tabs
             .get(&worn)
@@ -80,7 +94,7 @@ impl Pool {
             Wear::Age(ms) => (&mut counts.age, format!("it has been in use for {ms} ms")),
             Wear::Memory(mb) => (&mut counts.memory, format!("its renderer holds {mb} MB")),
         };
-        *count += 1;
+        *count += u32::from(!planted(Defect::ReplacementNotCounted));
         let owner = self.tabs.get(&worn).and_then(super::tab::Tab::affinity);
         let key = owner.map_or("", |id| self.key_of(id));
         let message = format!("a page of {key} is worn and is replaced: {why}");

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pool::{AffinityKey, ContextId, RequestId};
+use crate::pool::{AffinityKey, ContextId, RequestId, TabId};
 
 /// The observer's notes.
 #[derive(Debug, Default)]
@@ -26,6 +26,10 @@ pub(super) struct Book {
     pub(super) announced: BTreeMap<AffinityKey, u64>,
     /// Retirements of tabs that did not answer, since the last `closeAll`.
     pub(super) swaps: BTreeMap<AffinityKey, u32>,
+    /// The page whose lease, or whose measurement, ends in this very event, and how many had been replaced before.
+    pub(super) wearing: Option<(TabId, u32)>,
+    /// The context of the page that was replaced last, and when, ms, that was.
+    pub(super) replaced: Option<(ContextId, u64)>,
     /// Since when a request waits for the render semaphore, on the wall clock.
     pub(super) permit_asked: BTreeMap<RequestId, f64>,
     /// How long a request has waited for it before, ms.

@@ -59,6 +59,14 @@ pub(super) struct Page {
     pub(super) opened: u64,
     /// When, in steps, it was bound to its tenant.
     pub(super) bound: u64,
+    /// When, ms, it was first bound to any.
+    pub(super) bound_at: Option<u64>,
+    /// Leases of it.
+    pub(super) uses: u32,
+    /// What its renderer was last found to hold, MB.
+    pub(super) memory_mb: Option<u64>,
+    /// It came in the place of a worn page, and nobody has had it.
+    pub(super) is_fresh: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,6 +97,10 @@ impl Page {
             used: None,
             opened: 0,
             bound: 0,
+            bound_at: None,
+            uses: 0,
+            memory_mb: None,
+            is_fresh: false,
         }
     }
 

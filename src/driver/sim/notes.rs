@@ -113,13 +113,24 @@ impl World {
     }
 
     /// The first tab's context becomes the primary; a tab that moves takes its own row along.
-    pub(super) fn note_binding(&mut self, tab: TabId, affinity: &AffinityKey) {
+    pub(super) fn note_binding(&mut self, tab: TabId, affinity: &AffinityKey, replaced: Option<TabId>) {
         let Some(page) = self.chrome.pages.get(&tab) else {
             return;
         };
         let context = page.context;
         if page.affinity.as_ref().is_some_and(|before| before != affinity) {
             self.book.strike(context);
+        }
+        let worn = replaced.and_then(|worn| self.chrome.pages.get_mut(&worn));
+        if let Some(worn) = worn {
+            worn.doomed.get_or_insert(self.step);
+            let (old, used) = (worn.context, worn.used);
+            self.book.strike(old);
+            self.book.rows.entry(affinity.clone()).or_insert(context);
+            if let Some(page) = self.chrome.pages.get_mut(&tab) {
+                page.used = used;
+            }
+            return;
         }
         self.book.rows.entry(affinity.clone()).or_insert(context);
         self.book.untold.insert(affinity.clone());
@@ -247,6 +258,20 @@ impl World {
                 .values()
                 .filter_map(|page| page.affinity.clone()),
         );
+    }
+
+    /// The network service dies: every page is replaced with its context, a leased one after its lease.
+    pub(super) fn note_network_loss(&mut self) {
+        self.book.closes_asked = true;
+        self.book.rows.clear();
+        let step = self.step;
+        for page in self.chrome.pages.values_mut() {
+            let is_making = page.state == PageState::Making && page.affinity.is_none();
+            if !is_making {
+                page.doomed.get_or_insert(step);
+            }
+            self.book.torn.extend(page.affinity.clone());
+        }
     }
 
     /// A probe or an opening ends, of a page that somebody may be offered.

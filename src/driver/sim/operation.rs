@@ -1,6 +1,6 @@
 //! What can happen to the pool, one step at a time: recorded, replayed, shrunk, fuzzed.
 
-use crate::pool::QueueKind;
+use crate::pool::{QueueKind, Terms};
 
 /// One step. Names are stable or relative, so that a list of steps still means something after some were
 /// taken out; a step about something that is not there changes nothing.
@@ -127,6 +127,27 @@ pub enum Operation {
         /// Who.
         client: u8,
     },
+    /// A page does what makes it unfit for others.
+    Spoil {
+        /// Which, the oldest first.
+        position: u8,
+    },
+    /// Chrome's network service dies, and the cookies of all contexts with it.
+    NetworkLost,
+    /// Chrome is of no use, and is ended.
+    GiveUp,
+    /// A client forgets its lease, which is garbage-collected.
+    LoseLease {
+        /// Who.
+        client: u8,
+    },
+    /// A client extends its lease.
+    Extend {
+        /// Who.
+        client: u8,
+        /// By how much, ms.
+        ms: u16,
+    },
     /// The next two steps, where they are calls, are on one line of the caller's: no microtask runs between them.
     SameLine,
 }
@@ -134,7 +155,7 @@ pub enum Operation {
 /// The partner of a client is this many further.
 pub const PARTNERS: u8 = 128;
 
-/// Kind and priority of a call in one byte.
+/// Kind, priority and terms of a call in one byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Call(pub u8);
 
@@ -148,6 +169,22 @@ impl Call {
             QueueKind::Command => 2,
         };
         Self(kind << 3 | priority & 7)
+    }
+
+    /// The same call with terms of its own: of the lowest three bits each sets a limit.
+    #[must_use]
+    pub fn on_terms(self, bits: u8) -> Self {
+        Self(self.0 & 0x1f | bits << 5)
+    }
+
+    /// The limits that the call sets itself.
+    #[must_use]
+    pub fn terms(self) -> Terms {
+        Terms {
+            lease_timeout_ms: (self.0 & 0x20 != 0).then_some(700),
+            acquire_timeout_ms: (self.0 & 0x40 != 0).then_some(400),
+            max_waiting: (self.0 & 0x80 != 0).then_some(2),
+        }
     }
 
     /// Priorities that calls have.
@@ -282,6 +319,14 @@ impl Operation {
             Self::Depends { client } => [23, client, 0, 0],
             Self::AbortLease { client } => [24, client, 0, 0],
             Self::SameLine => [25, 0, 0, 0],
+            Self::Spoil { position } => [26, position, 0, 0],
+            Self::NetworkLost => [27, 0, 0, 0],
+            Self::GiveUp => [28, 0, 0, 0],
+            Self::LoseLease { client } => [29, client, 0, 0],
+            Self::Extend { client, ms } => {
+                let [low, high] = ms.to_le_bytes();
+                [30, client, low, high]
+            }
         }
     }
 
@@ -289,7 +334,7 @@ impl Operation {
     #[must_use]
     pub fn decode([code, a, b, c]: [u8; Self::SIZE]) -> Self {
         let outcome = |byte: u8| Outcome::ALL[usize::from(byte) % Outcome::ALL.len()];
-        match code % 26 {
+        match code % 31 {
             0 => Self::Advance {
                 ms: u16::from_le_bytes([a, b]),
             },
@@ -338,7 +383,15 @@ impl Operation {
             22 => Self::TryExpand { call: Call(a) },
             23 => Self::Depends { client: a },
             24 => Self::AbortLease { client: a },
-            _ => Self::SameLine,
+            25 => Self::SameLine,
+            26 => Self::Spoil { position: a },
+            27 => Self::NetworkLost,
+            28 => Self::GiveUp,
+            29 => Self::LoseLease { client: a },
+            _ => Self::Extend {
+                client: a,
+                ms: u16::from_le_bytes([b, c]),
+            },
         }
     }
 

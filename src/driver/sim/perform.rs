@@ -1,5 +1,6 @@
 //! Performing the pool's actions, as a runtime does.
 
+use super::checks::whole_of;
 use super::chrome::{Context, ContextState, Page, PageState};
 use super::operation::{Call, Operation, Outcome, Work};
 use super::semaphore::Semaphore;
@@ -173,6 +174,7 @@ impl World {
                 self.start(Work::Ask, operation, Subject::Tab(tab));
             }
             BrowserAction::MeasureMemory { operation, tab } => {
+                self.check_measured(tab);
                 self.start(Work::Measure, operation, Subject::Tab(tab));
             }
             BrowserAction::StopAsking { .. } => {}
@@ -244,8 +246,9 @@ impl World {
     }
 
     pub(super) fn bind(&mut self, tab: TabId, affinity: AffinityKey) {
-        self.check_binding(tab, &affinity);
-        self.note_binding(tab, &affinity);
+        let replaced = self.replaced_by(&affinity);
+        self.check_binding(tab, &affinity, replaced.is_some());
+        self.note_binding(tab, &affinity, replaced);
         let step = self.step;
         let unsure = self.book.unsure.contains(&affinity);
         let Some(page) = self.chrome.pages.get_mut(&tab) else {
@@ -256,6 +259,8 @@ impl World {
         }
         page.affinity = Some(affinity.clone());
         page.bound = step;
+        page.is_fresh = replaced.is_some();
+        page.bound_at.get_or_insert(self.now.monotonic_ms);
         page.suspect = unsure;
         page.released = None;
         if let Some(context) = self.chrome.contexts.get_mut(&page.context) {
@@ -330,15 +335,26 @@ impl World {
     pub(super) fn granted(&mut self, id: RequestId, grant: Grant) {
         self.book.permit_wait_ends(id, self.now.wall_ms);
         self.check_grant(id, &grant);
-        self.note_grant(grant.tab, grant.reused);
+        let is_fresh = self
+            .chrome
+            .pages
+            .get(&grant.tab)
+            .is_some_and(|page| page.is_fresh);
+        self.note_grant(grant.tab, grant.reused || is_fresh);
         if let Some(page) = self.chrome.pages.get_mut(&grant.tab) {
             page.lease = Some(id);
             page.served = true;
             page.probed = false;
+            page.uses += 1;
+            page.is_fresh = false;
         }
         if let Some(request) = self.requests.get_mut(&id) {
             request.lease = Some(grant.tab);
-            request.granted_at = self.now.monotonic_ms;
+            let timeout = request
+                .terms
+                .lease_timeout_ms
+                .or(whole_of(self.settings.lease_timeout_ms));
+            request.ends_at = timeout.map(|timeout| self.now.monotonic_ms + timeout);
             let client = request.client;
             self.notices.push(Notice::Granted { client });
         }

@@ -61,6 +61,11 @@ enum Plan {
         operation: OperationId,
         outcome: u8,
     },
+    /// It has forgotten its lease, and that is noticed.
+    Lose {
+        client: u8,
+        call: u32,
+    },
     Permit,
     Incident,
 }
@@ -86,6 +91,10 @@ struct Profile {
     incidents: u8,
     close_all: u8,
     instant: u8,
+    /// Calls with terms of their own.
+    terms: u8,
+    /// Leases that nobody releases.
+    forgotten: u8,
 }
 
 impl Profile {
@@ -116,6 +125,16 @@ impl Profile {
             incidents: if patient { 0 } else { random.u8(..=12) },
             close_all: fault(random, 10),
             instant: if random.u8(..100) < 20 { random.u8(..) } else { 0 },
+            terms: if patient || random.bool() {
+                0
+            } else {
+                random.u8(..30)
+            },
+            forgotten: if patient || random.u8(..100) < 60 {
+                0
+            } else {
+                random.u8(..20)
+            },
         }
     }
 }
@@ -307,6 +326,11 @@ impl Scenario {
                     }
                 }
             }
+            Plan::Lose { client, call } => {
+                if self.clients[usize::from(client)].call == call {
+                    self.apply(Operation::LoseLease { client })?;
+                }
+            }
             Plan::Permit => self.apply(Operation::SemaphoreGrants)?,
             Plan::Incident => self.incident()?,
         }
@@ -397,10 +421,15 @@ impl Scenario {
             let delay = self.soon(self.profile.hold_ms + self.profile.work_ms);
             self.plan(delay, Plan::Abort { client, call });
         }
+        let terms = if self.faults && self.chance(self.profile.terms) {
+            self.random.u8(1..8)
+        } else {
+            0
+        };
         self.apply(Operation::GetPage {
             client,
             affinity,
-            call: Call::new(queue, priority),
+            call: Call::new(queue, priority).on_terms(terms),
         })
     }
 
@@ -424,6 +453,14 @@ impl Scenario {
             && self.faults
             && self.chance(self.profile.dependents)
             && !self.world.is_busy(client + PARTNERS);
+        if self.faults && self.chance(self.profile.forgotten) {
+            // Half of them for ever.
+            if self.random.bool() {
+                let call = entry.call;
+                self.plan(hold, Plan::Lose { client, call });
+            }
+            return Ok(());
+        }
         if depends {
             let partner = client + PARTNERS;
             self.clients[usize::from(partner)].awaited_by = Some(client);
@@ -497,7 +534,7 @@ impl Scenario {
             return Ok(());
         }
         let affinity = self.some_affinity();
-        let operation = match self.random.u8(..26) {
+        let operation = match self.random.u8(..32) {
             0..6 => Operation::Dispose {
                 affinity,
                 options: self.random.u8(..8),
@@ -532,6 +569,18 @@ impl Scenario {
             },
             22 => Operation::Advance {
                 ms: self.random.u16(..),
+            },
+            25 if self.profile.failures > 0 => Operation::NetworkLost,
+            26 if self.profile.failures > 0 => Operation::GiveUp,
+            27 | 28 if self.profile.failures > 0 => Operation::Spoil {
+                position: self.random.u8(..6),
+            },
+            29 if !self.profile.patient => Operation::LoseLease {
+                client: self.random.u8(..self.profile.clients),
+            },
+            30 => Operation::Extend {
+                client: self.random.u8(..self.profile.clients),
+                ms: self.random.u16(..5_000),
             },
             23 | 24 => Operation::AbortLease {
                 client: self.random.u8(..self.profile.clients),

@@ -37,6 +37,12 @@ pub struct Settings {
     pub acquire_timeout_ms: Option<f64>,
     /// `maxWaiting`.
     pub max_waiting: Option<f64>,
+    /// `maxUsesPerTab`.
+    pub max_uses_per_tab: Option<f64>,
+    /// `maxTabAgeMs`.
+    pub max_tab_age_ms: Option<f64>,
+    /// `maxTabMemoryMB`.
+    pub max_tab_memory_mb: Option<f64>,
     /// How many standbys may be under way at a time: 1 with a browser manager from JavaScript.
     pub standby_concurrency: u32,
     /// Whether the driver can close a context whose page does not close.
@@ -133,9 +139,14 @@ impl Settings {
             25..45 => SemaphoreKind::Late,
             _ => SemaphoreKind::Prompt,
         };
+        let wear = &mut Rng::with_seed(seed ^ 0x3ea2);
         Self {
             seed,
             max_pages,
+            // Drawn apart, too.
+            max_uses_per_tab: (wear.u8(..100) < 35).then(|| f64::from(wear.u32(1..=6))),
+            max_tab_age_ms: (wear.u8(..100) < 20).then(|| f64::from(wear.u32(50..20_000))),
+            max_tab_memory_mb: (wear.u8(..100) < 20).then(|| *pick(wear, &[65.0, 256.0, 1000.0])),
             disable_standby_refill: random.u8(..100) < 8,
             disable_file_admission: random.u8(..100) < 15,
             allow_tab_migration: random.u8(..100) < 12,
@@ -174,6 +185,9 @@ impl Settings {
             lease_warn_ms: self.lease_timeout_ms.map(|ms| ms / 2.0),
             acquire_timeout_ms: self.acquire_timeout_ms,
             max_waiting: self.max_waiting,
+            max_uses_per_tab: self.max_uses_per_tab,
+            max_tab_age_ms: self.max_tab_age_ms,
+            max_tab_memory_mb: self.max_tab_memory_mb,
             has_semaphore: self.semaphore != SemaphoreKind::None,
             semaphore_can_grow: matches!(self.semaphore, SemaphoreKind::Late | SemaphoreKind::Prompt),
             standby_concurrency: self.standby_concurrency,

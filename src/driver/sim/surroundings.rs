@@ -1,6 +1,6 @@
 //! What happens around the pool: time, the browser's and the semaphore's answers, and accidents.
 
-use super::chrome::{ContextState, PageState};
+use super::chrome::{ContextState, Page, PageState};
 use super::operation::{Outcome, Work};
 use super::semaphore::Semaphore;
 use super::settings::SemaphoreKind;
@@ -66,6 +66,27 @@ impl World {
         }
     }
 
+    pub(super) fn disconnect(&mut self) {
+        self.tally.disconnects += 1;
+        self.note_death();
+        self.chrome.die();
+        self.handle(Event::BrowserDisconnected);
+    }
+
+    /// The page goes on, but nobody who comes later may have it.
+    pub(super) fn spoil(&mut self, position: u8) {
+        let fit = |page: &Page| page.state == PageState::Open && !page.crashed;
+        let tab = self.chrome.pages.iter().filter(|at| fit(at.1)).map(|at| *at.0);
+        let Some(tab) = tab.into_iter().nth(usize::from(position)) else {
+            return;
+        };
+        if let Some(page) = self.chrome.pages.get_mut(&tab) {
+            page.doomed.get_or_insert(self.step);
+        }
+        let why = "is spoilt".to_owned();
+        self.handle(Event::TabSpoiled { tab, why });
+    }
+
     pub(super) fn semaphore_fails(&mut self, client: u8) {
         let Some(request) = self.clients[usize::from(client)] else {
             return;
@@ -128,7 +149,15 @@ impl World {
         self.silent.extend(silent);
         self.finished.push_front((kind, pending.operation));
         self.finished.truncate(16);
+        let measured = match pending.subject {
+            Subject::Tab(tab) if kind == Work::Measure => Some(tab),
+            _ => None,
+        };
+        let wear = measured.and_then(|tab| self.before_wear(tab));
         self.handle(outcome_event(kind, pending.operation, outcome));
+        if let Some(wear) = wear {
+            self.check_wear(&wear);
+        }
         if let Some(answer) = self.answering.take().filter(|answer| answer.failed) {
             self.check_swaps(&answer);
         }
@@ -182,6 +211,11 @@ impl World {
                 }
                 if !alive && outcome == Outcome::Done {
                     return Outcome::BrowserGone;
+                }
+            }
+            (Work::Measure, Subject::Tab(tab)) => {
+                if let Some(page) = self.chrome.pages.get_mut(&tab) {
+                    page.memory_mb = memory_of(outcome);
                 }
             }
             (Work::Ask, Subject::Tab(tab)) => {

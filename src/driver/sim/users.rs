@@ -3,9 +3,7 @@
 use super::chrome::{Context, PageState};
 use super::operation::{Call, PARTNERS};
 use super::world::{Request, Ticket, World};
-use crate::pool::{
-    AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, TabId, Terms, TicketId,
-};
+use crate::pool::{AffinityKey, DisposeOptions, Event, Priority, QueueKind, RequestId, TabId, TicketId};
 
 /// A standby is attempted so often.
 const ATTEMPTS: u32 = 3;
@@ -29,6 +27,7 @@ impl World {
         self.last_call = self.step;
         self.tally.requests += 1;
         let affinity = Self::key(affinity);
+        let terms = call.terms();
         self.clients[usize::from(client)] = Some(request);
         self.last_request_of[usize::from(client)] = Some(request);
         self.requests.insert(
@@ -46,7 +45,9 @@ impl World {
                 to_end: false,
                 may_end: false,
                 asked_at: None,
-                granted_at: 0,
+                ends_at: None,
+                terms,
+                is_lost: false,
             },
         );
         self.book.note_priority(priority.get());
@@ -60,9 +61,9 @@ impl World {
             affinity,
             queue: call.queue(),
             priority,
-            terms: Terms::default(),
+            terms,
         });
-        self.check_waiting();
+        self.check_waiting(request);
         if let Some(warm) = warm {
             self.check_warm_hit(request, warm);
         }
@@ -110,7 +111,11 @@ impl World {
         self.close_popups(tab);
         (1..popups).for_each(|_| self.open_popup(tab));
         self.end_lease(request);
+        let wear = self.before_wear(tab);
         self.handle(Event::Release { request });
+        if let Some(wear) = wear {
+            self.check_wear(&wear);
+        }
         if popups == 3 {
             self.open_popup(tab);
         }
@@ -131,6 +136,43 @@ impl World {
             page.popups_closing -= 1;
             page.popups -= 1;
             self.handle(Event::PopupClosed { tab });
+        }
+    }
+
+    /// The caller has dropped its lease without releasing it.
+    pub(super) fn lose_lease(&mut self, client: u8) {
+        let Some(id) = self.clients[usize::from(client)] else {
+            return;
+        };
+        let Some(request) = self
+            .requests
+            .get_mut(&id)
+            .filter(|request| request.lease.is_some())
+        else {
+            return;
+        };
+        request.is_lost = true;
+        self.book.closes_asked = true;
+        self.handle(Event::LeaseLost { request: id });
+        if self.requests.contains_key(&id) {
+            self.fail("lease-lost", || {
+                format!("nobody can release {id:?}, and it goes on")
+            });
+        }
+    }
+
+    pub(super) fn extend_lease(&mut self, client: u8, ms: u64) {
+        let Some(id) = self.clients[usize::from(client)] else {
+            return;
+        };
+        let now = self.now.monotonic_ms;
+        if let Some(request) = self
+            .requests
+            .get_mut(&id)
+            .filter(|request| request.lease.is_some())
+        {
+            request.ends_at = request.ends_at.map(|ends| ends.max(now + ms));
+            self.handle(Event::ExtendLease { request: id, ms });
         }
     }
 

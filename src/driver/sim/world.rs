@@ -13,7 +13,8 @@ use super::settings::{Expected, SemaphoreKind, Settings};
 use super::surroundings::outcome_event;
 use super::tally::Tally;
 use crate::pool::{
-    AffinityKey, ContextId, Event, Now, OperationId, Pool, Priority, QueueKind, RequestId, TabId, TicketId,
+    AffinityKey, ContextId, Event, Now, OperationId, Pool, Priority, QueueKind, RequestId, TabId, Terms,
+    TicketId,
 };
 
 /// Something that must never happen has happened.
@@ -71,8 +72,12 @@ pub(super) struct Request {
     pub(super) may_end: bool,
     /// When, ms, its page was first asked whether it answers.
     pub(super) asked_at: Option<u64>,
-    /// When, ms, its lease began.
-    pub(super) granted_at: u64,
+    /// When, ms, its lease ends at the latest, where it has a deadline.
+    pub(super) ends_at: Option<u64>,
+    /// How long it may wait, ms, its lease may last, and how many may wait with it.
+    pub(super) terms: Terms,
+    /// Nobody has its lease any more.
+    pub(super) is_lost: bool,
 }
 
 impl Request {
@@ -140,7 +145,7 @@ pub struct World {
     pub(super) next_request: u64,
     pub(super) tickets: BTreeMap<TicketId, Ticket>,
     pub(super) next_ticket: u64,
-    pub(super) pending: [Vec<Pending>; 8],
+    pub(super) pending: [Vec<Pending>; 9],
     pub(super) finished: VecDeque<(Work, OperationId)>,
     pub(super) owed: VecDeque<RequestId>,
     /// Requests that did not get their permit at once.
@@ -445,12 +450,7 @@ impl World {
                 self.check_all_rejected();
             }
             Operation::Crash { position } => self.crash(position),
-            Operation::Disconnect => {
-                self.tally.disconnects += 1;
-                self.note_death();
-                self.chrome.die();
-                self.handle(Event::BrowserDisconnected);
-            }
+            Operation::Disconnect => self.disconnect(),
             Operation::SemaphoreGrants => {
                 if let Some(request) = self.owed.pop_front() {
                     self.permit_arrives(request);
@@ -485,6 +485,19 @@ impl World {
             Operation::Depends { client } => self.depends(client),
             Operation::AbortLease { client } => self.abort_lease(client),
             Operation::SameLine => self.same_line = true,
+            Operation::Spoil { position } => self.spoil(position),
+            Operation::NetworkLost => {
+                self.note_network_loss();
+                self.handle(Event::NetworkServiceLost);
+            }
+            Operation::GiveUp => {
+                self.handle(Event::BrowserGivenUp {
+                    why: "it is of no use",
+                });
+                self.disconnect();
+            }
+            Operation::LoseLease { client } => self.lose_lease(client),
+            Operation::Extend { client, ms } => self.extend_lease(client, u64::from(ms)),
         }
     }
 

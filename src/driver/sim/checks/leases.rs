@@ -1,7 +1,7 @@
 //! Leases that end under their holders: when they must, and when they may.
 
 use crate::driver::sim::chrome::PageState;
-use crate::driver::sim::world::{Notice, World};
+use crate::driver::sim::world::{Notice, Request, World};
 use crate::pool::{PoolError, QueueKind, RequestId, Revocation, TabId};
 
 impl World {
@@ -32,10 +32,10 @@ impl World {
     }
 
     pub(in crate::driver::sim) fn lease_revoked(&mut self, id: RequestId, reason: &Revocation) {
-        let Some((tab, asked_at, granted_at)) = self.requests.get(&id).and_then(|request| {
+        let Some((tab, asked_at, ends_at, is_lost)) = self.requests.get(&id).and_then(|request| {
             request
                 .lease
-                .map(|tab| (tab, request.asked_at, request.granted_at))
+                .map(|tab| (tab, request.asked_at, request.ends_at, request.is_lost))
         }) else {
             return self.fail("ends-once", || format!("{id:?} is revoked, but it has ended"));
         };
@@ -43,13 +43,9 @@ impl World {
         let grace = self.lease_grace_ms();
         let may = match reason {
             Revocation::Unresponsive { .. } => self.silent.contains(&tab),
-            Revocation::Expired => self
-                .settings
-                .lease_timeout_ms
-                .is_some_and(|timeout| now >= granted_at + whole(timeout)),
+            Revocation::Expired => ends_at.is_some_and(|ends| now >= ends),
             Revocation::GraceOver { .. } => asked_at.is_some_and(|asked| now >= asked + grace),
-            // Simulated callers hold on to their leases.
-            Revocation::Lost => false,
+            Revocation::Lost => is_lost,
         };
         if !may {
             self.fail("revoked", || format!("{id:?} is revoked: {reason}"));
@@ -109,33 +105,39 @@ impl World {
     /// No lease outlives its deadline, and nobody waits for longer than he may.
     pub(in crate::driver::sim) fn check_deadlines(&mut self) {
         let now = self.now.monotonic_ms;
-        if let Some(timeout) = self.settings.lease_timeout_ms.map(whole) {
-            let late = self
-                .requests
-                .iter()
-                .find(|(_, request)| request.lease.is_some() && now > request.granted_at + timeout);
-            if let Some((id, _)) = late {
-                let id = *id;
-                return self.fail("lease-deadline", || format!("{id:?} is held after its deadline"));
-            }
+        let is_late =
+            |request: &Request| request.lease.is_some() && request.ends_at.is_some_and(|ends| now > ends);
+        if let Some(id) = self.requests.iter().find(|at| is_late(at.1)).map(|at| *at.0) {
+            return self.fail("lease-deadline", || format!("{id:?} is held after its deadline"));
         }
-        if let Some(timeout) = self.settings.acquire_timeout_ms.map(whole) {
-            let late = self.requests.iter().find(|(_, request)| {
-                request.lease.is_none() && now > request.called_at.monotonic_ms + timeout
+        let waits_on = |request: &Request| {
+            request.lease.is_none()
+                && self
+                    .acquire_timeout_of(request)
+                    .is_some_and(|timeout| now > request.called_at.monotonic_ms + timeout)
+        };
+        if let Some(id) = self.requests.iter().find(|at| waits_on(at.1)).map(|at| *at.0) {
+            self.fail("acquire-timeout", || {
+                format!("{id:?} waits for longer than it may")
             });
-            if let Some((id, _)) = late {
-                let id = *id;
-                self.fail("acquire-timeout", || {
-                    format!("{id:?} waits for longer than {timeout} ms")
-                });
-            }
         }
+    }
+
+    fn acquire_timeout_of(&self, request: &Request) -> Option<u64> {
+        let of_pool = whole_of(self.settings.acquire_timeout_ms);
+        request.terms.acquire_timeout_ms.or(of_pool)
+    }
+
+    fn max_waiting_of(&self, request: &Request) -> Option<u64> {
+        let of_pool = whole_of(self.settings.max_waiting);
+        request.terms.max_waiting.map(u64::from).or(of_pool)
     }
 
     /// After a call: no more wait than may, but for those who have a page or something that is coming, which are at
     /// most as many as there are contexts.
-    pub(in crate::driver::sim) fn check_waiting(&mut self) {
-        let Some(most) = self.settings.max_waiting.map(whole) else {
+    pub(in crate::driver::sim) fn check_waiting(&mut self, id: RequestId) {
+        let request = self.requests.get(&id).filter(|request| request.lease.is_none());
+        let Some(most) = request.and_then(|request| self.max_waiting_of(request)) else {
             return;
         };
         let waiting = self.requests.values().filter(|request| request.lease.is_none());
@@ -149,20 +151,18 @@ impl World {
     /// Nobody is turned away before his time, or for no reason.
     pub(in crate::driver::sim) fn check_turned_away(&mut self, id: RequestId, error: &PoolError) {
         let now = self.now.monotonic_ms;
-        let called = self
-            .requests
-            .get(&id)
-            .map_or(0, |request| request.called_at.monotonic_ms);
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        let called = request.called_at.monotonic_ms;
         let others = self.requests.len().saturating_sub(1) as u64;
         let may = match error {
             PoolError::AcquireTimeout { .. } => self
-                .settings
-                .acquire_timeout_ms
-                .is_some_and(|timeout| now >= called + whole(timeout)),
-            PoolError::TooManyWaiting { .. } => self
-                .settings
-                .max_waiting
-                .is_some_and(|most| others >= whole(most)),
+                .acquire_timeout_of(request)
+                .is_some_and(|timeout| now >= called + timeout),
+            PoolError::TooManyWaiting { .. } => {
+                self.max_waiting_of(request).is_some_and(|most| others >= most)
+            }
             _ => true,
         };
         if !may {
@@ -181,6 +181,11 @@ impl World {
     clippy::cast_sign_loss,
     reason = "a small positive number"
 )]
-fn whole(number: f64) -> u64 {
+pub(in crate::driver::sim) fn whole(number: f64) -> u64 {
     number.ceil() as u64
+}
+
+/// A limit of the pool's, in whole numbers.
+pub(in crate::driver::sim) fn whole_of(option: Option<f64>) -> Option<u64> {
+    option.map(whole)
 }

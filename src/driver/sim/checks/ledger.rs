@@ -1,6 +1,6 @@
 //! The ledger of shared contexts, and who is told what when an affinity is lost.
 
-use crate::driver::sim::chrome::PageState;
+use crate::driver::sim::chrome::{Page, PageState};
 use crate::driver::sim::notes::Answer;
 use crate::driver::sim::world::World;
 use crate::pool::AffinityKey;
@@ -47,12 +47,15 @@ impl World {
                 });
             }
         }
+        // An eviction takes along what a disposal kept of the affinity, while the page in it has yet to leave.
+        let is_leaving = |page: &Page| page.doomed.is_some_and(|doomed| doomed < self.began);
         let missing = self
             .book
             .rows
-            .keys()
-            .find(|key| told(key).is_none() && !self.book.unsure.contains(*key))
-            .cloned();
+            .iter()
+            .filter(|(key, _)| told(key).is_none() && !self.book.unsure.contains(*key))
+            .find(|(_, context)| !self.chrome.pages_in(**context).any(|at| is_leaving(at.1)))
+            .map(|at| at.0.clone());
         if let Some(key) = missing {
             return self.fail("ledger", || format!("{key} has lost its row"));
         }

@@ -10,3 +10,6 @@ mod size;
 mod snapshots;
 mod teardown;
 mod tenants;
+mod wear;
+
+pub(super) use leases::whole_of;

@@ -10,12 +10,18 @@ const YIELDING_MS: u64 = 250;
 
 impl World {
     /// The standby that was there first is adopted first, and by nobody who has a context that waits for him.
-    pub(in crate::driver::sim) fn check_adoption(&mut self, tab: TabId, affinity: &AffinityKey) {
+    pub(in crate::driver::sim) fn check_adoption(
+        &mut self,
+        tab: TabId,
+        affinity: &AffinityKey,
+        replaces: bool,
+    ) {
         let older = self.chrome.pages.iter().find(|(other, page)| {
             **other < tab
                 && page.affinity.is_none()
                 && page.state == PageState::Open
                 && !page.crashed
+                && page.doomed.is_none()
                 && page.opened < self.began
         });
         if let Some((older, _)) = older {
@@ -24,7 +30,7 @@ impl World {
                 format!("{tab:?} is adopted, and {older:?} was there before")
             });
         }
-        if self.book.unsure.contains(affinity) || self.is_a_standby_slow_to_yield() {
+        if replaces || self.book.unsure.contains(affinity) || self.is_a_standby_slow_to_yield() {
             return;
         }
         let orphan = self.book.rows.get(affinity).copied().filter(|context| {

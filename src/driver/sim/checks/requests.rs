@@ -118,7 +118,9 @@ impl World {
             Some("it holds no permit")
         } else if self.is_owed(id) {
             Some("its permit has not arrived")
-        } else if !grant.reused && page.bound < request.called {
+        } else if grant.reused && page.is_fresh {
+            Some("the page came in the place of a worn one, yet is said to be warm")
+        } else if !grant.reused && !page.is_fresh && page.bound < request.called {
             Some("the tab was bound before the call, yet is said to be fresh")
         } else if page.served && self.expected.probe_ms > 0 && !page.probed {
             Some("the page served before and was not probed")

@@ -6,7 +6,12 @@ use crate::pool::{AffinityKey, QueueKind, TabId};
 
 impl World {
     /// A tab gets a tenant, or another one where migration is allowed.
-    pub(in crate::driver::sim) fn check_binding(&mut self, tab: TabId, affinity: &AffinityKey) {
+    pub(in crate::driver::sim) fn check_binding(
+        &mut self,
+        tab: TabId,
+        affinity: &AffinityKey,
+        replaces: bool,
+    ) {
         let Some(page) = self.chrome.pages.get(&tab) else {
             return self.fail("binding", || format!("{tab:?} is bound, but it is gone"));
         };
@@ -34,11 +39,13 @@ impl World {
             }
             Some(_) => {}
             None => {
-                self.check_adoption(tab, affinity);
+                self.check_adoption(tab, affinity, replaces);
                 self.check_standby_order(tab, affinity);
             }
         }
-        self.check_standby_cap(tab, affinity);
+        if !replaces {
+            self.check_standby_cap(tab, affinity);
+        }
     }
 
     fn check_standby_cap(&mut self, tab: TabId, affinity: &AffinityKey) {
