@@ -188,24 +188,28 @@ impl World {
                 tab,
                 context_follows,
             } => {
-                self.check_page_close(tab);
-                self.check_choice_to_close(tab, context_follows);
-                self.note_drop();
-                if context_follows && let Some(page) = self.chrome.pages.get(&tab) {
-                    self.book.strike(page.context);
-                }
-                if let Some(page) = self.chrome.pages.get_mut(&tab) {
-                    page.context_follows = context_follows;
-                }
-                if let Some(page) = self.chrome.pages.get_mut(&tab)
-                    && page.state == PageState::Open
-                {
-                    page.state = PageState::Closing;
-                }
-                self.start(Work::ClosePage, operation, Subject::Tab(tab));
+                self.close_page(operation, tab, context_follows);
             }
             BrowserAction::CloseContext { operation, context } => self.close_context(operation, context),
         }
+    }
+
+    fn close_page(&mut self, operation: OperationId, tab: TabId, context_follows: bool) {
+        self.check_page_close(tab);
+        self.check_choice_to_close(tab, context_follows);
+        self.note_drop();
+        if context_follows && let Some(page) = self.chrome.pages.get(&tab) {
+            self.book.strike(page.context);
+        }
+        if let Some(page) = self.chrome.pages.get_mut(&tab) {
+            page.context_follows = context_follows;
+        }
+        if let Some(page) = self.chrome.pages.get_mut(&tab)
+            && page.state == PageState::Open
+        {
+            page.state = PageState::Closing;
+        }
+        self.start(Work::ClosePage, operation, Subject::Tab(tab));
     }
 
     fn close_context(&mut self, operation: OperationId, context: ContextId) {

@@ -440,15 +440,7 @@ impl World {
                 let ticket = self.ticket(Ticket::Warm);
                 self.handle(Event::WarmStandbys { ticket });
             }
-            Operation::CloseAll => {
-                self.tally.closes += 1;
-                self.closing.get_or_insert((self.now.monotonic_ms, self.step));
-                let ticket = self.ticket(Ticket::Close);
-                self.note_close_all();
-                self.note_leases_to_end(|_, _| true);
-                self.handle(Event::CloseAll { ticket });
-                self.check_all_rejected();
-            }
+            Operation::CloseAll => self.close_all(),
             Operation::Crash { position } => self.crash(position),
             Operation::Disconnect => self.disconnect(),
             Operation::SemaphoreGrants => {
@@ -499,6 +491,16 @@ impl World {
             Operation::LoseLease { client } => self.lose_lease(client),
             Operation::Extend { client, ms } => self.extend_lease(client, u64::from(ms)),
         }
+    }
+
+    fn close_all(&mut self) {
+        self.tally.closes += 1;
+        self.closing.get_or_insert((self.now.monotonic_ms, self.step));
+        let ticket = self.ticket(Ticket::Close);
+        self.note_close_all();
+        self.note_leases_to_end(|_, _| true);
+        self.handle(Event::CloseAll { ticket });
+        self.check_all_rejected();
     }
 
     pub(super) fn run_microtasks(&mut self) {
