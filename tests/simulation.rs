@@ -1,23 +1,18 @@
-//! Some thousands of simulated lives of a pool, each from its seed.
-
-use std::time::{Duration, Instant};
+//! Some hundreds of simulated lives of a pool, each from its seed.
 
 use pagepool::driver::sim::{Settings, record_seed, replay, run_seed, soak};
 
-/// Lives that `cargo test` goes through at most, and for how long.
+/// Lives that `cargo test` goes through, however long that takes.
 const SEEDS: u64 = 400;
-const TIME: Duration = Duration::from_secs(20);
 
 #[test]
 fn no_seed_breaks_a_rule() {
-    let began = Instant::now();
-    let report = soak(0..SEEDS, |report| {
-        began.elapsed() < TIME && report.violations.is_empty()
-    });
+    let report = soak(0..SEEDS, |report| report.violations.is_empty());
     println!("{} seeds\n{}", report.seeds, report.tally);
     if let Some(found) = report.violations.first() {
         panic!("{found}");
     }
+    assert_eq!(report.seeds, SEEDS, "some seeds were left out");
     assert!(
         report.tally.granted_warm > 0 && report.tally.granted_fresh > 0,
         "no lease was ever given"

@@ -165,6 +165,15 @@ differential('waiting', [
     await page.evaluate(() => void (document.body.innerHTML = '<button>Send</button>'));
     return (await waited).evaluate((button) => button.nodeName);
   }, { body: '' }),
+  scenario('waitForSelector of an aria name goes on across navigations', async ({ page, server }) => {
+    const waited = page.waitForSelector('aria/Send');
+    await page.goto(server.url('/text'));
+    await page.goto(server.html('', {}, server.crossOrigin));
+    await page.evaluate(() => {
+      document.body.innerHTML = '<button id="late">Send</button>';
+    });
+    return (await waited).evaluate((button) => button.id);
+  }),
   scenario('waitForSelector of an aria name that does not come', ({ page }) => page.waitForSelector('aria/Never', { timeout: 60 })),
   scenario('waitForSelector hidden of an aria name', ({ page }) => page.waitForSelector('aria/Never', { hidden: true })),
   scenario('waitForSelector of a pseudo-class', async ({ page }) => {

@@ -136,7 +136,10 @@ impl World {
     /// After a call: no more wait than may, but for those who have a page or something that is coming, which are at
     /// most as many as there are contexts.
     pub(in crate::driver::sim) fn check_waiting(&mut self, id: RequestId) {
-        let request = self.requests.get(&id).filter(|request| request.lease.is_none());
+        // One whose affinity has a page may have that at once.
+        let request = self.requests.get(&id).filter(|request| {
+            request.lease.is_none() && self.chrome.pages_of(&request.affinity).next().is_none()
+        });
         let Some(most) = request.and_then(|request| self.max_waiting_of(request)) else {
             return;
         };
