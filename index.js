@@ -26,18 +26,19 @@ class TargetCloseError extends ProtocolError {}
 
 class TouchError extends Error {}
 
-function describe(errorClass, code) {
-  for (const [key, value] of [['name', errorClass.name], ['code', code]]) {
+// Names are written out: a minifier changes those of classes.
+function describe(errorClass, name, code) {
+  for (const [key, value] of [['name', name], ['code', code]]) {
     Object.defineProperty(errorClass.prototype, key, { value, writable: true, configurable: true });
   }
 }
 
-describe(PrerenderCancelledError, 'PRERENDER_CANCELLED');
-describe(StandbyTargetNotReadyError, 'STANDBY_NOT_READY');
-describe(TimeoutError, 'TIMEOUT');
-describe(ProtocolError, 'PROTOCOL_ERROR');
-describe(TargetCloseError, 'PAGE_CLOSED');
-describe(TouchError, 'ERR_INVALID_ARG_VALUE');
+describe(PrerenderCancelledError, 'PrerenderCancelledError', 'PRERENDER_CANCELLED');
+describe(StandbyTargetNotReadyError, 'StandbyTargetNotReadyError', 'STANDBY_NOT_READY');
+describe(TimeoutError, 'TimeoutError', 'TIMEOUT');
+describe(ProtocolError, 'ProtocolError', 'PROTOCOL_ERROR');
+describe(TargetCloseError, 'TargetCloseError', 'PAGE_CLOSED');
+describe(TouchError, 'TouchError', 'ERR_INVALID_ARG_VALUE');
 
 setTimeoutError(TimeoutError);
 
@@ -243,22 +244,27 @@ function inThisRealm(addon) {
 
 function load() {
   const { platform, arch } = process;
+  // The package has its sources along: where they are not beside this file, it has become part of a bundle.
+  const isBundled = typeof __dirname !== 'string' || !existsSync(join(__dirname, 'Cargo.toml'));
+  if (isBundled) {
+    throw missing("this file is part of a bundle, and the addon cannot be: mark 'pagepool' as external in the bundler's configuration");
+  }
   const stem = `pagepool.${platform}-${arch}`;
   const abis = { linux: ['-gnu', '-musl'], win32: ['-msvc'] }[platform] ?? [''];
   const files = abis.map((abi) => join(__dirname, `${stem}${abi}.node`)).filter((path) => existsSync(path));
   // Making the report takes long: only where there is a choice.
   const file = files.length > 1 && isMusl() ? files[1] : files[0];
   if (!file) {
-    const built = readdirSync(__dirname).filter((name) => name.endsWith('.node'));
-    const error = new Error(
-      `pagepool: no addon for ${platform} ${arch} beside index.js` +
-        (built.length ? ` (there: ${built.join(', ')})` : '') +
-        '; "npm run build" makes it',
-    );
-    error.code = 'MODULE_NOT_FOUND';
-    throw error;
+    const there = readdirSync(__dirname).filter((name) => name.endsWith('.node'));
+    const make = existsSync(join(__dirname, '__test__')) ? 'npm run build' : 'npm rebuild pagepool';
+    const others = there.length ? ` (there: ${there.join(', ')})` : '';
+    throw missing(`no addon for ${platform} ${arch} beside index.js${others}; "${make}" makes it`);
   }
   return require(file);
+}
+
+function missing(why) {
+  return Object.assign(new Error(`pagepool: ${why}`), { code: 'MODULE_NOT_FOUND' });
 }
 
 function isMusl() {

@@ -1,6 +1,8 @@
 'use strict';
 
 const { execFileSync } = require('node:child_process');
+const { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { lib, poolModule } = require('./helpers/kit.js');
 
@@ -17,6 +19,29 @@ QUnit.module('what the package exports', () => {
       assert.strictEqual(lib[name].name, name, `${name} carries its own name`);
     });
   }
+
+  QUnit.test('without an addon it says what to do: in a checkout, installed, in a bundle', (assert) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'pagepool-exports-'));
+    const script = 'try { require("./index.js") } catch (error) { console.log(error.code, error.message) }';
+    const required = () => execFileSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' });
+    for (const name of ['index.js', 'locator.js']) {
+      copyFileSync(path.join(root, name), path.join(folder, name));
+    }
+    assert.true(/^MODULE_NOT_FOUND pagepool: .* mark 'pagepool' as external/.test(required()), 'in a bundle');
+    writeFileSync(path.join(folder, 'Cargo.toml'), '');
+    assert.true(/^MODULE_NOT_FOUND pagepool: no addon for \S+ \S+ .*"npm rebuild pagepool" makes it/.test(required()), 'installed');
+    mkdirSync(path.join(folder, '__test__'));
+    assert.true(/"npm run build" makes it/.test(required()), 'in a checkout');
+    rmSync(folder, { recursive: true });
+  });
+
+  QUnit.test('names of errors are written out, as a minifier changes those of classes', (assert) => {
+    for (const name of ['PrerenderCancelledError', 'StandbyTargetNotReadyError', 'TimeoutError', 'ProtocolError', 'TargetCloseError', 'TouchError']) {
+      assert.true(Object.hasOwn(lib[name].prototype, 'name') && lib[name].prototype.name === name, name);
+    }
+    const source = readFileSync(path.join(root, 'index.js'), 'utf8');
+    assert.false(/errorClass\.name|constructor\.name/.test(source), 'none is taken from its class');
+  });
 
   QUnit.test('import gives the same by name', (assert) => {
     const script = `import { ${values.join(', ')} } from 'pagepool';

@@ -1,0 +1,3 @@
+export * from './index.js'
+import pagepool = require('./index.js')
+export default pagepool
