@@ -133,7 +133,7 @@ async function use(affinityKey, run, options = {}) {
     state = 'rendering';
     try {
       controller.signal.throwIfAborted();
-      return await run({ ...lease, signal: AbortSignal.any([lease.signal, controller.signal]) });
+      return await run({ ...lease, extend: lease.extend, signal: AbortSignal.any([lease.signal, controller.signal]) });
     } finally {
       lease.release();
     }

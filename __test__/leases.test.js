@@ -154,6 +154,7 @@ poolModule('pool.use', (kit) => {
     const { pool } = await kit().warm({ maxPages: 1 });
     const result = await pool.use('a', (lease) => lease.page.evaluate(() => 42).then(() => lease.pageId));
     assert.strictEqual(typeof result, 'string', 'the result');
+    assert.deepEqual(await pool.use('a', ({ extend, signal }) => [extend(1), signal.aborted]), [true, false], 'its lease can be extended, and has its signal');
     assert.true(pool.getVacancySnapshot().a.idle, 'the page is free');
   });
 
