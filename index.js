@@ -53,6 +53,10 @@ function isStandbyReady() {
   return Boolean(document.querySelector('#standby-ready'));
 }
 
+function isInDocument(selector) {
+  return Boolean(document.querySelector(selector));
+}
+
 function probe() {
   return true;
 }
@@ -72,6 +76,7 @@ native.__register({
   TabQueue: native.TabQueue,
   markStandby,
   isStandbyReady,
+  isInDocument,
   probe,
   locate,
   locateHandle,
@@ -88,8 +93,33 @@ if (native.PagePool && Symbol.asyncDispose) {
   });
 }
 
+/** A pool that needs nothing else: it starts a browser of its own, and ends it with itself. */
+async function createPool(options = {}) {
+  if (options === null || typeof options !== 'object') {
+    throw invalidArgument('options', 'an object', options);
+  }
+  const { browserManager: given, ...others } = options;
+  const stands = others.standbyURL ?? others.boxelHostURL;
+  const browserManager = given ?? new native.BrowserManager();
+  const pool = new native.PagePool({ ...(stands === undefined ? { standbyURL: 'about:blank' } : {}), ...others, browserManager });
+  if (!given) {
+    Object.defineProperty(pool, 'closeAll', {
+      value: async () => {
+        await native.PagePool.prototype.closeAll.call(pool);
+        await browserManager.stop();
+      },
+      writable: true,
+      configurable: true,
+    });
+    // Says at once when there is no browser.
+    await browserManager.getBrowser();
+  }
+  await pool.warmStandbys();
+  return pool;
+}
+
 function invalidArgument(name, expected, value) {
-  const error = new TypeError(`${name} must be ${expected}, but is ${typeof value === 'number' ? value : typeof value}`);
+  const error = new TypeError(`${name} must be ${expected}, but is ${value === null || typeof value === 'number' ? value : typeof value}`);
   error.code = 'ERR_INVALID_ARG_VALUE';
   return error;
 }
@@ -188,6 +218,7 @@ Object.assign(exports, {
   Locator,
   Puppeteer,
   connect,
+  createPool,
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
   TimeoutError,

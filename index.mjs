@@ -41,6 +41,7 @@ export const {
   abortable,
   clearCustomQueryHandlers,
   connect,
+  createPool,
   customQueryHandlerNames,
   getPendingNetworkRequests,
   isPrerenderCancellation,

@@ -10,7 +10,7 @@ use pagepool::cdp::io;
 use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions,
 };
-use pagepool::driver::{Driver, Outcomes};
+use pagepool::driver::{Driver, Outcomes, StandbyPage};
 use pagepool::page::ContextOptions;
 use pagepool::pool::{BrowserAction, ContextId, Event, OperationId, TabId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -104,7 +104,7 @@ async fn measure(rounds: u64) -> Outcome<Times> {
     let manager = Arc::new(BrowserManager::new(BrowserOptions::default()));
     let (sender, mut events) = mpsc::unbounded_channel();
     let options = DriverOptions {
-        host_url: host().await?,
+        standby_page: StandbyPage::of_host_app(&host().await?),
         standby_timeout: Duration::from_secs(30),
         close_timeout: Duration::from_secs(5),
         measures_memory: false,

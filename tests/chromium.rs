@@ -23,7 +23,7 @@ use pagepool::cdp::{CallError, Deadline, Session};
 use pagepool::driver::chromium::{
     BrowserManager, BrowserOptions, ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions, Environment,
 };
-use pagepool::driver::{Driver, Outcomes};
+use pagepool::driver::{Driver, Outcomes, StandbyPage};
 use pagepool::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{evaluate, on_io};
@@ -78,7 +78,7 @@ impl World {
         let (errors, lines) = (Arc::<Mutex<ConsoleErrors>>::default(), Arc::new(Lines::default()));
         let manager = Arc::new(manager);
         let options = DriverOptions {
-            host_url: host_url.to_owned(),
+            standby_page: StandbyPage::of_host_app(host_url),
             standby_timeout,
             close_timeout: Duration::from_millis(1500),
             measures_memory: false,

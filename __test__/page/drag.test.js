@@ -132,7 +132,7 @@ differential('drag', [
     page.setDefaultTimeout(100);
     await page.setDragInterception(true);
     const dragged = attempt(() => page.mouse.drag({ x: 20, y: 220 }, dropped));
-    const late = new Promise((resolve) => setTimeout(resolve, 1000, 'still pending'));
+    const late = new Promise((resolve) => setTimeout(resolve, 8000, 'still pending'));
     return Promise.race([dragged, late]);
   }),
 ]);

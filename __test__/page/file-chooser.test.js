@@ -121,6 +121,6 @@ differential('file chooser', [
     const waiting = attempt(other.waitForFileChooser());
     await other.evaluate('1');
     await other.close();
-    return Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 500, 'still pending'))]);
+    return Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 3000, 'still pending'))]);
   }),
 ]);

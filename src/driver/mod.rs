@@ -4,6 +4,10 @@ pub mod chromium;
 #[cfg(feature = "node")]
 pub(crate) mod host;
 
+mod standby_page;
+
+pub use standby_page::StandbyPage;
+
 use crate::pool::{BrowserAction, Event};
 
 #[cfg(feature = "simulator")]

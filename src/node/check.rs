@@ -81,6 +81,27 @@ pub(crate) fn url(value: Value<'_>, name: &str) -> Result<String, Thrown> {
     Ok(text)
 }
 
+/// An absolute URL of any kind, as a string or a `URL`.
+pub(crate) fn any_url(value: Value<'_>, name: &str) -> Result<String, Thrown> {
+    let refused = || {
+        invalid(
+            value,
+            name,
+            "an absolute URL, such as https://…, data:… or about:blank",
+        )
+    };
+    let as_object = || value.get("href").ok().and_then(Value::as_string);
+    let text = value
+        .as_string()
+        .or_else(|| value.is_object().then(as_object).flatten())
+        .ok_or_else(refused)?;
+    let class = value.scope().global().get("URL")?;
+    class
+        .construct(&[value.scope().string(&text)])
+        .map_err(|_| refused())?;
+    Ok(text)
+}
+
 /// A length of time in ms: not negative; `Infinity` is without end.
 pub(crate) fn milliseconds(value: Value<'_>, name: &str) -> Result<f64, Thrown> {
     value

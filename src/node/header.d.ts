@@ -138,7 +138,31 @@ export interface PagePoolOptions {
   maxTabMemoryMB?: number | undefined
   /** Makes a logger for a name. Default: `console`. */
   logger?: ((name: string) => Logger) | Console | undefined
+  /** What has to be in the page that tabs stand by on before one is handed out, as a CSS selector. Default: `#standby-ready` with `boxelHostURL`; with `standbyURL` a document that was parsed is enough. */
+  readySelector?: string | undefined
+  /** Code that runs in each document of a tab before the document's own. Default: with `boxelHostURL` what sets `__boxelDuringPrerender` and `__boxelRenderContext`, with `standbyURL` none. */
+  initScripts?: readonly string[] | undefined
 }
+
+/** The options of a pool whose tabs stand by on any page, and not on a boxel host app's `/_standby`. */
+export interface StandbyPagePoolOptions extends Omit<PagePoolOptions, 'boxelHostURL' | 'serverURL'> {
+  /** What tabs load before they are anybody's: any absolute URL, `data:` and `about:blank` as well. */
+  standbyURL: string | URL
+  /** This server's URL, told to the prerender manager. Default: no manager is told of anything. */
+  serverURL?: string | URL | undefined
+}
+
+/** The options of `createPool`. */
+export type CreatePoolOptions = Partial<Omit<PagePoolOptions, 'maxPages'>> &
+  Partial<Omit<StandbyPagePoolOptions, 'maxPages'>> &
+  Pick<PagePoolOptions, 'maxPages'>
+
+/**
+ * Makes a pool and resolves when its first tabs stand by. Without a `browserManager` it starts a browser of its own, which
+ * its `closeAll` stops; without `standbyURL` and `boxelHostURL` tabs stand by on `about:blank`. Rejects with
+ * `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED` where there is no browser, and with a `TypeError` for a wrong option.
+ */
+export declare function createPool(options: CreatePoolOptions): Promise<PagePool>
 
 /** How `getPage` waits. */
 export interface GetPageOptions {

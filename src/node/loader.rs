@@ -13,9 +13,10 @@ use super::network;
 use super::pool::let_go_of_pools;
 
 /// What of it is asked for by name.
-const KEPT: [&str; 10] = [
+const KEPT: [&str; 11] = [
     "markStandby",
     "isStandbyReady",
+    "isInDocument",
     "probe",
     "locate",
     "locateHandle",

@@ -23,7 +23,7 @@ use super::popups::{self, Popups};
 use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
 use crate::cdp::{CallError, Deadline, Health, Listener, MESSAGE_DROPPED, MessageDropped, io};
-use crate::driver::{Driver, Outcomes};
+use crate::driver::{Driver, Outcomes, StandbyPage};
 use crate::page::{BrowserContext, Page, PopupHandler};
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
@@ -36,8 +36,8 @@ const ROUND: Duration = Duration::from_secs(10);
 /// What a pool asks of its browser.
 #[derive(Clone, Debug)]
 pub struct DriverOptions {
-    /// Origin of the host app.
-    pub host_url: String,
+    /// What tabs stand by on.
+    pub standby_page: StandbyPage,
     /// Budget of a standby's navigation, and again of its readiness.
     pub standby_timeout: Duration,
     /// How long a page or context may take to close before the next, harder step.
@@ -413,7 +413,7 @@ impl Inner {
         let opened = tokio::time::timeout(budget, opening).await.map_err(|_| late())?;
         let Context { browser, context } = opened.map_err(|error| open_failure(&error))?;
         let load = Load {
-            url: standby_url(&self.options.host_url),
+            page: self.options.standby_page.clone(),
             budget,
         };
         let opened = |page: &Arc<Tab>| self.adopt(tab, page, Arc::clone(&browser));
@@ -767,10 +767,6 @@ fn thaw(tab: &Tab) {
 /// Whether the context is there, and in this browser.
 fn is_in(opening: &Opening, browser: &Arc<Browser>) -> bool {
     matches!(opening.peek(), Some(Ok(context)) if Arc::ptr_eq(&context.browser, browser))
-}
-
-fn standby_url(host_url: &str) -> String {
-    format!("{}/_standby", host_url.trim_end_matches('/'))
 }
 
 fn with_cause(kind: FailureKind, message: String, cause: Arc<dyn Any + Send + Sync>) -> Failure {

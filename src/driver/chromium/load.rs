@@ -1,10 +1,10 @@
-//! Making a page and loading `/_standby` in it.
+//! Making a page and loading in it what tabs stand by on.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
+use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, ExceptionDetails};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -13,18 +13,16 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tab::{Capture, Tab};
 use crate::cdp::{Call, CallError, CloseReason, Deadline, Health, Listener, Session};
+use crate::driver::StandbyPage;
 use crate::page::{BrowserContext, Opened, Page, refusal};
 use crate::pool::{FailureKind, TabId};
 
-/// Set in every document before its own scripts run.
-const MARK: &str = "globalThis.__boxelDuringPrerender = true; globalThis.__boxelRenderContext = true;";
-
-/// Resolves once the app says that it stands by. Mutations tell at once; the interval is for documents that are
-/// replaced from under the observer.
-const READY: &str = "new Promise(resolve => {
+/// Resolves once the page stands by: when the selector, if there is one, finds something. Mutations tell at once; the
+/// interval is for documents that are replaced from under the observer.
+const READY: &str = "(selector => new Promise(resolve => {
   let observer, interval;
   const check = () => {
-    if (document.readyState === 'loading' || !document.querySelector('#standby-ready')) return;
+    if (document.readyState === 'loading' || selector !== null && !document.querySelector(selector)) return;
     observer?.disconnect();
     clearInterval(interval);
     resolve(true);
@@ -35,7 +33,7 @@ const READY: &str = "new Promise(resolve => {
   observer.observe(document, { subtree: true, childList: true, attributes: true });
   document.addEventListener('readystatechange', check);
   interval = setInterval(check, 100);
-})";
+}))";
 
 /// Before readiness is asked for again after the document was replaced.
 const RETRY: Duration = Duration::from_millis(20);
@@ -92,7 +90,7 @@ impl LoadError {
 /// What is to be loaded.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
-    pub url: String,
+    pub page: StandbyPage,
     pub budget: Duration,
 }
 
@@ -113,15 +111,16 @@ pub(super) async fn open(
     let (sender, prepared) = oneshot::channel();
     let prepare = {
         let (page_id, capture) = (page_id.to_owned(), capture.clone());
+        let init_scripts = load.page.init_scripts.clone();
         move |page: &Page| {
             let tab = Tab::new(tab, page_id, page.clone(), &capture);
             let signals = Signals::listen(page.session(), page.target_id());
-            let asked = mark(page.session());
+            let asked = prepare_documents(page.session(), &init_scripts);
             // Nobody waits any more where the attempt was given up.
             drop(sender.send((tab, signals, asked)));
         }
     };
-    let Opened { page, navigating } = timeout_at(deadline, context.open_page(&load.url, prepare))
+    let Opened { page, navigating } = timeout_at(deadline, context.open_page(&load.page.url, prepare))
         .await
         .map_err(|_| late())??;
     let session = page.session().clone();
@@ -144,23 +143,26 @@ pub(super) async fn open(
     };
     tokio::select! {
         outcome = loading => outcome?,
-        reason = refused => return Err(failed(&load.url, reason?)),
+        reason = refused => return Err(failed(&load.page.url, reason?)),
         reason = broken.wait_for(Option::is_some) => {
             let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
-            return Err(LoadError::NotReady { url: load.url.clone(), reason });
+            return Err(LoadError::NotReady { url: load.page.url.clone(), reason });
         }
     }
     tab.loaded();
     Ok(())
 }
 
-/// Sends what the capture and the marks need beyond what every page has.
-fn mark(session: &Session) -> [Call<Box<RawValue>>; 2] {
+/// Sends what the capture and the scripts need beyond what every page has.
+fn prepare_documents(session: &Session, init_scripts: &[String]) -> Vec<Call<Box<RawValue>>> {
     let send = |method, params| session.send_raw(method, params, Deadline::Protocol);
-    [
-        send("Log.enable", json!({})),
-        send("Page.addScriptToEvaluateOnNewDocument", json!({ "source": MARK })),
-    ]
+    let scripts = init_scripts.iter().map(|source| {
+        let params = json!({ "source": source });
+        send("Page.addScriptToEvaluateOnNewDocument", params)
+    });
+    std::iter::once(send("Log.enable", json!({})))
+        .chain(scripts)
+        .collect()
 }
 
 /// Waits for the document and then for the app.
@@ -171,6 +173,10 @@ async fn arrive(
     deadline: Instant,
     late: &impl Fn() -> LoadError,
 ) -> Result<(), LoadError> {
+    let ready = ready(session, load.page.ready_selector.as_deref());
+    if load.page.is_blank() {
+        return timeout_at(deadline, ready).await.map_err(|_| late())?;
+    }
     let mut document = signals.document.subscribe();
     let told = timeout_at(deadline, document.wait_for(|document| document.outcome.is_some()));
     let (loader, outcome) = tokio::select! {
@@ -184,16 +190,15 @@ async fn arrive(
     match outcome {
         Some(Outcome::Answered(status @ (502 | 503))) => {
             return Err(LoadError::NotReady {
-                url: load.url.clone(),
+                url: load.page.url.clone(),
                 reason: format!("HTTP {status}"),
             });
         }
-        Some(Outcome::Failed(reason)) => return Err(failed(&load.url, reason)),
+        Some(Outcome::Failed(reason)) => return Err(failed(&load.page.url, reason)),
         Some(Outcome::Answered(_)) | None => {}
     }
     let mut seen = signals.content_loaded.subscribe();
     let content_loaded = seen.wait_for(|loaders| loaders.contains(&loader));
-    let ready = ready(session);
     tokio::pin!(ready);
     tokio::select! {
         // Readiness implies that the content is loaded.
@@ -228,15 +233,16 @@ fn failed(url: &str, reason: String) -> LoadError {
     }
 }
 
-/// Waits until the app stands by, in whichever document.
-async fn ready(session: &Session) -> Result<(), LoadError> {
+/// Waits until the page stands by, in whichever document.
+async fn ready(session: &Session, selector: Option<&str>) -> Result<(), LoadError> {
+    let expression = format!("{READY}({})", json!(selector));
     loop {
-        let mut check = EvaluateParams::new(READY);
+        let mut check = EvaluateParams::new(expression.clone());
         check.await_promise = Some(true);
         match session.send_within(check, Deadline::Unbounded).await {
             Ok(answer) => match answer.exception_details {
                 None => return Ok(()),
-                Some(details) => return Err(LoadError::Threw(details.text)),
+                Some(details) => return Err(LoadError::Threw(thrown(details))),
             },
             // The document was replaced.
             Err(CallError::Protocol { message, .. }) if is_replaced(&message) => {
@@ -245,6 +251,13 @@ async fn ready(session: &Session) -> Result<(), LoadError> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// What was thrown, in a line.
+fn thrown(details: ExceptionDetails) -> String {
+    let description = details.exception.and_then(|thrown| thrown.description);
+    let line = description.as_deref().and_then(|text| text.lines().next());
+    line.map_or(details.text, str::to_owned)
 }
 
 fn is_replaced(message: &str) -> bool {

@@ -9,6 +9,7 @@ use futures_util::future::{Either, join, select};
 use tokio::sync::oneshot;
 
 use super::{ContextState, HostDriver, HostTab, call_where_it_exists, console, session};
+use crate::driver::StandbyPage;
 use crate::node::clock::monotonic_ms;
 use crate::node::js::{ErrorClass, JsRef, Scope, Thrown, Value, call_method, with_scope};
 use crate::node::loader::definition;
@@ -142,7 +143,7 @@ impl HostDriver {
         console::attach(self, tab, page);
         let (watch, changed) = CertificateWatch::attach(page)?;
         limits.certificate = Some(changed);
-        let marked = mark(page);
+        let marked = run_in_documents(page, &self.parts.standby_page.init_scripts);
         let session = session::attach(self, tab, page);
         let grace = GRACE_MS.min(self.parts.standby_timeout_ms / 4);
         let attached = join(marked, session);
@@ -158,7 +159,9 @@ impl HostDriver {
         limits: &mut Limits,
     ) -> Result<(), Failure> {
         let budget = self.parts.standby_timeout_ms;
-        let url = &self.parts.standby_url;
+        let StandbyPage {
+            url, ready_selector, ..
+        } = &self.parts.standby_page;
         let arguments: Option<Vec<JsRef>> = with_scope(|scope| {
             let options = scope
                 .object()
@@ -181,10 +184,13 @@ impl HostDriver {
             return Err(not_ready(&format!("{url} answered {status}"), None));
         }
         limits.renew(budget);
+        let Some(selector) = ready_selector else {
+            return Ok(());
+        };
         loop {
-            let ready = with_scope(|scope| JsRef::new(definition(scope, "isStandbyReady"))).flatten();
+            let ready = with_scope(|scope| readiness(scope, selector)).unwrap_or_default();
             let started = monotonic_ms();
-            let waited = call_method(page, "waitForFunction", ready.as_slice());
+            let waited = call_method(page, "waitForFunction", &ready);
             match limits.bound(waited).await {
                 // The page's own timeout may be shorter than the budget.
                 Limited::Done(Err(thrown)) if is_timeout(&thrown) => {
@@ -292,22 +298,45 @@ fn milliseconds(scope: Scope<'_>, ms: u64) -> Value<'_> {
     scope.number(ms as f64)
 }
 
-/// Starts to mark the page before any document loads, where it can be marked.
-fn mark(page: &JsRef) -> impl Future<Output = ()> + use<> {
-    let marked = with_scope(|scope| {
+/// What `waitForFunction` is called with.
+fn readiness(scope: Scope<'_>, selector: &str) -> Vec<JsRef> {
+    let arguments = if selector == StandbyPage::HOST_APP_READY {
+        vec![definition(scope, "isStandbyReady")]
+    } else {
+        vec![
+            definition(scope, "isInDocument"),
+            scope.undefined(),
+            scope.string(selector),
+        ]
+    };
+    arguments.into_iter().filter_map(JsRef::new).collect()
+}
+
+/// Has the scripts run in each document before its own do, where the page can.
+fn run_in_documents(page: &JsRef, scripts: &[String]) -> impl Future<Output = ()> + use<> {
+    let begun: Vec<_> = with_scope(|scope| {
         let can = page
             .get(scope)
             .get("evaluateOnNewDocument")
             .is_ok_and(Value::is_function);
-        can.then(|| JsRef::new(definition(scope, "markStandby")))
-            .flatten()
+        let script = |source: &String| {
+            JsRef::new(if source == StandbyPage::HOST_APP_MARK {
+                definition(scope, "markStandby")
+            } else {
+                scope.string(source)
+            })
+        };
+        scripts.iter().filter(|_| can).filter_map(script).collect()
     })
-    .flatten()
-    .map(|function| call_method(page, "evaluateOnNewDocument", &[function]));
+    .unwrap_or_default();
+    let begun: Vec<_> = begun
+        .into_iter()
+        .map(|script| call_method(page, "evaluateOnNewDocument", &[script]))
+        .collect();
     async move {
-        if let Some(marked) = marked {
+        for script in begun {
             // Without it the page renders all the same.
-            drop(marked.await);
+            drop(script.await);
         }
     }
 }

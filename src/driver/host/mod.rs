@@ -15,6 +15,7 @@ use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
 use crate::capture::{ConsoleErrorEntry, PendingRequests};
+use crate::driver::StandbyPage;
 use crate::node::js::{JsRef, Scope, Thrown, Value, call_method, settled, spawn_local, with_scope};
 use crate::node::loader::definition;
 use crate::node::network;
@@ -26,8 +27,8 @@ use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, Operati
 pub(crate) struct HostParts {
     /// Holds the browser manager.
     pub(crate) vault: Rc<Vault>,
-    /// Where standbys stand.
-    pub(crate) standby_url: String,
+    /// What tabs stand by on.
+    pub(crate) standby_page: StandbyPage,
     /// Budget of a standby's navigation, and again of its readiness.
     pub(crate) standby_timeout_ms: u64,
     pub(crate) page_log: Rc<PageLog>,

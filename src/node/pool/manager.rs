@@ -20,7 +20,8 @@ pub(super) fn notify(world: &World, affinity: &AffinityKey, ended: impl FnOnce()
         let manager = environment(scope, "PRERENDER_MANAGER_URL").unwrap_or_else(|| DEFAULT_URL.to_owned());
         let manager = manager.trim();
         let manager = manager.strip_suffix('/').unwrap_or(manager);
-        (!manager.is_empty()).then(|| send(scope, manager, affinity, &world.server_url.borrow()))
+        let server = world.server_url.borrow();
+        (!manager.is_empty() && !server.is_empty()).then(|| send(scope, manager, affinity, &server))
     });
     let Some(Some(started)) = started else {
         return ended();

@@ -49,7 +49,11 @@ pub struct PagePool {
 impl PagePool {
     /// Reads its options and the environment, and starts nothing. Throws a `TypeError` with the code
     /// `ERR_INVALID_ARG_VALUE` for an option that is missing or wrong.
-    #[napi(constructor, catch_unwind, ts_args_type = "options: PagePoolOptions")]
+    #[napi(
+        constructor,
+        catch_unwind,
+        ts_args_type = "options: PagePoolOptions | StandbyPagePoolOptions"
+    )]
     pub fn new(env: Env, this: This<'_>, options: Value<'_>) -> napi::Result<Self> {
         let scope = Scope::of(&env);
         let owner = Value::from_raw(scope, this.raw());

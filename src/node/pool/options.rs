@@ -2,6 +2,7 @@
 
 use super::super::check::{self, invalid};
 use super::super::js::{Scope, Thrown, Value};
+use crate::driver::StandbyPage;
 use crate::pool::PoolOptions;
 
 /// Every option of `new PagePool`.
@@ -14,6 +15,7 @@ const POOL_OPTIONS: &[&str] = &[
     "contractionTickMs",
     "disableFileAdmission",
     "disableStandbyRefill",
+    "initScripts",
     "keepPopups",
     "leaseGraceMs",
     "leaseTimeoutMs",
@@ -25,9 +27,11 @@ const POOL_OPTIONS: &[&str] = &[
     "maxUsesPerTab",
     "maxWaiting",
     "onAffinityDisposed",
+    "readySelector",
     "renderSemaphore",
     "serverURL",
     "standbyTimeoutMs",
+    "standbyURL",
     "tabHealthProbeMs",
     "tabProofOfLifeMs",
 ];
@@ -49,8 +53,9 @@ const MOST_PAGES: f64 = 10_000.0;
 /// What `new PagePool` was given, as far as it is not the machine's.
 pub(super) struct Options<'s> {
     pub(super) machine: PoolOptions,
+    /// Empty where no manager is to be told of it.
     pub(super) server_url: String,
-    pub(super) host_url: String,
+    pub(super) standby_page: StandbyPage,
     pub(super) browser_manager: Value<'s>,
     pub(super) render_semaphore: Option<Value<'s>>,
     pub(super) on_affinity_disposed: Option<Value<'s>>,
@@ -94,8 +99,11 @@ impl<'s> Options<'s> {
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
         machine.keep_popups = flag(options, "keepPopups")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
-        let server_url = check::url(options.get("serverURL")?, "options.serverURL")?;
-        let host_url = check::url(options.get("boxelHostURL")?, "options.boxelHostURL")?;
+        let standby_page = standby_page(options)?;
+        let server_url = match given(options, "serverURL")? {
+            None if given(options, "standbyURL")?.is_some() => String::new(),
+            _ => check::url(options.get("serverURL")?, "options.serverURL")?,
+        };
         let manager = options.get("browserManager")?;
         let expected = "a BrowserManager, or an object with getBrowser() and cleanupUserDataDirs()";
         let can = |method| Ok::<_, Thrown>(manager.is_object() && manager.get(method)?.is_function());
@@ -110,7 +118,7 @@ impl<'s> Options<'s> {
         Ok(Self {
             machine,
             server_url,
-            host_url,
+            standby_page,
             browser_manager: manager,
             render_semaphore,
             on_affinity_disposed: function(options, "onAffinityDisposed")?,
@@ -140,6 +148,41 @@ pub(super) fn count(options: Value<'_>, name: &str) -> Result<Option<f64>, Throw
                 .ok_or_else(|| invalid(value, &format!("options.{name}"), "an integer ≥ 1"))
         })
         .transpose()
+}
+
+/// What tabs stand by on: the page that is named, else the boxel host app's.
+fn standby_page(options: Value<'_>) -> Result<StandbyPage, Thrown> {
+    let mut page = match given(options, "standbyURL")? {
+        None => {
+            let origin = check::url(options.get("boxelHostURL")?, "options.boxelHostURL")?;
+            StandbyPage::of_host_app(&origin)
+        }
+        Some(url) => {
+            if given(options, "boxelHostURL")?.is_some() {
+                let expected = "left out where options.boxelHostURL is given";
+                return Err(invalid(url, "options.standbyURL", expected));
+            }
+            StandbyPage {
+                url: check::any_url(url, "options.standbyURL")?,
+                ready_selector: None,
+                init_scripts: Vec::new(),
+            }
+        }
+    };
+    if let Some(value) = given(options, "readySelector")? {
+        let selector = value.as_string().filter(|selector| !selector.trim().is_empty());
+        let refused = || invalid(value, "options.readySelector", "a CSS selector");
+        page.ready_selector = Some(selector.ok_or_else(refused)?);
+    }
+    if let Some(value) = given(options, "initScripts")? {
+        let refused = || invalid(value, "options.initScripts", "an array of strings of code");
+        if !value.is_array() {
+            return Err(refused());
+        }
+        let sources: Option<Vec<_>> = value.elements()?.into_iter().map(Value::as_string).collect();
+        page.init_scripts = sources.ok_or_else(refused)?;
+    }
+    Ok(page)
 }
 
 /// A time that must be more than nothing.

@@ -356,8 +356,8 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
         wall_ms: date_now(scope),
     };
     let id = registry::next_id();
-    let standby_url = format!("{}/_standby", options.host_url.trim_end_matches('/'));
-    let page_log = Rc::new(PageLog::new(Rc::clone(&log), standby_url.clone()));
+    let standby_page = options.standby_page;
+    let page_log = Rc::new(PageLog::new(Rc::clone(&log), standby_page.url.clone()));
     let liveness = Liveness::new(thread.clone());
     let standby_timeout_ms = config.standby_timeout_ms;
     let close_timeout_ms = config.close_timeout_ms;
@@ -382,7 +382,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
                 thread: thread.clone(),
                 manager,
                 options: DriverOptions {
-                    host_url: options.host_url,
+                    standby_page,
                     standby_timeout: Duration::from_millis(standby_timeout_ms),
                     close_timeout: Duration::from_millis(close_timeout_ms),
                     measures_memory,
@@ -393,7 +393,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             }),
             None => host::driver(HostParts {
                 vault: Rc::clone(&vault),
-                standby_url,
+                standby_page,
                 standby_timeout_ms,
                 page_log: Rc::clone(&page_log),
                 liveness: Rc::clone(&liveness),
