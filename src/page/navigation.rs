@@ -42,6 +42,9 @@ impl Default for NavigationOptions {
     }
 }
 
+/// How long the network has to be idle to count as such.
+const QUIET: Duration = Duration::from_millis(500);
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Navigate<'a> {
@@ -183,8 +186,34 @@ impl Frame {
         // Opening the document begins its life cycle anew, so what is watched from then on is the new one's.
         self.write_document(html).await?;
         let mut watch = self.watch(options)?;
-        let waiting = self.reach(&mut watch, |progress| progress.reached);
+        let waiting = async {
+            tokio::select! {
+                outcome = self.reach(&mut watch, |progress| progress.reached) => outcome,
+                outcome = self.quiet_after_load(options) => outcome,
+            }
+        };
         self.within(options, waiting).await
+    }
+
+    /// Ends when the written document has loaded and its network is idle by our own count, where that is waited for:
+    /// full Chrome does not always tell it of a document that was written.
+    async fn quiet_after_load(&self, options: &NavigationOptions) -> Result<(), NavigationError> {
+        let connections = options.wait_until.iter().filter_map(|milestone| match milestone {
+            Milestone::NetworkIdle => Some(0.0),
+            Milestone::NetworkAlmostIdle => Some(2.0),
+            Milestone::Load | Milestone::DomContentLoaded => None,
+        });
+        let Some(connections) = connections.reduce(f64::min) else {
+            return std::future::pending().await;
+        };
+        let mut watch = self.watch(&NavigationOptions {
+            wait_until: vec![Milestone::DomContentLoaded, Milestone::Load],
+            ..options.clone()
+        })?;
+        self.reach(&mut watch, |progress| progress.reached).await?;
+        // Chrome's own word comes first where it comes.
+        self.page().network_idle(2 * QUIET, connections).await;
+        Ok(())
     }
 
     fn watch(&self, options: &NavigationOptions) -> Result<Watch, NavigationError> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::{Deadline, Session};
+use crate::cdp::{CallError, Deadline, Session};
 
 use super::super::decode::decode_event;
 use super::super::error::EvaluateError;
@@ -69,7 +69,9 @@ impl Page {
                 frame.helpers.is_coming = false;
                 let mut failed = Vec::new();
                 let mut wants = false;
+                let is_late = matches!(answer, Err(CallError::ProtocolTimedOut { .. }));
                 match answer {
+                    Err(_) if is_late => failed = std::mem::take(&mut frame.helpers.waiters),
                     // The world may have gone with its document already.
                     Ok(_) => wants = frame.wants_helpers(),
                     Err(_) if frame.context.is_none() => {}
@@ -80,7 +82,13 @@ impl Page {
                     page.make_helpers(&asked, &id);
                 }
                 for waiter in failed {
-                    waiter(Err(EvaluateError::NoContext));
+                    // What it was wanted for is what the caller knows of.
+                    let method = "Runtime.callFunctionOn".into();
+                    waiter(Err(if is_late {
+                        CallError::ProtocolTimedOut { method }.into()
+                    } else {
+                        EvaluateError::NoContext
+                    }));
                 }
             },
         );
