@@ -22,7 +22,9 @@ use crate::pool::{FailureKind, TabId};
 const READY: &str = "(selector => new Promise(resolve => {
   let observer, interval;
   const check = () => {
-    if (document.readyState === 'loading' || selector !== null && !document.querySelector(selector)) return;
+    // First of all, so that a selector that is none is said at once.
+    const found = selector === null || document.querySelector(selector);
+    if (document.readyState === 'loading' || !found) return;
     observer?.disconnect();
     clearInterval(interval);
     resolve(true);
