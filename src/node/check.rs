@@ -61,15 +61,10 @@ fn resembling<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
 /// An address of the web, as text or as a `URL`. Text is taken as it is; of a `URL` that is an origin only, that.
 pub(crate) fn url(value: Value<'_>, name: &str) -> Result<String, Thrown> {
     let refused = || invalid(value, name, "a URL that begins with http:// or https://");
-    let class = value.scope().global().get("URL")?;
-    let as_object = || value.get("href").ok().and_then(Value::as_string);
-    let text = value
-        .as_string()
-        .or_else(|| value.is_object().then(as_object).flatten());
-    let text = text.filter(|text| !text.is_empty()).ok_or_else(refused)?;
-    let parsed = class
-        .construct(&[value.scope().string(&text)])
-        .map_err(|_| refused())?;
+    let text = url_text(value)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(refused)?;
+    let parsed = parsed(value, &text).map_err(|_| refused())?;
     let part = |part| Ok::<_, Thrown>(parsed.get(part)?.as_string().unwrap_or_default());
     if !matches!(part("protocol")?.as_str(), "http:" | "https:") {
         return Err(refused());
@@ -90,16 +85,23 @@ pub(crate) fn any_url(value: Value<'_>, name: &str) -> Result<String, Thrown> {
             "an absolute URL, such as https://…, data:… or about:blank",
         )
     };
-    let as_object = || value.get("href").ok().and_then(Value::as_string);
-    let text = value
-        .as_string()
-        .or_else(|| value.is_object().then(as_object).flatten())
-        .ok_or_else(refused)?;
-    let class = value.scope().global().get("URL")?;
-    class
-        .construct(&[value.scope().string(&text)])
-        .map_err(|_| refused())?;
+    let text = url_text(value).ok_or_else(refused)?;
+    parsed(value, &text).map_err(|_| refused())?;
     Ok(text)
+}
+
+/// The text of a string or a `URL`.
+fn url_text(value: Value<'_>) -> Option<String> {
+    let of_object = || value.get("href").ok().and_then(Value::as_string);
+    value
+        .as_string()
+        .or_else(|| value.is_object().then(of_object).flatten())
+}
+
+/// A `URL` of the text, in the realm of the value that it is from.
+fn parsed<'s>(value: Value<'s>, text: &str) -> Result<Value<'s>, Thrown> {
+    let scope = value.scope();
+    scope.global().get("URL")?.construct(&[scope.string(text)])
 }
 
 /// A length of time in ms: not negative; `Infinity` is without end.

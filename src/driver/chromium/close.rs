@@ -42,7 +42,7 @@ pub(super) async fn page(
     patience: Duration,
 ) -> Result<(), CloseError> {
     tab.closing.store(true, Ordering::Release);
-    let pages: Vec<&Page> = std::iter::once(tab.page()).chain(popups).collect();
+    let pages: Vec<Page> = std::iter::once(tab.page()).chain(popups).cloned().collect();
     for page in &pages {
         // A page in a loop is let go ten times faster when the loop is ended first.
         drop(
@@ -75,7 +75,7 @@ pub(super) async fn page(
     Err(CloseError::Page { after: patience })
 }
 
-async fn all_closed(pages: &[&Page]) {
+async fn all_closed(pages: &[Page]) {
     for page in pages {
         page.session().closed().await;
     }
@@ -123,9 +123,7 @@ async fn dispose(
             Err(error) if !error.is_gone() => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        for page in pages {
-            page.session().closed().await;
-        }
+        all_closed(pages).await;
         Ok(())
     };
     match patiently(browser.connection(), patience, disposed).await {

@@ -203,11 +203,9 @@ impl World {
         }
         if let Some(page) = self.chrome.pages.get_mut(&tab) {
             page.context_follows = context_follows;
-        }
-        if let Some(page) = self.chrome.pages.get_mut(&tab)
-            && page.state == PageState::Open
-        {
-            page.state = PageState::Closing;
+            if page.state == PageState::Open {
+                page.state = PageState::Closing;
+            }
         }
         self.start(Work::ClosePage, operation, Subject::Tab(tab));
     }

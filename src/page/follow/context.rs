@@ -71,10 +71,9 @@ impl Page {
                 let mut wants = false;
                 let is_late = matches!(answer, Err(CallError::ProtocolTimedOut { .. }));
                 match answer {
-                    Err(_) if is_late => failed = std::mem::take(&mut frame.helpers.waiters),
                     // The world may have gone with its document already.
                     Ok(_) => wants = frame.wants_helpers(),
-                    Err(_) if frame.context.is_none() => {}
+                    Err(_) if frame.context.is_none() && !is_late => {}
                     Err(_) => failed = std::mem::take(&mut frame.helpers.waiters),
                 }
                 drop(state);
