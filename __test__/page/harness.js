@@ -12,6 +12,8 @@ const { describe } = require('./describe.js');
 const { names, openSide } = require('./sides.js');
 
 const SCENARIO_MS = 15_000;
+const LATE = `scenario did not end within ${SCENARIO_MS} ms`;
+const isLate = (outcome) => outcome.startsWith(`error Error: ${LATE}`);
 
 /** `area > scenario` to the outcomes it is meant to have. */
 function meantDifferences() {
@@ -49,14 +51,17 @@ class Run {
   }
 
   /** Notes that something happened, in order. */
-  note = (...parts) => void this.log.push(parts.map((part) => (typeof part === 'string' ? part : describe(part))).join(' '));
+  note = (...parts) =>
+    void this.log.push(parts.map((part) => (typeof part === 'string' ? part : describe(part))).join(' '));
 
   /** Notes each of these events of an emitter, with what `show` makes of its argument. */
   record = (emitter, events) => {
     for (const [event, show] of Object.entries(events)) {
       emitter.on(event, (argument) => {
         const shown = show === true ? undefined : show(argument);
-        this.note(shown === undefined ? event : `${event} ${typeof shown === 'string' ? shown : describe(shown)}`);
+        this.note(
+          shown === undefined ? event : `${event} ${typeof shown === 'string' ? shown : describe(shown)}`,
+        );
       });
     }
   };
@@ -98,11 +103,13 @@ async function outcomeOf(side, scenario) {
   let timer;
   let run;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`scenario did not end within ${SCENARIO_MS} ms`)), SCENARIO_MS);
+    timer = setTimeout(() => reject(new Error(LATE)), SCENARIO_MS);
   });
   let text;
   const body = async () => {
-    const context = scenario.ownContext ? await side.browser.createBrowserContext() : await sharedContext(side);
+    const context = scenario.ownContext
+      ? await side.browser.createBrowserContext()
+      : await sharedContext(side);
     const page = scenario.noPage ? undefined : await context.newPage();
     run = new Run(side, context, page);
     if (page) run.owned.push(page);
@@ -113,11 +120,14 @@ async function outcomeOf(side, scenario) {
   try {
     text = `value ${describe(await Promise.race([body(), late]))}`;
   } catch (error) {
-    text = error instanceof Error ? `error ${error.name}: ${error.message}` : `rejected with ${describe(error)}`;
+    text =
+      error instanceof Error ? `error ${error.name}: ${error.message}` : `rejected with ${describe(error)}`;
     if (process.env.PAGE_SUITE_STACKS) console.error(side.name, scenario.name, error?.stack);
   } finally {
     clearTimeout(timer);
   }
+  // What hung may hold its context, too: the next one does without it.
+  if (isLate(text)) side.context = undefined;
   const log = run?.log.slice() ?? [];
   side.server.reset();
   await Promise.allSettled((run?.owned ?? []).reverse().map((owned) => bounded(owned.close())));
@@ -179,12 +189,20 @@ function differential(area, scenarios, { args = [] } = {}) {
     });
     for (const each of scenarios) {
       QUnit.test(each.name, async (assert) => {
-        assert.timeout(60_000);
-        const [theirs, ours] = await Promise.all(sides.map((side) => outcomeOf(side, each)));
-        if (process.env.PAGE_SUITE_SHOW) console.error(`${area} > ${each.name}\n${theirs}\n`);
+        assert.timeout(120_000);
+        const [first, ours] = await Promise.all(sides.map((side) => outcomeOf(side, each)));
         const row = names().includes('ours') ? meant.get(`${area} > ${each.name}`) : undefined;
+        // Puppeteer hangs now and then. That says nothing of ours, which has one try: it is asked again, alone.
+        let theirs = first;
+        for (let tries = 1; isLate(theirs) && row === undefined && tries < 3; tries += 1) {
+          console.error(`# puppeteer hung in try ${tries} of "${each.name}", and is asked again`);
+          theirs = await outcomeOf(sides[0], each);
+        }
+        if (process.env.PAGE_SUITE_SHOW) console.error(`${area} > ${each.name}\n${theirs}\n`);
         if ('right' in each) {
-          const [right, ...outcomes] = [textOf(each.right), theirs, ours].map((text) => text.split('\n  · ')[0]);
+          const [right, ...outcomes] = [textOf(each.right), theirs, ours].map(
+            (text) => text.split('\n  · ')[0],
+          );
           assert.strictEqual(outcomes[0], right, 'puppeteer does what is right');
           assert.strictEqual(outcomes[1], right, 'ours does what is right');
         }
@@ -194,7 +212,7 @@ function differential(area, scenarios, { args = [] } = {}) {
           assert.strictEqual(oneLine(ours), row.ours, 'ours as docs/page-api.md says');
         } else {
           assert.strictEqual(ours, theirs, 'ours gives what puppeteer gives');
-          assert.notOk(/^error Error: scenario did not end/.test(theirs), 'puppeteer came to an end');
+          assert.notOk(isLate(theirs), 'puppeteer came to an end');
         }
       });
     }
