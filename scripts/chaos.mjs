@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { quantile, table } from '../examples/lib/display.mjs';
 import { carryOut, planFaults, setRight } from './chaos/faults.mjs';
@@ -37,6 +39,8 @@ const CLOSE_MS = 1000;
 const GRACE_MS = 5000;
 const PROTOCOL_TIMEOUT_MS = 10_000;
 const STANDBY_MS = 5000;
+/** A server collects its garbage by itself; a minute of chaos has to be helped. */
+const GC_EVERY_MS = 5000;
 /** In which every request must have ended: three attempts at a standby behind a browser that had to be restarted. */
 const BOUND_MS = 120_000;
 const QUIET_MS = 60_000;
@@ -95,6 +99,8 @@ class Run {
     this.open = new Map();
     this.waited = [];
     this.renders = 0;
+    /** Leases that nobody released. */
+    this.dropped = 0;
     this.requests = 0;
     this.longestMs = 0;
     this.stopping = false;
@@ -156,12 +162,20 @@ async function contextsOf(run) {
   return Promise.race([ask().catch(() => null), delay(2000, null)]);
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
+
 async function sample(run) {
+  let collected = performance.now();
   const most = run.pages + 1 + run.pool.getSharedContextSnapshot().cap;
   while (!run.over()) {
     const contexts = await contextsOf(run);
     if (contexts !== null && contexts > most) run.violate(`${contexts} contexts are alive, ${most} may be`);
     run.watch();
+    if (performance.now() - collected > GC_EVERY_MS) {
+      collectGarbage();
+      collected = performance.now();
+    }
     if (process.stderr.isTTY && !run.verbose) {
       const left = Math.max(0, run.minutes * 60 - (performance.now() - run.began) / 1000);
       process.stderr.write(
@@ -202,6 +216,11 @@ async function checkAfter(run, before) {
     'requests have not ended',
     () => run.open.size === 0 || [...run.open.values()].map((at) => at.label).join('; '),
   );
+  await eventually(run, 'dropped leases have not come back', () => {
+    collectGarbage();
+    const { inUseCount } = run.semaphore;
+    return inUseCount === 0 || `${inUseCount} permits are held, ${run.dropped} leases were dropped`;
+  });
   const after = await calm(run);
   await eventually(run, 'contexts beyond the pool', async () => {
     const contexts = await contextsOf(run);
@@ -260,12 +279,13 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 /** The pool under test; its deadlines are short, so that a minute holds many of them. */
 function makePool(run, { AsyncSemaphore, BrowserManager, PagePool }) {
   run.manager = new BrowserManager({ protocolTimeout: PROTOCOL_TIMEOUT_MS, launchTimeoutMs: 20_000 });
+  run.semaphore = new AsyncSemaphore(run.pages);
   run.pool = new PagePool({
     maxPages: run.pages,
     serverURL: 'http://server.example',
     boxelHostURL: run.host.url,
     browserManager: run.manager,
-    renderSemaphore: new AsyncSemaphore(run.pages),
+    renderSemaphore: run.semaphore,
     standbyTimeoutMs: STANDBY_MS,
     tabHealthProbeMs: 1000,
     closeTimeoutMs: CLOSE_MS,

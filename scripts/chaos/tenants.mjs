@@ -35,6 +35,9 @@ const session = async (lease, work) => {
   }
 };
 
+/** Its caller forgets the lease: the garbage collector finds it, and its tab comes back. */
+const DROPPED = 'lease dropped';
+
 /** What a tenant does with its lease, each with its weight. */
 const BEHAVIOURS = {
   render: [70, render],
@@ -96,6 +99,7 @@ const BEHAVIOURS = {
     (lease) => session(lease, (cdp) => Promise.race([cdp.send('Page.crash'), delay(3000)])),
   ],
   'page closed by its caller': [2, (lease) => lease.page.close()],
+  [DROPPED]: [2, render],
   'page frozen': [
     1,
     (lease) => session(lease, (cdp) => cdp.send('Page.setWebLifecycleState', { state: 'frozen' })),
@@ -140,7 +144,8 @@ async function request(run, random) {
   } catch (error) {
     failure = error;
   } finally {
-    lease?.release();
+    if (behaviour === DROPPED && lease) run.dropped += 1;
+    else lease?.release();
   }
   run.end(open, behaviour, outcomeOf(failure, run));
 }
