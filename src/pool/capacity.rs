@@ -12,7 +12,7 @@ pub(super) struct Contraction {
     idle_since: Option<f64>,
     /// A slot is being dropped: the number changes when its context has closed, so that there are never more
     /// contexts than pages + 1.
-    pending: bool,
+    pub(super) pending: bool,
 }
 
 impl Contraction {

@@ -48,7 +48,7 @@ pub(super) struct Context {
     pub(super) slow: bool,
     /// What is closing in it has taken longer than it may: nobody waits for it any more.
     pub(super) overdue: bool,
-    counted: Counts,
+    pub(super) counted: Counts,
 }
 
 /// What contexts amount to.
@@ -101,7 +101,7 @@ impl Context {
         }
     }
 
-    fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         let closing = match self.state {
             ContextState::Orphan { .. } | ContextState::Condemned { .. } => self.closing_pages > 0,
             ContextState::Closing { .. } => true,

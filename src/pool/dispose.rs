@@ -14,8 +14,8 @@ use super::{
 /// What an affinity that is being taken out of use still waits for. Disposals of one key share it.
 #[derive(Debug, Default)]
 pub(super) struct Teardown {
-    tabs: BTreeSet<TabId>,
-    contexts: BTreeSet<ContextId>,
+    pub(super) tabs: BTreeSet<TabId>,
+    pub(super) contexts: BTreeSet<ContextId>,
     listeners: Vec<Listener>,
     /// Whether the key stays in the warm list until the end.
     listed: bool,
@@ -46,7 +46,7 @@ enum Listener {
 #[derive(Debug)]
 pub(super) struct Sweep {
     affinities: Vec<AffinityKey>,
-    remaining: usize,
+    pub(super) remaining: usize,
 }
 
 /// How an affinity is taken out of use.
@@ -83,10 +83,24 @@ impl Manner {
 }
 
 impl Teardown {
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.tabs.is_empty()
             && (self.contexts.is_empty() || planted(Defect::DisposedTooEarly))
             && self.notifying.is_none()
+    }
+
+    /// Whether it waits for this notification of the manager.
+    pub(super) fn is_notifying(&self, id: OperationId) -> bool {
+        let notifying = self.notifying;
+        notifying.is_some_and(|notification| notification.operation == id)
+    }
+
+    /// The evictions that wait for it.
+    pub(super) fn sweeps(&self) -> impl Iterator<Item = TicketId> + '_ {
+        self.listeners.iter().filter_map(|listener| match listener {
+            Listener::Sweep(ticket) => Some(*ticket),
+            Listener::Dispose(_) => None,
+        })
     }
 
     /// The affinity has a tab again.

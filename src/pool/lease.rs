@@ -23,13 +23,13 @@ const NEWEST: f64 = 0.2;
 pub(super) struct Bounds {
     terms: Terms,
     /// It waits no longer than until then.
-    acquire: Option<u64>,
+    pub(super) acquire: Option<u64>,
     /// When its lease began.
     began: u64,
     /// Its lease ends then.
-    end: Option<u64>,
+    pub(super) end: Option<u64>,
     /// Its lease is told of then.
-    warning: Option<u64>,
+    pub(super) warning: Option<u64>,
     /// It is to end by then, at the latest: its tab is closing, or its holder's signal was aborted.
     pub(super) grace: Option<u64>,
     /// The question to its page.

@@ -1,7 +1,7 @@
 //! Making standbys: how many are wanted, one attempt after another, and what those who wait get of them.
 
 use super::defects::{Defect, planted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, ContextState};
 use super::request::{Request, RequestState};
@@ -44,7 +44,7 @@ pub(super) struct Refill {
     /// The last refill ended for want of a slot.
     blocked: bool,
     jobs: BTreeMap<JobId, Job>,
-    making: usize,
+    pub(super) making: usize,
     /// A standby could not be made with all its attempts: no further one is begun before all others under way have
     /// ended too, so that those who wait hear of it however many more come.
     gave_up: bool,
@@ -62,6 +62,26 @@ impl Refill {
     /// Who took what in this turn is no reason for anything in the next.
     pub(super) fn end_of_turn(&mut self) {
         self.on_behalf_of = None;
+    }
+
+    /// The standbys that an attempt is under way for.
+    pub(super) fn jobs_making(&self) -> BTreeSet<JobId> {
+        let making = self.jobs.iter().filter(|at| at.1.state == JobState::Making);
+        making.map(|at| *at.0).collect()
+    }
+
+    /// The standbys that are to be tried again, and when.
+    pub(super) fn pauses(&self) -> impl Iterator<Item = (JobId, u64)> + '_ {
+        self.jobs.iter().filter_map(|(&id, job)| match job.state {
+            JobState::Paused { until } => Some((id, until)),
+            _ => None,
+        })
+    }
+
+    /// While somebody waits for its end or further attempts are held back for it, something of it is left to be done.
+    pub(super) fn is_at_rest_or_goes_on(&self) -> bool {
+        let at_rest = self.tickets.is_empty() && !self.gave_up;
+        self.on_behalf_of.is_none() && (at_rest || self.kicked || !self.jobs.is_empty())
     }
 
     pub(super) fn take_tickets(&mut self) -> Vec<TicketId> {

@@ -150,7 +150,7 @@ impl Tab {
         self.queue.len() + usize::from(self.holder.is_some() || self.is_opening())
     }
 
-    fn index(&self) -> Option<Indexed> {
+    pub(super) fn index(&self) -> Option<Indexed> {
         let affinity = self.offered_to()?;
         let load = self.load();
         let donor = load <= 1 && self.promised.is_none() && !self.is_opening();

@@ -48,6 +48,10 @@ impl Waiters {
         self.0.remove(&place).is_some()
     }
 
+    pub(super) fn has(&self, place: Place, request: RequestId) -> bool {
+        self.0.get(&place) == Some(&request)
+    }
+
     pub(super) fn first(&self) -> Option<(Place, RequestId)> {
         self.0
             .first_key_value()

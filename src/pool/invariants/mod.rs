@@ -1,7 +1,10 @@
 //! What must hold after every event.
 
+mod derived;
+mod pending;
+
 use super::affinity::AffinityId;
-use super::context::{Context, ContextState, Counts};
+use super::context::{Context, ContextState};
 use super::request::{Request, RequestState};
 use super::tab::{Tab, TabState};
 use super::{ContextId, Operation, Pool, RequestId, TabId};
@@ -37,7 +40,8 @@ impl Pool {
         for &id in self.affinities.keys() {
             self.check_affinity(id)?;
         }
-        self.check_indices()
+        self.check_derived()?;
+        self.check_pending()
     }
 
     fn check_slots(&self) -> Check {
@@ -46,20 +50,13 @@ impl Pool {
             .values()
             .filter(|context| context.takes_slot())
             .count();
-        ensure(alive == self.counts.alive, || {
-            format!("{alive} contexts alive, {:?}", self.counts)
-        })?;
         ensure(alive <= self.current as usize + 1, || {
             format!("{alive} contexts alive with {} pages", self.current)
         })?;
         ensure(
             (self.config.min_pages..=self.config.high_priority_max_pages).contains(&self.current),
             || format!("{} pages are outside of the envelope", self.current),
-        )?;
-        let stuck = self.contexts.values().filter(|context| context.overdue).count();
-        ensure(self.counts.stuck <= stuck, || {
-            format!("{stuck} contexts stuck, {:?}", self.counts)
-        })
+        )
     }
 
     fn check_context(&self, id: ContextId, context: &Context) -> Check {
@@ -217,11 +214,10 @@ impl Pool {
         }
         let queued = match request.state {
             RequestState::Choosing => false,
-            RequestState::Pool { .. } => self.waiting.iter().any(|at| at == (request.place, id)),
             RequestState::TabQueue { tab } => self
                 .tabs
                 .get(&tab)
-                .is_some_and(|tab| tab.queue.iter().any(|at| at.1 == id)),
+                .is_some_and(|tab| tab.queue.has(request.place, id)),
             _ => true,
         };
         ensure(queued, || format!("{id:?} waits nowhere: {request:?}"))
@@ -258,87 +254,6 @@ impl Pool {
                 format!("{key}: a tab is idle, and somebody waits")
             })?;
         }
-        for tab in &affinity.departing {
-            let of = self.tabs.get(tab).and_then(Tab::affinity);
-            ensure(of == Some(id), || format!("{key}: {tab:?} is not its own"))?;
-        }
-        if let Some(primary) = affinity.primary {
-            ensure(self.contexts.contains_key(&primary), || {
-                format!("{key}: its primary is gone")
-            })?;
-        }
         Ok(())
-    }
-
-    fn check_indices(&self) -> Check {
-        let offered = self
-            .tabs
-            .values()
-            .filter(|tab| tab.offered_to().is_some())
-            .count();
-        ensure(offered == self.live_tabs, || {
-            format!("{offered} tabs offered, {} counted", self.live_tabs)
-        })?;
-        let listed: usize = self
-            .affinities
-            .values()
-            .map(|affinity| affinity.offered.len())
-            .sum();
-        ensure(offered == listed, || {
-            format!("{offered} tabs offered, {listed} listed")
-        })?;
-        let idle = self
-            .tabs
-            .values()
-            .filter(|tab| tab.offered_to().is_some() && tab.load() == 0)
-            .count();
-        ensure(idle == self.idle_tabs.len(), || {
-            format!("{idle} tabs idle, {:?}", self.idle_tabs)
-        })?;
-        let ready = self
-            .tabs
-            .values()
-            .filter(|tab| tab.state == TabState::Standby)
-            .count();
-        ensure(ready == self.standbys.len(), || {
-            format!("{ready} standbys, {:?}", self.standbys)
-        })?;
-        let orphans = self
-            .contexts
-            .values()
-            .filter(|context| matches!(context.state, ContextState::Orphan { .. }))
-            .count();
-        ensure(orphans == self.orphans.len(), || {
-            format!("{orphans} orphans, {:?}", self.orphans)
-        })?;
-        let rows = self
-            .affinities
-            .values()
-            .filter(|affinity| affinity.primary.is_some())
-            .count();
-        ensure(rows == self.rows, || {
-            format!("{rows} rows, {} counted", self.rows)
-        })?;
-        ensure(
-            rows <= self.config.shared_context_cap as usize || orphans == 0,
-            || {
-                format!(
-                    "{orphans} orphans are kept with {rows} rows, of {} that there may be",
-                    self.config.shared_context_cap
-                )
-            },
-        )?;
-        let waiting: usize = self
-            .affinities
-            .values()
-            .map(|affinity| affinity.waiting.len())
-            .sum();
-        ensure(waiting == self.waiting.len(), || {
-            "the pool's queue is miscounted".to_owned()
-        })?;
-        let none = self.contexts.is_empty();
-        ensure(!none || self.counts == Counts::default(), || {
-            format!("no context, but {:?}", self.counts)
-        })
     }
 }
