@@ -158,6 +158,11 @@ impl World {
         } else {
             self.book.rows.remove(affinity)
         };
+        // One with a doomed page on its way may have been condemned by an eviction: that shows when the page has come.
+        let row = row.filter(|context| {
+            let mut pages = self.chrome.pages.values();
+            !pages.any(|page| page.context == *context && page.is_being_opened() && page.doomed.is_some())
+        });
         (sure && self.closing.is_none() && (live || row.is_some()))
             .then(|| self.book.announced.get(affinity).copied().unwrap_or(0))
     }
