@@ -8,6 +8,7 @@ mod contexts;
 mod dispose;
 mod health;
 mod leases;
+mod network_service;
 mod one_line;
 mod popups;
 mod priority;
