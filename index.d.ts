@@ -74,8 +74,26 @@ export interface RenderSemaphore {
 
 /** What `new PagePool` takes. */
 export interface PagePoolOptions {
-  /** Pages when the environment sets no envelope (`PRERENDER_PAGE_POOL_MIN` and `_MAX`): an integer from 1 to 10000. */
+  /** How many pages there are, an integer from 1 to 10000: as many as that at all times, unless the envelope says otherwise: `minPages` and `burstPages`, above them `PRERENDER_PAGE_POOL_MIN` and `_MAX`. */
   maxPages: number
+  /** The pool shrinks to so many pages when it idles: an integer from 1 to `maxPages`. `PRERENDER_PAGE_POOL_MIN` and `_MAX` together go before it. Default: `maxPages`. */
+  minPages?: number | undefined
+  /** The pool grows to so many pages when leases wait: an integer from `maxPages` to 10000. `PRERENDER_PAGE_POOL_MIN` and `_MAX` together go before it. Default: `maxPages`. */
+  burstPages?: number | undefined
+  /** Pages at the start: an integer from `minPages` to `burstPages`. `PRERENDER_PAGE_POOL_INITIAL` goes before it. Default: `minPages`. */
+  initialPages?: number | undefined
+  /** For requests of `highPriorityThreshold` and above the pool grows to so many pages: an integer from `burstPages` to 10000. Only with both, and where `burstPages` is above `minPages`; `PRERENDER_PAGE_POOL_HIGH_PRIORITY_MAX` and `PRERENDER_HIGH_PRIORITY_THRESHOLD` together go before them. Default: as for others. */
+  highPriorityMaxPages?: number | undefined
+  /** From which priority on a request is a high one: any finite number. Default: none is. */
+  highPriorityThreshold?: number | undefined
+  /** How long a pool must idle before it gives up a page, in ms, above 0. `PRERENDER_POOL_IDLE_CONTRACTION_MS` goes before it. Default: 60000. */
+  idleContractionMs?: number | undefined
+  /** How many tabs one affinity may have, an integer from 1; never more than `burstPages`. `PRERENDER_AFFINITY_TAB_MAX` goes before it. Default: 5. */
+  maxTabsPerAffinity?: number | undefined
+  /** How many `file` leases one affinity may have at a time, an integer from 1; never more than the default. `PRERENDER_AFFINITY_FILE_CONCURRENCY` goes before it. Default: as many tabs as it may have, in a pool of one size one less, but 1. */
+  maxFileLeasesPerAffinity?: number | undefined
+  /** How many shared contexts there may be, an integer from 1; while there are more, those without a page are closed, oldest first. `PRERENDER_SHARED_CONTEXT_CAP` goes before it. Default: twice the most pages there may be. */
+  maxSharedContexts?: number | undefined
   /** This server's URL, told to the prerender manager. */
   serverURL: string | URL
   /** Whose browser pages are made in. */
@@ -84,7 +102,7 @@ export interface PagePoolOptions {
   boxelHostURL: string | URL
   /** The budget of a standby's navigation, and again of its readiness, in ms. Default: 30000. */
   standbyTimeoutMs?: number | undefined
-  /** The cap on concurrent leases of every kind. Default: none. */
+  /** The cap on concurrent leases of every kind, which grows with the pool. Default: none; one of the pool's own with `standbyURL`, `minPages` or `burstPages`. */
   renderSemaphore?: RenderSemaphore | undefined
   /** No standbys are made while any tab is bound to an affinity. Default: false. */
   disableStandbyRefill?: boolean | undefined
@@ -92,7 +110,7 @@ export interface PagePoolOptions {
   onAffinityDisposed?: ((affinityKey: string) => void) | undefined
   /** No cap on concurrent `file` leases of an affinity. Default: false. */
   disableFileAdmission?: boolean | undefined
-  /** How often contraction is considered, in ms. Default: the contraction threshold, `PRERENDER_POOL_IDLE_CONTRACTION_MS` or 60000. */
+  /** How often contraction is considered, in ms. Default: the contraction threshold, `idleContractionMs`. */
   contractionTickMs?: number | undefined
   /** How long a used tab may take to answer before it is handed out again, in ms; 0: not asked. Default: `PRERENDER_TAB_HEALTH_PROBE_MS` or 3000. */
   tabHealthProbeMs?: number | undefined
@@ -140,6 +158,11 @@ export interface PagePoolOptions {
   logger?: ((name: string) => Logger) | Console | undefined
   /** What has to be in the page that tabs stand by on before one is handed out, as a CSS selector. Default: `#standby-ready` with `boxelHostURL`; with `standbyURL` a document that was parsed is enough. */
   readySelector?: string | undefined
+  /**
+   * What has to be true besides: a function that runs in the page, or a string with an expression, until it gives or resolves
+   * with a truthy value. It sees nothing of the file that it is written in. What it throws ends the attempt. Default: nothing.
+   */
+  readyFunction?: (() => unknown) | string | undefined
   /** Code that runs in each document of a tab before the document's own. Default: with `boxelHostURL` what sets `__boxelDuringPrerender` and `__boxelRenderContext`, with `standbyURL` none. */
   initScripts?: readonly string[] | undefined
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { execFileSync } = require('node:child_process');
-const { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { lib, poolModule } = require('./helpers/kit.js');
@@ -49,6 +49,19 @@ QUnit.module('what the package exports', () => {
       console.log(JSON.stringify([${values.join(', ')}].map((v) => typeof v)), all.PagePool === PagePool);`;
     const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', cwd: root });
     assert.strictEqual(out.trim(), `${JSON.stringify(values.map(() => 'function'))} true`, 'each named import is a function, and the default holds the same');
+  });
+
+  QUnit.test('pagepool/boxel is the drop-in for a realm-server: the same, by both roads', (assert) => {
+    const run = (...options) => execFileSync(process.execPath, options, { encoding: 'utf8', cwd: root }).trim();
+    const required = 'console.log(require("pagepool/boxel") === require("pagepool"), require("pagepool/boxel").PagePool.name)';
+    assert.strictEqual(run('-e', required), 'true PagePool', 'require');
+    const imported = `import { PagePool } from 'pagepool/boxel'; import * as all from 'pagepool';
+      console.log(PagePool === all.PagePool, (await import('pagepool/boxel')).default === all.default);`;
+    assert.strictEqual(run('--input-type=module', '-e', imported), 'true true', 'import');
+    const { exports: entries } = require('../package.json');
+    for (const file of Object.values(entries['./boxel']).flatMap(Object.values)) {
+      assert.true(existsSync(path.join(root, file)), `${file} is there`);
+    }
   });
 
   QUnit.test('import gives everything by name', async (assert) => {

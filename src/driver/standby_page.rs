@@ -7,6 +7,9 @@ pub struct StandbyPage {
     pub url: String,
     /// What has to be in it before it stands by, as a CSS selector. Without one, a document that was parsed does.
     pub ready_selector: Option<String>,
+    /// What has to be true in it besides, as the source of a function that is asked until it gives or resolves with a
+    /// truthy value.
+    pub ready_function: Option<String>,
     /// Sources of scripts that run in each document of the tab, before those of the document.
     pub init_scripts: Vec<String>,
 }
@@ -24,6 +27,7 @@ impl StandbyPage {
         Self {
             url: format!("{}/_standby", origin.trim_end_matches('/')),
             ready_selector: Some(Self::HOST_APP_READY.to_owned()),
+            ready_function: None,
             init_scripts: vec![Self::HOST_APP_MARK.to_owned()],
         }
     }

@@ -16,8 +16,28 @@ const SHORTEST_PROBE_MS: f64 = 250.0;
     reason = "independent switches, each an option of the constructor"
 )]
 pub struct PoolOptions {
-    /// Pages when the environment sets no envelope; at least 1.
+    /// Pages where nothing else sets an envelope; at least 1.
     pub max_pages: u32,
+    /// Contraction never goes below this. Default: `max_pages`. This and what else of the envelope is given here counts
+    /// where the environment says nothing of it.
+    pub min_pages: Option<u32>,
+    /// Pages at the start. Default: the least.
+    pub initial_pages: Option<u32>,
+    /// Expansion for ordinary priorities ends here. Default: `max_pages`.
+    pub burst_pages: Option<u32>,
+    /// Where expansion for high priorities ends, and from which priority on they are high. Default: there is no such tier.
+    pub high_priority: Option<(u32, f64)>,
+    /// How long the pool must be idle before it drops a slot. Default: 60000.
+    pub idle_contraction_ms: Option<f64>,
+    /// Live tabs an affinity may have, ordinarily. Default: 5.
+    pub max_tabs_per_affinity: Option<u32>,
+    /// Rows of the ledger of shared contexts. Default: twice as many as there may be pages.
+    pub max_shared_contexts: Option<u32>,
+    /// Concurrent `file` leases of one affinity. Default: as many tabs as it may have, in a fixed pool one less.
+    pub max_file_leases_per_affinity: Option<u32>,
+    /// Whether a `file` render may wait for others of its affinity, as a boxel host app's does: a pool that cannot
+    /// prevent that they wait for each other then warns of it. Default: true.
+    pub renders_nest: bool,
     /// Budget of a standby's navigation, and again of its readiness. Default: 30000.
     pub standby_timeout_ms: Option<f64>,
     /// No standbys are created while any tab is bound to an affinity. Default: false.
@@ -70,6 +90,15 @@ impl PoolOptions {
     pub fn new(max_pages: u32) -> Self {
         Self {
             max_pages,
+            min_pages: None,
+            initial_pages: None,
+            burst_pages: None,
+            high_priority: None,
+            idle_contraction_ms: None,
+            max_tabs_per_affinity: None,
+            max_shared_contexts: None,
+            max_file_leases_per_affinity: None,
+            renders_nest: true,
             standby_timeout_ms: None,
             disable_standby_refill: false,
             disable_file_admission: false,
@@ -171,17 +200,20 @@ impl Config {
     pub fn resolve(options: &PoolOptions, env: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<Notice>) {
         let mut notices = Vec::new();
         warn_of_unusable(env, &mut notices);
-        let envelope = Envelope::resolve(options.max_pages.clamp(1, MOST_PAGES), env, &mut notices);
-        let dynamic = envelope.min < envelope.burst;
-        let contraction_threshold_ms =
-            positive_integer(env, "PRERENDER_POOL_IDLE_CONTRACTION_MS").unwrap_or(60_000.0);
-        let affinity_tab_max = affinity_tab_max(env, envelope.burst, dynamic, &mut notices);
-        let default_cap = envelope.high_priority_max.saturating_mul(2);
+        let envelope = Envelope::resolve(options, env, &mut notices);
+        let dynamic = envelope.is_dynamic();
+        let contraction_threshold_ms = positive_integer(env, "PRERENDER_POOL_IDLE_CONTRACTION_MS")
+            .or(options.idle_contraction_ms)
+            .unwrap_or(60_000.0);
+        let affinity_tab_max = affinity_tab_max(options, env, &envelope, &mut notices);
+        let default_cap = options
+            .max_shared_contexts
+            .unwrap_or(envelope.high_priority_max.saturating_mul(2));
         let shared_context_cap = match env("PRERENDER_SHARED_CONTEXT_CAP").map(|text| js_number(&text)) {
             Some(cap) if cap.is_finite() && cap > 0.0 => whole(cap).max(1),
             _ => default_cap,
         };
-        let file_concurrency = file_concurrency(env, affinity_tab_max, dynamic, &mut notices);
+        let file_concurrency = file_concurrency(options, env, affinity_tab_max, dynamic, &mut notices);
         let config = Self {
             min_pages: envelope.min,
             initial_pages: envelope.initial,
@@ -242,19 +274,19 @@ struct Envelope {
 }
 
 impl Envelope {
-    fn resolve(max_pages: u32, env: &dyn Fn(&str) -> Option<String>, notices: &mut Vec<Notice>) -> Self {
+    fn resolve(
+        options: &PoolOptions,
+        env: &dyn Fn(&str) -> Option<String>,
+        notices: &mut Vec<Notice>,
+    ) -> Self {
+        let pages = |given: Option<u32>| given.unwrap_or(options.max_pages).clamp(1, MOST_PAGES);
         let bounds = (
             positive_integer(env, "PRERENDER_PAGE_POOL_MIN").map(whole),
             positive_integer(env, "PRERENDER_PAGE_POOL_MAX").map(whole),
         );
-        let (Some(min), Some(max)) = bounds else {
-            return Self {
-                min: max_pages,
-                initial: max_pages,
-                burst: max_pages,
-                high_priority_max: max_pages,
-                threshold: f64::INFINITY,
-            };
+        let (min, max) = match bounds {
+            (Some(min), Some(max)) => (min, max),
+            _ => (pages(options.min_pages), pages(options.burst_pages)),
         };
         if max < min {
             warn(
@@ -264,23 +296,28 @@ impl Envelope {
         }
         let burst = max.max(min);
         let initial = positive_integer(env, "PRERENDER_PAGE_POOL_INITIAL")
-            .map_or(min, whole)
+            .map(whole)
+            .or(options.initial_pages)
+            .unwrap_or(min)
             .clamp(min, burst);
         let tier = (
             positive_integer(env, "PRERENDER_PAGE_POOL_HIGH_PRIORITY_MAX"),
             positive_integer(env, "PRERENDER_HIGH_PRIORITY_THRESHOLD"),
         );
+        let (name, tier) = match tier {
+            (Some(high), Some(threshold)) => (
+                "PRERENDER_PAGE_POOL_HIGH_PRIORITY_MAX",
+                Some((whole(high), threshold)),
+            ),
+            _ => ("highPriorityMaxPages", options.high_priority),
+        };
         let (high_priority_max, threshold) = match tier {
-            (Some(high), Some(threshold)) if burst > min => {
-                let high = whole(high);
+            Some((high, threshold)) if burst > min => {
                 if high < burst {
-                    warn(
-                        notices,
-                        format!(
-                            "PRERENDER_PAGE_POOL_HIGH_PRIORITY_MAX={high} is below \
-                             PRERENDER_PAGE_POOL_MAX={burst}: using {burst}"
-                        ),
-                    );
+                    // Options are held against each other before: the burst is the environment's.
+                    let message =
+                        format!("{name}={high} is below PRERENDER_PAGE_POOL_MAX={burst}: using {burst}");
+                    warn(notices, message);
                 }
                 (high.max(burst), threshold)
             }
@@ -294,21 +331,26 @@ impl Envelope {
             threshold,
         }
     }
+
+    fn is_dynamic(&self) -> bool {
+        self.min < self.burst
+    }
 }
 
 fn affinity_tab_max(
+    options: &PoolOptions,
     env: &dyn Fn(&str) -> Option<String>,
-    burst: u32,
-    dynamic: bool,
+    envelope: &Envelope,
     notices: &mut Vec<Notice>,
 ) -> u32 {
+    let burst = envelope.burst;
     let asked = match env("PRERENDER_AFFINITY_TAB_MAX").map(|text| js_number(&text)) {
-        None => 5,
+        None => options.max_tabs_per_affinity.unwrap_or(5).max(1),
         Some(value) if value.is_finite() && value > 0.0 => whole(value).max(1),
         Some(_) => 1,
     };
     let tab_max = asked.min(burst);
-    if !dynamic && tab_max < 2 {
+    if options.renders_nest && !envelope.is_dynamic() && tab_max < 2 {
         warn(
             notices,
             format!(
@@ -322,6 +364,7 @@ fn affinity_tab_max(
 }
 
 fn file_concurrency(
+    options: &PoolOptions,
     env: &dyn Fn(&str) -> Option<String>,
     tab_max: u32,
     dynamic: bool,
@@ -333,13 +376,16 @@ fn file_concurrency(
     } else {
         tab_max.saturating_sub(1).max(1)
     };
+    let given = options
+        .max_file_leases_per_affinity
+        .map_or(most, |given| given.clamp(1, most));
     let Some(text) = env(NAME).filter(|text| !js_trim(text).is_empty()) else {
-        return most;
+        return given;
     };
     let value = js_number(&text);
     if !is_integer(value) || value < 1.0 {
-        warn(notices, format!("{NAME}={text} is no integer ≥ 1: using {most}"));
-        return most;
+        warn(notices, format!("{NAME}={text} is no integer ≥ 1: using {given}"));
+        return given;
     }
     let asked = whole(value);
     if asked < most {

@@ -62,7 +62,21 @@ struct Settled {
     infos: usize,
 }
 
-fn model(max_pages: f64, environment: &Environment) -> Settled {
+/// What options say of the envelope, in the contract's numbers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Given {
+    min: Option<u32>,
+    initial: Option<u32>,
+    burst: Option<u32>,
+    high_priority: Option<(u32, f64)>,
+    contraction_threshold_ms: Option<f64>,
+    tab_max: Option<u32>,
+    context_cap: Option<u32>,
+    file_concurrency: Option<u32>,
+    alone: bool,
+}
+
+fn model(max_pages: f64, given: &Given, environment: &Environment) -> Settled {
     let mut warnings = 0;
     let mut infos = 0;
     let number = |name: &str| environment.get(name).map(|at: &(&str, f64)| at.1);
@@ -81,36 +95,52 @@ fn model(max_pages: f64, environment: &Environment) -> Settled {
         .filter(|&&name| filled(name).is_some() && positive(name).is_none())
         .count();
 
-    let (mut min, mut initial, mut burst) = (max_pages, max_pages, max_pages);
+    // The environment goes before options, where it says all of what belongs together.
+    let (mut min, mut burst) = (
+        given.min.map_or(max_pages, f64::from),
+        given.burst.map_or(max_pages, f64::from),
+    );
     if let (Some(low), Some(high)) = (positive(NAMES[0]), positive(NAMES[1])) {
         warnings += usize::from(high < low);
         min = low;
         burst = high.max(low);
-        initial = positive(NAMES[2]).unwrap_or(low).max(min).min(burst);
     }
+    let initial = positive(NAMES[2])
+        .or(given.initial.map(f64::from))
+        .unwrap_or(min)
+        .max(min)
+        .min(burst);
     let dynamic = min < burst;
     let (mut high_priority_max, mut threshold) = (burst, f64::INFINITY);
-    if let (Some(high), Some(from), true) = (positive(NAMES[3]), positive(NAMES[4]), dynamic) {
+    let tier = match (positive(NAMES[3]), positive(NAMES[4])) {
+        (Some(high), Some(from)) => Some((high, from)),
+        _ => given.high_priority.map(|(high, from)| (f64::from(high), from)),
+    };
+    if let (Some((high, from)), true) = (tier, dynamic) {
         warnings += usize::from(high < burst);
         high_priority_max = high.max(burst);
         threshold = from;
     }
     let asked_tabs = match number(NAMES[6]) {
-        None => 5.0,
+        None => given.tab_max.map_or(5.0, f64::from),
         Some(value) if value.is_finite() && value > 0.0 => value.floor(),
         Some(_) => 1.0,
     };
     let tab_max = asked_tabs.min(burst);
-    warnings += usize::from(!dynamic && tab_max < 2.0);
+    warnings += usize::from(!given.alone && !dynamic && tab_max < 2.0);
     let context_cap = number(NAMES[7])
         .filter(|value| value.is_finite() && *value > 0.0)
-        .map_or(2.0 * high_priority_max, f64::floor);
+        .map(f64::floor)
+        .or(given.context_cap.map(f64::from))
+        .unwrap_or(2.0 * high_priority_max);
     let most_files = if dynamic {
         tab_max
     } else {
         (tab_max - 1.0).max(1.0)
     };
-    let mut file_concurrency = most_files;
+    let mut file_concurrency = given
+        .file_concurrency
+        .map_or(most_files, |files| most_files.min(f64::from(files)));
     if let Some(asked) = filled(NAMES[8]) {
         if whole(asked) && asked >= 1.0 {
             infos += usize::from(asked < most_files);
@@ -137,7 +167,9 @@ fn model(max_pages: f64, environment: &Environment) -> Settled {
         burst,
         high_priority_max,
         threshold,
-        contraction_threshold_ms: positive(NAMES[5]).unwrap_or(60_000.0),
+        contraction_threshold_ms: positive(NAMES[5])
+            .or(given.contraction_threshold_ms)
+            .unwrap_or(60_000.0),
         tab_max,
         context_cap,
         file_concurrency,
@@ -148,9 +180,21 @@ fn model(max_pages: f64, environment: &Environment) -> Settled {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn resolved(max_pages: u32, environment: &Environment) -> Settled {
+fn resolved(max_pages: u32, given: &Given, environment: &Environment) -> Settled {
     let find = |name: &str| environment.get(name).map(|at| at.0.to_owned());
-    let (config, notices) = Config::resolve(&PoolOptions::new(max_pages), &find);
+    let options = PoolOptions {
+        min_pages: given.min,
+        initial_pages: given.initial,
+        burst_pages: given.burst,
+        high_priority: given.high_priority,
+        idle_contraction_ms: given.contraction_threshold_ms,
+        max_tabs_per_affinity: given.tab_max,
+        max_shared_contexts: given.context_cap,
+        max_file_leases_per_affinity: given.file_concurrency,
+        renders_nest: !given.alone,
+        ..PoolOptions::new(max_pages)
+    };
+    let (config, notices) = Config::resolve(&options, &find);
     let lines = |level| notices.iter().filter(|notice| notice.0 == level).count();
     Settled {
         min: config.min_pages.into(),
@@ -168,13 +212,46 @@ fn resolved(max_pages: u32, environment: &Environment) -> Settled {
     }
 }
 
+/// Options that do not contradict themselves: those that do are refused before they come here.
+fn given_to(max_pages: u32) -> impl Strategy<Value = Given> {
+    let sizes = (
+        proptest::option::of(1..=max_pages),
+        proptest::option::of(max_pages..12),
+        proptest::option::of((0..4_u32, select(&[-1.5, 0.0, 7.0][..]))),
+        proptest::option::of(0..12_u32),
+    );
+    let others = (
+        proptest::option::of(select(&[0.5, 250.0, 9_000.0][..])),
+        proptest::option::of(1..9_u32),
+        proptest::option::of(1..40_u32),
+        proptest::option::of(1..9_u32),
+        any::<bool>(),
+    );
+    (sizes, others).prop_map(move |((min, burst, tier, initial), others)| {
+        let (least, most) = (min.unwrap_or(max_pages), burst.unwrap_or(max_pages));
+        Given {
+            min,
+            initial: initial.map(|pages| pages.clamp(least, most)),
+            burst,
+            high_priority: tier
+                .filter(|_| least < most)
+                .map(|(more, from)| (most + more, from)),
+            contraction_threshold_ms: others.0,
+            tab_max: others.1,
+            context_cap: others.2,
+            file_concurrency: others.3,
+            alone: others.4,
+        }
+    })
+}
+
 proptest! {
     #![proptest_config(crate::cases(256))]
 
     /// Left out: what a fraction below 1 means where the contract says both "floored" and "above 0".
     #[test]
     fn the_environment_means_what_the_table_says(
-        max_pages in 1..9_u32,
+        (max_pages, given) in (1..9_u32).prop_flat_map(|pages| (Just(pages), proptest::option::of(given_to(pages)))),
         set in proptest::collection::btree_map(select(&NAMES[..]), select(&TEXTS[..]), 0..12),
         // Most random environments set no envelope.
         envelope in proptest::option::of((1..5_usize, 1..7_usize)),
@@ -184,6 +261,10 @@ proptest! {
             environment.insert(NAMES[0], TEXTS[3 + min]);
             environment.insert(NAMES[1], TEXTS[3 + max]);
         }
-        prop_assert_eq!(resolved(max_pages, &environment), model(max_pages.into(), &environment));
+        let given = given.unwrap_or_default();
+        prop_assert_eq!(
+            resolved(max_pages, &given, &environment),
+            model(max_pages.into(), &given, &environment)
+        );
     }
 }

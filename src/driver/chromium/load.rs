@@ -37,6 +37,19 @@ const READY: &str = "(selector => new Promise(resolve => {
   interval = setInterval(check, 100);
 }))";
 
+/// Resolves once the function gives a truthy value, and rejects with what it throws.
+const TRUE: &str = "(isReady => new Promise((resolve, reject) => {
+  const ask = async () => {
+    try {
+      if (await isReady()) resolve(true);
+      else setTimeout(ask, 50);
+    } catch (error) {
+      reject(error);
+    }
+  };
+  ask();
+}))";
+
 /// Before readiness is asked for again after the document was replaced.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -175,7 +188,7 @@ async fn arrive(
     deadline: Instant,
     late: &impl Fn() -> LoadError,
 ) -> Result<(), LoadError> {
-    let ready = ready(session, load.page.ready_selector.as_deref());
+    let ready = ready(session, &load.page);
     if load.page.is_blank() {
         return timeout_at(deadline, ready).await.map_err(|_| late())?;
     }
@@ -236,8 +249,12 @@ fn failed(url: &str, reason: String) -> LoadError {
 }
 
 /// Waits until the page stands by, in whichever document.
-async fn ready(session: &Session, selector: Option<&str>) -> Result<(), LoadError> {
-    let expression = format!("{READY}({})", json!(selector));
+async fn ready(session: &Session, page: &StandbyPage) -> Result<(), LoadError> {
+    let mut expression = format!("{READY}({})", json!(page.ready_selector));
+    if let Some(function) = &page.ready_function {
+        // A line end ends a comment.
+        expression = format!("{expression}.then(() => {TRUE}({function}\n))");
+    }
     loop {
         let mut check = EvaluateParams::new(expression.clone());
         check.await_promise = Some(true);

@@ -13,7 +13,7 @@ use crate::driver::StandbyPage;
 use crate::node::clock::monotonic_ms;
 use crate::node::js::{ErrorClass, JsRef, Scope, Thrown, Value, call_method, with_scope};
 use crate::node::loader::definition;
-use crate::node::pool::failure_of;
+use crate::node::pool::{READY_FUNCTION, failure_of};
 use crate::node::timer::sleep;
 use crate::pool::{Failure, FailureKind};
 
@@ -159,9 +159,7 @@ impl HostDriver {
         limits: &mut Limits,
     ) -> Result<(), Failure> {
         let budget = self.parts.standby_timeout_ms;
-        let StandbyPage {
-            url, ready_selector, ..
-        } = &self.parts.standby_page;
+        let url = &self.parts.standby_page.url;
         let arguments: Option<Vec<JsRef>> = with_scope(|scope| {
             let options = scope
                 .object()
@@ -184,13 +182,22 @@ impl HostDriver {
             return Err(not_ready(&format!("{url} answered {status}"), None));
         }
         limits.renew(budget);
-        let Some(selector) = ready_selector else {
-            return Ok(());
-        };
+        for arguments in with_scope(|scope| self.readiness(scope)).unwrap_or_default() {
+            self.wait_for_function(tab, page, limits, &arguments).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_function(
+        &self,
+        tab: &HostTab,
+        page: &JsRef,
+        limits: &mut Limits,
+        arguments: &[JsRef],
+    ) -> Result<(), Failure> {
         loop {
-            let ready = with_scope(|scope| readiness(scope, selector)).unwrap_or_default();
             let started = monotonic_ms();
-            let waited = call_method(page, "waitForFunction", &ready);
+            let waited = call_method(page, "waitForFunction", arguments);
             match limits.bound(waited).await {
                 // The page's own timeout may be shorter than the budget.
                 Limited::Done(Err(thrown)) if is_timeout(&thrown) => {
@@ -201,6 +208,27 @@ impl HostDriver {
                 outcome => return self.limited(tab, outcome, FailureKind::Other).map(|_| ()),
             }
         }
+    }
+
+    /// What `waitForFunction` is called with, one after another.
+    fn readiness(&self, scope: Scope<'_>) -> Vec<Vec<JsRef>> {
+        let selector = self.parts.standby_page.ready_selector.as_deref();
+        let selector = selector.map(|selector| {
+            if selector == StandbyPage::HOST_APP_READY {
+                vec![definition(scope, "isStandbyReady")]
+            } else {
+                let options = scope.undefined();
+                vec![definition(scope, "isInDocument"), options, scope.string(selector)]
+            }
+        });
+        let function =
+            Some(self.parts.vault.get(scope, READY_FUNCTION)).filter(|given| !given.is_undefined());
+        let kept = |arguments: Vec<Value<'_>>| arguments.into_iter().filter_map(JsRef::new).collect();
+        selector
+            .into_iter()
+            .chain(function.map(|function| vec![function]))
+            .map(kept)
+            .collect()
     }
 
     /// What came of a step, as the attempt's failure where it is one.
@@ -296,20 +324,6 @@ fn status(response: Value<'_>) -> Option<i64> {
 #[expect(clippy::cast_precision_loss, reason = "no budget is 2^53 ms")]
 fn milliseconds(scope: Scope<'_>, ms: u64) -> Value<'_> {
     scope.number(ms as f64)
-}
-
-/// What `waitForFunction` is called with.
-fn readiness(scope: Scope<'_>, selector: &str) -> Vec<JsRef> {
-    let arguments = if selector == StandbyPage::HOST_APP_READY {
-        vec![definition(scope, "isStandbyReady")]
-    } else {
-        vec![
-            definition(scope, "isInDocument"),
-            scope.undefined(),
-            scope.string(selector),
-        ]
-    };
-    arguments.into_iter().filter_map(JsRef::new).collect()
 }
 
 /// Has the scripts run in each document before its own do, where the page can.

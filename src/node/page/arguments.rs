@@ -108,7 +108,7 @@ pub(super) fn placed(scope: Scope<'_>, method: &str, mut code: String) -> String
 }
 
 /// The source of a function, such that it is an expression.
-pub(super) fn source(scope: Scope<'_>, function: Value<'_>) -> Result<String, Thrown> {
+pub(crate) fn source(scope: Scope<'_>, function: Value<'_>) -> Result<String, Thrown> {
     if !function.is_function() {
         return Err(not_a_function(scope, function));
     }
@@ -142,7 +142,7 @@ fn is_expression(source: &str) -> bool {
     name_end > 0 && rest[name_end..].trim_start().starts_with("=>")
 }
 
-fn compiles(scope: Scope<'_>, source: &str) -> Result<(), Thrown> {
+pub(crate) fn compiles(scope: Scope<'_>, source: &str) -> Result<(), Thrown> {
     let text = scope.string(&format!("({source})"));
     scope.global().get("Function")?.construct(&[text]).map(drop)
 }

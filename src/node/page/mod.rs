@@ -53,6 +53,7 @@ mod wait;
 mod wait_for_event;
 mod web_worker;
 
+pub(crate) use arguments::{compiles, source as function_source};
 pub(crate) use browser::wrap as wrap_browser;
 pub(in crate::node) use emulation::viewport as read_viewport;
 pub(in crate::node) use error::Rejection;

@@ -37,7 +37,7 @@ pub(crate) use render_semaphore::failure_of;
 pub(crate) use snapshot::read_location;
 pub(crate) use tab::TabInfo;
 pub(crate) use vault::Vault;
-pub(crate) use world::{MANAGER, PageDriver};
+pub(crate) use world::{MANAGER, PageDriver, READY_FUNCTION};
 
 /// A pool of warm pages.
 #[napi]

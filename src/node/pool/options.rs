@@ -2,8 +2,11 @@
 
 use super::super::check::{self, invalid};
 use super::super::js::{Scope, Thrown, Value};
+use super::super::loader::definition;
+use super::super::page;
 use crate::driver::StandbyPage;
 use crate::pool::PoolOptions;
+use crate::pool::config::whole;
 
 /// Every option of `new PagePool`.
 const POOL_OPTIONS: &[&str] = &[
@@ -11,22 +14,32 @@ const POOL_OPTIONS: &[&str] = &[
     "allowTabMigration",
     "boxelHostURL",
     "browserManager",
+    "burstPages",
     "closeTimeoutMs",
     "contractionTickMs",
     "disableFileAdmission",
     "disableStandbyRefill",
+    "highPriorityMaxPages",
+    "highPriorityThreshold",
+    "idleContractionMs",
     "initScripts",
+    "initialPages",
     "keepPopups",
     "leaseGraceMs",
     "leaseTimeoutMs",
     "leaseWarnMs",
     "logger",
+    "maxFileLeasesPerAffinity",
     "maxPages",
+    "maxSharedContexts",
     "maxTabAgeMs",
     "maxTabMemoryMB",
+    "maxTabsPerAffinity",
     "maxUsesPerTab",
     "maxWaiting",
+    "minPages",
     "onAffinityDisposed",
+    "readyFunction",
     "readySelector",
     "renderSemaphore",
     "serverURL",
@@ -48,7 +61,7 @@ pub(super) const GET_PAGE_OPTIONS: &[&str] = &[
 pub(super) const DISPOSE_OPTIONS: &[&str] = &["awaitIdle", "retainConsoleErrors", "retainSharedContext"];
 
 /// More pages than this are nobody's intention: each takes some 50 MB.
-const MOST_PAGES: f64 = 10_000.0;
+const MOST_PAGES: u32 = 10_000;
 
 /// What `new PagePool` was given, as far as it is not the machine's.
 pub(super) struct Options<'s> {
@@ -56,6 +69,8 @@ pub(super) struct Options<'s> {
     /// Empty where no manager is to be told of it.
     pub(super) server_url: String,
     pub(super) standby_page: StandbyPage,
+    /// Of the page that tabs stand by on, as it was given.
+    pub(super) ready_function: Option<Value<'s>>,
     pub(super) browser_manager: Value<'s>,
     pub(super) render_semaphore: Option<Value<'s>>,
     pub(super) on_affinity_disposed: Option<Value<'s>>,
@@ -68,20 +83,7 @@ impl<'s> Options<'s> {
             return Err(invalid(options, "options", "an object"));
         }
         check::options(options, POOL_OPTIONS)?;
-        let pages = options.get("maxPages")?;
-        let max_pages = pages
-            .as_f64()
-            .filter(|pages| pages.fract() == 0.0 && (1.0..=MOST_PAGES).contains(pages))
-            .ok_or_else(|| {
-                let expected = format!("an integer ≥ 1, and at most {MOST_PAGES}");
-                invalid(pages, "options.maxPages", &expected)
-            })?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an integer within the bounds"
-        )]
-        let mut machine = PoolOptions::new(max_pages as u32);
+        let mut machine = envelope(options)?;
         machine.standby_timeout_ms = milliseconds(options, "standbyTimeoutMs")?;
         machine.contraction_tick_ms = milliseconds(options, "contractionTickMs")?;
         machine.tab_health_probe_ms = milliseconds(options, "tabHealthProbeMs")?;
@@ -99,6 +101,7 @@ impl<'s> Options<'s> {
         machine.disable_file_admission = flag(options, "disableFileAdmission")?;
         machine.keep_popups = flag(options, "keepPopups")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
+        machine.renders_nest = given(options, "standbyURL")?.is_none();
         let standby_page = standby_page(options)?;
         let server_url = match given(options, "serverURL")? {
             None if given(options, "standbyURL")?.is_some() => String::new(),
@@ -110,7 +113,12 @@ impl<'s> Options<'s> {
         if !can("getBrowser")? || !can("cleanupUserDataDirs")? {
             return Err(invalid(manager, "options.browserManager", expected));
         }
-        let render_semaphore = object_with(options, "renderSemaphore", "acquire")?;
+        let mut render_semaphore = object_with(options, "renderSemaphore", "acquire")?;
+        let is_own = !machine.renders_nest || machine.min_pages.is_some() || machine.burst_pages.is_some();
+        if render_semaphore.is_none() && is_own {
+            // Without one the pool could not grow.
+            render_semaphore = Some(definition(options.scope(), "AsyncSemaphore").construct(&[])?);
+        }
         if let Some(semaphore) = &render_semaphore {
             machine.has_semaphore = true;
             machine.semaphore_can_grow = semaphore.get("setCapacity")?.is_function();
@@ -119,6 +127,7 @@ impl<'s> Options<'s> {
             machine,
             server_url,
             standby_page,
+            ready_function: given(options, "readyFunction")?,
             browser_manager: manager,
             render_semaphore,
             on_affinity_disposed: function(options, "onAffinityDisposed")?,
@@ -135,6 +144,61 @@ fn given<'s>(options: Value<'s>, name: &str) -> Result<Option<Value<'s>>, Thrown
 fn milliseconds(options: Value<'_>, name: &str) -> Result<Option<f64>, Thrown> {
     given(options, name)?
         .map(|value| check::milliseconds(value, &format!("options.{name}")))
+        .transpose()
+}
+
+/// How many pages there may be, and what goes by that. What contradicts itself is refused; only the environment is clamped.
+fn envelope(options: Value<'_>) -> Result<PoolOptions, Thrown> {
+    let max_pages = pages(options, "maxPages", 1, MOST_PAGES, "")?;
+    let required = max_pages.ok_or_else(|| {
+        let expected = format!("an integer ≥ 1, and at most {MOST_PAGES}");
+        invalid(options.scope().undefined(), "options.maxPages", &expected)
+    })?;
+    let mut machine = PoolOptions::new(required);
+    machine.min_pages = pages(options, "minPages", 1, required, ", options.maxPages")?;
+    machine.burst_pages = pages(options, "burstPages", required, MOST_PAGES, "")?;
+    let (min, burst) = (
+        machine.min_pages.unwrap_or(required),
+        machine.burst_pages.unwrap_or(required),
+    );
+    machine.initial_pages = pages(options, "initialPages", min, burst, "")?;
+    let high = pages(options, "highPriorityMaxPages", burst, MOST_PAGES, "")?;
+    let threshold = options.get("highPriorityThreshold")?;
+    let wrong = |expected| Err(invalid(threshold, "options.highPriorityThreshold", expected));
+    machine.high_priority = match (high, threshold.as_f64().filter(|threshold| threshold.is_finite())) {
+        (Some(_), _) if min == burst => {
+            let expected = "left out where the pool is of one size: options.minPages or options.burstPages makes it grow";
+            let high = options.get("highPriorityMaxPages")?;
+            return Err(invalid(high, "options.highPriorityMaxPages", expected));
+        }
+        (Some(high), Some(threshold)) => Some((high, threshold)),
+        (Some(_), None) => return wrong("a finite number beside options.highPriorityMaxPages"),
+        (None, _) if !threshold.is_undefined() => {
+            return wrong("left out without options.highPriorityMaxPages");
+        }
+        (None, _) => None,
+    };
+    machine.idle_contraction_ms = positive(options, "idleContractionMs")?;
+    machine.max_tabs_per_affinity = count(options, "maxTabsPerAffinity")?.map(whole);
+    machine.max_shared_contexts = count(options, "maxSharedContexts")?.map(whole);
+    machine.max_file_leases_per_affinity = count(options, "maxFileLeasesPerAffinity")?.map(whole);
+    Ok(machine)
+}
+
+/// A number of pages within bounds.
+fn pages(options: Value<'_>, name: &str, least: u32, most: u32, of: &str) -> Result<Option<u32>, Thrown> {
+    given(options, name)?
+        .map(|value| {
+            value
+                .as_f64()
+                .filter(|pages| pages.fract() == 0.0)
+                .map(whole)
+                .filter(|pages| (least..=most).contains(pages))
+                .ok_or_else(|| {
+                    let expected = format!("an integer ≥ {least}, and at most {most}{of}");
+                    invalid(value, &format!("options.{name}"), &expected)
+                })
+        })
         .transpose()
 }
 
@@ -165,6 +229,7 @@ fn standby_page(options: Value<'_>) -> Result<StandbyPage, Thrown> {
             StandbyPage {
                 url: check::any_url(url, "options.standbyURL")?,
                 ready_selector: None,
+                ready_function: None,
                 init_scripts: Vec::new(),
             }
         }
@@ -173,6 +238,9 @@ fn standby_page(options: Value<'_>) -> Result<StandbyPage, Thrown> {
         let selector = value.as_string().filter(|selector| !selector.trim().is_empty());
         let refused = || invalid(value, "options.readySelector", "a CSS selector");
         page.ready_selector = Some(selector.ok_or_else(refused)?);
+    }
+    if let Some(value) = given(options, "readyFunction")? {
+        page.ready_function = Some(ready_function(value)?);
     }
     if let Some(value) = given(options, "initScripts")? {
         let refused = || invalid(value, "options.initScripts", "an array of strings of code");
@@ -183,6 +251,33 @@ fn standby_page(options: Value<'_>) -> Result<StandbyPage, Thrown> {
         page.init_scripts = sources.ok_or_else(refused)?;
     }
     Ok(page)
+}
+
+/// The source of a function, of a function itself or of one that gives what an expression is.
+fn ready_function(value: Value<'_>) -> Result<String, Thrown> {
+    let scope = value.scope();
+    if value.is_function() {
+        return page::function_source(scope, value);
+    }
+    let refused = || {
+        invalid(
+            value,
+            "options.readyFunction",
+            "a function, or a string with an expression",
+        )
+    };
+    let expression = value
+        .as_string()
+        .filter(|expression| !expression.trim().is_empty())
+        .ok_or_else(refused)?;
+    let source = format!("() => (\n{expression}\n)");
+    match page::compiles(scope, &source) {
+        Err(thrown) if thrown.value(scope).get("name")?.as_string().as_deref() == Some("SyntaxError") => {
+            Err(refused())
+        }
+        // Where Node compiles no strings, the page will tell.
+        _ => Ok(source),
+    }
 }
 
 /// A time that must be more than nothing.

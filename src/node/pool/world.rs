@@ -40,6 +40,7 @@ const PROOF_OF_LIFE_MS: f64 = 1_000.0;
 
 /// Their names in the vault.
 pub(crate) const MANAGER: &str = "browserManager";
+pub(crate) const READY_FUNCTION: &str = "readyFunction";
 const CALLBACK: &str = "onAffinityDisposed";
 
 /// A pool in Node.
@@ -341,7 +342,11 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
     let debug = options.logger.is_some() || environment(scope, "PAGEPOOL_LOG").as_deref() == Some("debug");
     let vault = Vault::of(owner)?;
     vault.put(MANAGER, options.browser_manager);
-    for (name, object) in [(LOGGER, options.logger), (CALLBACK, options.on_affinity_disposed)] {
+    for (name, object) in [
+        (LOGGER, options.logger),
+        (CALLBACK, options.on_affinity_disposed),
+        (READY_FUNCTION, options.ready_function),
+    ] {
         if let Some(object) = object {
             vault.put(name, object);
         }

@@ -109,6 +109,76 @@ fn the_high_priority_tier_needs_both_numbers_and_a_dynamic_pool() {
 }
 
 #[test]
+fn options_make_an_envelope_that_the_environment_goes_before() {
+    let options = PoolOptions {
+        min_pages: Some(2),
+        initial_pages: Some(3),
+        burst_pages: Some(6),
+        high_priority: Some((8, -1.0)),
+        idle_contraction_ms: Some(500.0),
+        max_tabs_per_affinity: Some(3),
+        max_shared_contexts: Some(7),
+        max_file_leases_per_affinity: Some(2),
+        ..PoolOptions::new(4)
+    };
+    let sizes = |config: &Config| {
+        (
+            config.min_pages,
+            config.initial_pages,
+            config.burst_pages,
+            config.high_priority_max_pages,
+        )
+    };
+    let (config, notices) = resolve_for(&options, &[]);
+    assert_eq!(sizes(&config), (2, 3, 6, 8));
+    assert_eq!(
+        (
+            config.high_priority_threshold,
+            config.contraction_threshold_ms,
+            config.contraction_tick_ms
+        ),
+        (-1.0, 500.0, 500)
+    );
+    assert_eq!(
+        (
+            config.affinity_tab_max,
+            config.shared_context_cap,
+            config.file_concurrency
+        ),
+        (3, 7, Some(2))
+    );
+    assert!(notices.is_empty(), "{notices:?}");
+
+    let half = resolve_for(&options, &[(MIN, "1")]).0;
+    assert_eq!(sizes(&half), (2, 3, 6, 8), "half an envelope is none");
+    let env = [(MIN, "4"), (MAX, "9"), ("PRERENDER_AFFINITY_TAB_MAX", "5")];
+    let (config, notices) = resolve_for(&options, &env);
+    assert_eq!(sizes(&config), (4, 4, 9, 9));
+    assert_eq!(config.affinity_tab_max, 5);
+    assert!(
+        notices
+            .iter()
+            .any(|notice| notice.0 == LogLevel::Warn && notice.1.contains("highPriorityMaxPages=8")),
+        "the option is what is below: {notices:?}"
+    );
+}
+
+#[test]
+fn one_page_is_no_reason_for_a_warning_where_renders_do_not_nest() {
+    let alone = PoolOptions {
+        renders_nest: false,
+        ..PoolOptions::new(1)
+    };
+    let (config, notices) = resolve_for(&alone, &[]);
+    assert_eq!((config.burst_pages, config.affinity_tab_max), (1, 1));
+    assert!(notices.is_empty(), "{notices:?}");
+    assert!(
+        !resolve_for(&PoolOptions::new(1), &[]).1.is_empty(),
+        "they do by default"
+    );
+}
+
+#[test]
 fn the_tab_maximum_is_floored_and_bounded_by_the_burst() {
     let name = "PRERENDER_AFFINITY_TAB_MAX";
     for (value, expected) in [
