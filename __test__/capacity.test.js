@@ -270,7 +270,7 @@ poolModule('contraction', (kit) => {
     assert.ok(fake.taken.length <= 3, 'and the pool is smaller');
   });
 
-  QUnit.test('closeAll leaves a pool that still contracts', async (assert) => {
+  QUnit.test('closeAll leaves a pool that still contracts', async () => {
     const semaphore = new lib.AsyncSemaphore(1);
     const { pool } = kit().make({ ...TICK, renderSemaphore: semaphore, env: env(20) });
     await pool.closeAll();

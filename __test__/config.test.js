@@ -311,7 +311,7 @@ poolModule('options', (kit) => {
     const { pool } = await kit().warm({
       standbyTimeoutMs: undefined, renderSemaphore: undefined, disableStandbyRefill: undefined, onAffinityDisposed: undefined,
       disableFileAdmission: undefined, contractionTickMs: undefined, tabHealthProbeMs: undefined, allowTabMigration: undefined,
-      closeTimeoutMs: undefined, logger: { ...console } && undefined,
+      closeTimeoutMs: undefined, logger: undefined,
     });
     const lease = await kit().take(pool, 'a', undefined, undefined);
     assert.strictEqual(lease.reused, false, 'a lease');

@@ -209,7 +209,7 @@ poolModule('disposeAffinity', (kit) => {
     assert.strictEqual((await kit().visit(pool, 'b')).page, b.page, 'on its page');
   });
 
-  QUnit.test('removes stale user-data dirs; a failure there is logged and nothing else', async (assert) => {
+  QUnit.test('removes stale user-data dirs; a failure there is logged and nothing else', async () => {
     for (const result of [() => Promise.resolve(), () => Promise.reject(new Error('EBUSY dir')), () => {
       throw new Error('EBUSY dir');
     }]) {

@@ -1,5 +1,7 @@
 'use strict';
 
+/* global missing -- defined nowhere */
+
 // Every error of ours has a `code`: what is refused, what Chrome refuses, what is gone. A page's own exceptions have none.
 
 const fs = require('node:fs');

@@ -1,5 +1,7 @@
 'use strict';
 
+/* global worker -- what the pages' own scripts define */
+
 // `getPendingNetworkRequests`: what pages load, and nothing that can end no more; over objects of the caller's, and on
 // our own Chrome.
 

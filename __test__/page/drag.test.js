@@ -1,5 +1,7 @@
 'use strict';
 
+/* global events -- what the pages' own scripts define */
+
 const { differential, scenario } = require('./harness.js');
 
 /** A page with something to drag and a place to drop it; what happens is in `events`. */

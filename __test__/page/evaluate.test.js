@@ -1,5 +1,7 @@
 'use strict';
 
+/* global order -- what the pages' own scripts define */
+
 const { differential, scenario } = require('./harness.js');
 
 /** What comes back of an expression evaluated in the page. */

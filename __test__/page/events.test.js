@@ -1,5 +1,7 @@
 'use strict';
 
+/* global controller -- what the pages' own scripts define */
+
 const { differential, scenario, once } = require('./harness.js');
 
 /** What a console message shows. */

@@ -116,7 +116,7 @@ differential('file chooser', [
     await input.uploadFile();
     return [await names(page), await heard(page)];
   }, { body: INPUT, right: [[], ['inputtrue', 'changetrue', 'inputtrue', 'changetrue']] }),
-  scenario('close: a pending waitForFileChooser', async ({ page, attempt, newPage }) => {
+  scenario('close: a pending waitForFileChooser', async ({ attempt, newPage }) => {
     const other = await newPage();
     const waiting = attempt(other.waitForFileChooser());
     await other.evaluate('1');

@@ -1,5 +1,7 @@
 'use strict';
 
+/* global events, heard -- what the pages' own scripts define */
+
 const { differential, scenario, once } = require('./harness.js');
 
 /** A page that keeps what happened to its elements in `events`. */

@@ -130,7 +130,7 @@ differential('lifecycle', [
     await Promise.all([closing, closed]);
     return type;
   }),
-  scenario('window.close closes the page', async ({ page, newPage, server }) => {
+  scenario('window.close closes the page', async ({ newPage, server }) => {
     const opener = await newPage();
     await opener.goto(server.url('/'));
     const [popup] = await Promise.all([once(opener, 'popup'), opener.evaluate(() => void (globalThis.other = open('about:blank')))]);

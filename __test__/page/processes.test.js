@@ -1,4 +1,6 @@
 'use strict';
+
+/* global worker -- what the pages' own scripts define */
 // Frames of other sites in processes of their own, which the headless shell does not give them by itself, and workers.
 
 const { differential, scenario } = require('./harness.js');

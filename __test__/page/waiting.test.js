@@ -1,5 +1,7 @@
 'use strict';
 
+/* global source -- what the pages' own scripts define */
+
 const { differential, scenario } = require('./harness.js');
 
 differential('waiting', [

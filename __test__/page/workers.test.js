@@ -149,7 +149,7 @@ differential('workers', [
   scenario('worker of a shared worker\'s target, and its end', async ({ page, context, server }) => {
     await page.goto(server.url('/'));
     const coming = context.waitForTarget((target) => target.type() === 'shared_worker');
-    await page.evaluate((script) => (globalThis.shared = new SharedWorker(script)) && undefined, '/script.js?code=self.answer=42');
+    await page.evaluate((script) => void (globalThis.shared = new SharedWorker(script)), '/script.js?code=self.answer=42');
     const target = await coming;
     const worker = await target.worker();
     const answer = await answerOf(worker);
