@@ -78,10 +78,12 @@ impl Refill {
         })
     }
 
-    /// While somebody waits for its end or further attempts are held back for it, something of it is left to be done.
-    pub(super) fn is_at_rest_or_goes_on(&self) -> bool {
+    /// While somebody waits for its end or further attempts are held back for it, something of it is left to be done,
+    /// or a slot that is on its way lets it go on.
+    pub(super) fn is_at_rest_or_goes_on(&self, slot_is_coming: bool) -> bool {
         let at_rest = self.tickets.is_empty() && !self.gave_up;
-        self.on_behalf_of.is_none() && (at_rest || self.kicked || !self.jobs.is_empty())
+        self.on_behalf_of.is_none()
+            && (at_rest || self.kicked || !self.jobs.is_empty() || slot_is_coming && !self.gave_up)
     }
 
     pub(super) fn take_tickets(&mut self) -> Vec<TicketId> {

@@ -177,7 +177,9 @@ impl World {
                 self.check_measured(tab);
                 self.start(Work::Measure, operation, Subject::Tab(tab));
             }
-            BrowserAction::StopAsking { .. } => {}
+            BrowserAction::StopAsking { operation } => {
+                self.unasked.insert(operation);
+            }
             BrowserAction::ClosePopups { tab } => {
                 if let Some(page) = self.chrome.pages.get_mut(&tab) {
                     page.popups_closing = page.popups;

@@ -142,8 +142,9 @@ impl World {
         if matches!(kind, Work::Probe | Work::Page) {
             self.before_answer(pending, outcome);
         }
+        let is_asked = !self.unasked.remove(&pending.operation);
         let silent = match pending.subject {
-            Subject::Tab(tab) if kind == Work::Ask && outcome != Outcome::Done => Some(tab),
+            Subject::Tab(tab) if kind == Work::Ask && is_asked && outcome != Outcome::Done => Some(tab),
             _ => None,
         };
         self.silent.extend(silent);

@@ -175,6 +175,8 @@ pub struct World {
     pub(super) answering: Option<Answer>,
     /// Tabs that have not answered a question under their leases, in this very event and those around it.
     pub(super) silent: Vec<TabId>,
+    /// Questions under leases that have ended meanwhile: what comes of them says nothing of later leases.
+    pub(super) unasked: BTreeSet<OperationId>,
     /// Since when, ms, nothing is being made in a pool that closes.
     pub(super) closing_since: u64,
     pub(super) tally: Tally,
@@ -276,6 +278,7 @@ impl World {
             requests_may_wait: false,
             answering: None,
             silent: Vec::new(),
+            unasked: BTreeSet::new(),
             closing_since: 0,
             tally: Tally::default(),
             violation: None,

@@ -123,7 +123,8 @@ impl Pool {
         let creating = |state| state == TabState::Creating;
         let creating = self.tabs.values().filter(|tab| creating(tab.state)).count();
         same("standby pages in the making", &creating, &refill.making)?;
-        ensure(refill.is_at_rest_or_goes_on(), || {
+        let slot_is_coming = self.counts.freeing + self.counts.closing > 0;
+        ensure(refill.is_at_rest_or_goes_on(slot_is_coming), || {
             format!("a refill that does nothing is waited for: {refill:?}")
         })
     }

@@ -47,8 +47,11 @@ impl World {
                 });
             }
         }
-        // An eviction takes along what a disposal kept of the affinity, while the page in it has yet to leave.
-        let is_leaving = |page: &Page| page.doomed.is_some_and(|doomed| doomed < self.began);
+        // An eviction takes along what a disposal kept of the affinity, while the page in it has yet to leave, or to
+        // be reported as lost with its browser.
+        let is_leaving = |page: &Page| {
+            page.doomed.is_some_and(|doomed| doomed < self.began) || page.state == PageState::Lost
+        };
         let missing = self
             .book
             .rows
