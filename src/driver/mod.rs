@@ -1,4 +1,4 @@
-//! What the runtime does to a browser.
+//! Drivers: they perform the pool's browser actions.
 
 pub mod chromium;
 #[cfg(feature = "node")]

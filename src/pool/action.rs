@@ -1,4 +1,4 @@
-//! What the pool wants done.
+//! The effects that the pool asks for.
 
 use super::{AffinityKey, ContextId, Failure, OperationId, Priority, RequestId, TabId, TicketId};
 
@@ -83,7 +83,7 @@ pub enum Action {
     Evicted {
         /// The call.
         ticket: TicketId,
-        /// What was disposed of.
+        /// The affinities that were disposed of.
         affinities: Vec<AffinityKey>,
     },
     /// Resolve `warmStandbys`.
@@ -128,7 +128,7 @@ pub enum Action {
 /// Something for the driver to do to the browser.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BrowserAction {
-    /// One attempt at a standby (SPEC section 5), within its whole budget. Ends in `StandbyReady` or
+    /// One attempt at a standby (docs/contract.md, section 5), within its whole budget. Ends in `StandbyReady` or
     /// `StandbyFailed`; after a failure the machine asks for [`BrowserAction::CloseContext`].
     CreateStandby {
         /// Of this action.
@@ -193,7 +193,7 @@ pub enum BrowserAction {
         operation: OperationId,
         /// The tab.
         tab: TabId,
-        /// Whether the machine closes the page's context next: a driver whose context takes its pages along
+        /// True if the machine closes the page's context next: a driver whose context takes its pages along
         /// may answer at once.
         context_follows: bool,
     },
@@ -207,12 +207,12 @@ pub enum BrowserAction {
     },
 }
 
-/// What a `getPage` resolves with.
+/// The result of a `getPage`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Grant {
     /// The tab whose page the lease holds.
     pub tab: TabId,
-    /// Whether the tab was bound to the affinity before.
+    /// True if the tab was bound to the affinity before.
     pub reused: bool,
     /// From the call to the grant, ms.
     pub launch_ms: u64,
@@ -241,7 +241,7 @@ pub enum Revocation {
     /// Its page had to go, and did not answer.
     #[error("its page does not answer: {cause}")]
     Unresponsive {
-        /// What the question ended in.
+        /// The error of the question.
         cause: String,
     },
     /// Its own deadline has passed.

@@ -1,4 +1,4 @@
-//! What the pool knows of one tenant.
+//! One tenant: its tabs, contexts, requests and permits.
 
 use super::defects::{Defect, planted};
 use std::collections::BTreeSet;
@@ -83,7 +83,7 @@ impl Affinity {
         self.offered.first().map(|at| at.2)
     }
 
-    /// Whether it has tabs that are offered, and all of them are idle.
+    /// True if it has tabs that are offered, and all of them are idle.
     pub(super) fn all_idle(&self) -> bool {
         self.offered.last().is_some_and(|at| at.0 == 0)
     }
@@ -92,7 +92,7 @@ impl Affinity {
         !self.offered.is_empty() || !self.departing.is_empty()
     }
 
-    /// Whether it is in use, or will be as soon as one of its requests is served.
+    /// True if it is in use, or will be as soon as one of its requests is served.
     pub(super) fn in_use(&self) -> bool {
         !self.offered.is_empty() || self.requests > 0
     }

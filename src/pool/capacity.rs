@@ -72,7 +72,7 @@ impl Pool {
         priority.get() >= self.config.high_priority_threshold
     }
 
-    /// Whether a request of this priority could have the pool expanded.
+    /// True if a request of this priority could have the pool expanded.
     pub(super) fn can_expand(&self, priority: Priority) -> bool {
         let ceiling = if self.is_high_priority(priority) || planted(Defect::BurstForEverybody) {
             self.config.high_priority_max_pages

@@ -9,7 +9,7 @@ const MOST_PAGES: u32 = u32::MAX / 4;
 /// Floor of the liveness budget, ms: less than a busy page needs to answer.
 const SHORTEST_PROBE_MS: f64 = 250.0;
 
-/// What the caller gave to the constructor, as far as the machine is concerned. Numbers are JavaScript's.
+/// The constructor's options, as far as the machine is concerned. Numbers are JavaScript's.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -35,7 +35,7 @@ pub struct PoolOptions {
     pub max_shared_contexts: Option<u32>,
     /// Concurrent `file` leases of one affinity. Default: as many tabs as it may have, in a fixed pool one less.
     pub max_file_leases_per_affinity: Option<u32>,
-    /// Whether a `file` render may wait for others of its affinity, as a boxel host app's does: a pool that cannot
+    /// True if a `file` render may wait for others of its affinity, as a boxel host app's does: a pool that cannot
     /// prevent that they wait for each other then warns of it. Default: true.
     pub renders_nest: bool,
     /// Budget of a standby's navigation, and again of its readiness. Default: 30000.
@@ -51,7 +51,7 @@ pub struct PoolOptions {
     /// How long an answer given since the last lease ended counts for the next one, 0 = always ask. Only for a driver
     /// of ours: a browser from JavaScript is asked each time. Default: 0.
     pub tab_proof_of_life_ms: Option<f64>,
-    /// Whether tabs may move to another affinity. Default: false.
+    /// True if tabs may move to another affinity. Default: false.
     pub allow_tab_migration: bool,
     /// How long a page or context may take to close before the next, harder step. Default: 5000.
     pub close_timeout_ms: Option<f64>,
@@ -71,15 +71,15 @@ pub struct PoolOptions {
     pub max_tab_age_ms: Option<f64>,
     /// How much memory the renderer of a tab may hold before it is replaced, MB. Default: any amount.
     pub max_tab_memory_mb: Option<f64>,
-    /// Whether what a leased page opened stays open at its release. Default: false.
+    /// True if what a leased page opened stays open at its release. Default: false.
     pub keep_popups: bool,
-    /// Whether there is a render semaphore. Default: false.
+    /// True if there is a render semaphore. Default: false.
     pub has_semaphore: bool,
-    /// Whether its capacity can be set. Default: false.
+    /// True if its capacity can be set. Default: false.
     pub semaphore_can_grow: bool,
     /// How many standbys may be under way at a time. Default: 1.
     pub standby_concurrency: u32,
-    /// Whether a page that does not close takes its orphaned context along: only where closing a context is a
+    /// True if a page that does not close takes its orphaned context along: only where closing a context is a
     /// harder step than closing its page. Default: false.
     pub escalate_page_close: bool,
 }
@@ -177,17 +177,17 @@ pub struct Config {
     pub max_tab_memory_mb: Option<u64>,
     /// No standbys are created while any tab is bound to an affinity.
     pub disable_standby_refill: bool,
-    /// Whether the caller asked for migration.
+    /// True if the caller asked for migration.
     pub allow_tab_migration: bool,
-    /// Whether what a leased page opened stays open at its release.
+    /// True if what a leased page opened stays open at its release.
     pub keep_popups: bool,
-    /// Whether there is a render semaphore.
+    /// True if there is a render semaphore.
     pub has_semaphore: bool,
-    /// Whether its capacity can be set.
+    /// True if its capacity can be set.
     pub semaphore_can_grow: bool,
     /// How many standbys may be under way at a time.
     pub standby_concurrency: u32,
-    /// Whether a page that does not close takes its orphaned context along.
+    /// True if a page that does not close takes its orphaned context along.
     pub escalate_page_close: bool,
 }
 
@@ -252,13 +252,13 @@ impl Config {
         (config, notices)
     }
 
-    /// Whether the number of pages can change at all.
+    /// True if the number of pages can change at all.
     #[must_use]
     pub fn is_dynamic(&self) -> bool {
         self.min_pages < self.burst_pages
     }
 
-    /// Whether a tab may ever move to another affinity.
+    /// True if a tab may ever move to another affinity.
     #[must_use]
     pub fn migration_allowed(&self) -> bool {
         self.disable_standby_refill || self.allow_tab_migration

@@ -44,14 +44,14 @@ pub(super) struct Context {
     /// How many of them are closing by themselves.
     pub(super) closing_pages: u32,
     pub(super) last_used: LastUsed,
-    /// What is closing in it takes long: nobody counts on its slot any more.
+    /// A close in it takes long: nobody counts on its slot any more.
     pub(super) slow: bool,
-    /// What is closing in it has taken longer than it may: nobody waits for it any more.
+    /// A close in it has taken longer than it may: nobody waits for it any more.
     pub(super) overdue: bool,
     pub(super) counted: Counts,
 }
 
-/// What contexts amount to.
+/// Numbers of contexts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Counts {
     /// They take a slot.
@@ -79,12 +79,12 @@ impl Context {
         }
     }
 
-    /// Whether a new page may be opened in it.
+    /// True if a new page may be opened in it.
     pub(super) fn is_openable(&self) -> bool {
         matches!(self.state, ContextState::Orphan { .. }) && self.closing_pages == 0
     }
 
-    /// Whether a further tab of the affinity finds it in charge.
+    /// True if a further tab of the affinity finds it in charge.
     pub(super) fn is_live_primary(&self) -> bool {
         matches!(
             self.state,

@@ -16,7 +16,7 @@ macro_rules! defects {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// What is wrong with it.
+            /// The defect in words.
             #[must_use]
             pub fn describe(self) -> &'static str {
                 match self {
@@ -110,13 +110,13 @@ pub fn plant(defect: Option<Defect>) {
     PLANTED.set(defect);
 }
 
-/// Whether this defect is planted.
+/// True if this defect is planted.
 #[cfg(feature = "planted-defects")]
 pub(super) fn planted(defect: Defect) -> bool {
     PLANTED.get() == Some(defect)
 }
 
-/// Whether this defect is planted: never.
+/// False: no defect is planted.
 #[cfg(not(feature = "planted-defects"))]
 #[inline]
 pub(super) const fn planted(_: Defect) -> bool {

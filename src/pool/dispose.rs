@@ -11,19 +11,19 @@ use super::{
     TicketId,
 };
 
-/// What an affinity that is being taken out of use still waits for. Disposals of one key share it.
+/// The rest of an affinity that is being taken out of use: what its end waits for. Disposals of one key share it.
 #[derive(Debug, Default)]
 pub(super) struct Teardown {
     pub(super) tabs: BTreeSet<TabId>,
     pub(super) contexts: BTreeSet<ContextId>,
     listeners: Vec<Listener>,
-    /// Whether the key stays in the warm list until the end.
+    /// True if the key stays in the warm list until the end.
     listed: bool,
-    /// Whether `onAffinityDisposed` was called for what it tears down.
+    /// True if `onAffinityDisposed` was called for what it tears down.
     announced: bool,
     /// The notification of the manager that it waits for.
     notifying: Option<Notification>,
-    /// Whether its end is a reason to refill.
+    /// True if its end is a reason to refill.
     refill: bool,
 }
 
@@ -89,7 +89,7 @@ impl Teardown {
             && self.notifying.is_none()
     }
 
-    /// Whether it waits for this notification of the manager.
+    /// True if it waits for this notification of the manager.
     pub(super) fn is_notifying(&self, id: OperationId) -> bool {
         let notifying = self.notifying;
         notifying.is_some_and(|notification| notification.operation == id)
@@ -110,7 +110,7 @@ impl Teardown {
         }
     }
 
-    /// Whether the key counts as warm while its tabs close.
+    /// True if the key counts as warm while its tabs close.
     pub(super) fn is_listed(&self) -> bool {
         self.listed
     }
@@ -148,7 +148,7 @@ impl Pool {
         })
     }
 
-    /// Whether a context of it is closing that somebody may wait for.
+    /// True if a context of it is closing that somebody may wait for.
     fn is_closing(&self, id: AffinityId) -> bool {
         self.affinities
             .get(&id)
@@ -337,7 +337,7 @@ impl Pool {
         displaced
     }
 
-    /// What is being torn down, and may end after the pool is closed, is no reason to refill any more.
+    /// Teardowns that may end after the pool is closed are no reason to refill any more.
     pub(super) fn forgo_refills(&mut self) {
         for affinity in self.affinities.values_mut() {
             if let Some(teardown) = &mut affinity.teardown {

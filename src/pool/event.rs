@@ -1,4 +1,4 @@
-//! What happens to the pool: calls of its users, outcomes of its actions, and what Chrome does unasked.
+//! Events: calls of the pool's users, outcomes of its actions, and what Chrome does unasked.
 
 use std::any::Any;
 use std::fmt;
@@ -16,14 +16,14 @@ pub struct Now {
     pub wall_ms: f64,
 }
 
-/// What the machine may know of the world when it handles an event.
+/// The state of the world at an event, as far as the machine needs it.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Inputs {
     /// The time.
     pub now: Now,
-    /// Whether the render semaphore had no free permit just before this event.
+    /// True if the render semaphore had no free permit just before this event.
     pub semaphore_full: bool,
-    /// Whether anybody at all held or waited for one of its permits just before this event; false without a
+    /// True if anybody at all held or waited for one of its permits just before this event; false without a
     /// semaphore, and where it does not tell.
     pub semaphore_busy: bool,
 }
@@ -39,7 +39,7 @@ pub enum Event {
         request: RequestId,
         /// The tenant.
         affinity: AffinityKey,
-        /// What the lease is for.
+        /// The purpose of the lease.
         queue: QueueKind,
         /// Order among waiters.
         priority: Priority,
@@ -169,14 +169,14 @@ pub enum Event {
     SemaphoreAcquired {
         /// The call.
         request: RequestId,
-        /// Whether it had to wait: what was not waited for counts as exactly 0.
+        /// True if it had to wait: what was not waited for counts as exactly 0.
         waited: bool,
     },
     /// A render semaphore from JavaScript rejected or threw; the request ends with that error.
     SemaphoreFailed {
         /// The call.
         request: RequestId,
-        /// What it rejected with.
+        /// Its error.
         failure: Failure,
     },
     /// The manager has answered, failed, or been given up on.
@@ -200,7 +200,7 @@ pub enum Event {
     TabSpoiled {
         /// The tab.
         tab: TabId,
-        /// What it did, for the log: `a page of … ` comes before it.
+        /// The reason, for the log: `a page of … ` comes before it.
         why: String,
     },
     /// The page of the tab, or a popup of it, has opened another page.
@@ -242,11 +242,11 @@ pub struct Terms {
 /// Options of `disposeAffinity`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DisposeOptions {
-    /// Whether the call waits for the teardown. Default: true.
+    /// True if the call waits for the teardown. Default: true.
     pub await_idle: bool,
-    /// Whether the console errors of its pages stay readable. Default: false.
+    /// True if the console errors of its pages stay readable. Default: false.
     pub retain_console_errors: bool,
-    /// Whether the primary context stays as an orphan. Default: false.
+    /// True if the primary context stays as an orphan. Default: false.
     pub retain_shared_context: bool,
 }
 
@@ -263,7 +263,7 @@ impl Default for DisposeOptions {
 /// Why an operation failed.
 #[derive(Clone)]
 pub struct Failure {
-    /// What kind it is: decides how it is logged.
+    /// Its kind: decides how it is logged.
     pub kind: FailureKind,
     /// For the log.
     pub message: String,
@@ -299,7 +299,7 @@ pub enum FailureKind {
     Browser,
     /// The browser was stopped on purpose.
     BrowserStopped,
-    /// What was to be closed is gone already.
+    /// The target of a close is gone already.
     Gone,
     /// Anything else.
     Other,

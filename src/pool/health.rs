@@ -11,7 +11,7 @@ use super::{BrowserAction, ContextId, Failure, LogLevel, Operation, Pool, Reques
 const CHOICES: u8 = 3;
 
 impl Pool {
-    /// Whether the tab has to answer before it is handed out: it served a render, and has given no answer since, or
+    /// True if the tab has to answer before it is handed out: it served a render, and has given no answer since, or
     /// not lately.
     pub(super) fn must_answer(&self, id: TabId) -> bool {
         let Some(tab) = self.tabs.get(&id) else {

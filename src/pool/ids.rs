@@ -63,7 +63,7 @@ impl fmt::Display for AffinityKey {
     }
 }
 
-/// What a lease is for. A `File` render can be waiting on a `Module` or `Command` render of its own affinity.
+/// The purpose of a lease. A `File` render can be waiting on a `Module` or `Command` render of its own affinity.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum QueueKind {
     /// Renders a card; subject to admission.

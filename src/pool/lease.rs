@@ -18,7 +18,7 @@ pub(super) const USUAL_MS: f64 = 1_000.0;
 /// How much the latest lease counts in the average.
 const NEWEST: f64 = 0.2;
 
-/// What bounds a call's wait and its lease.
+/// The deadlines of a call's wait and of its lease.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bounds {
     terms: Terms,
@@ -89,7 +89,7 @@ impl Pool {
         );
     }
 
-    /// Whether it stands in a queue.
+    /// True if it stands in a queue.
     fn is_waiting(&self, request: &Request) -> bool {
         match request.state {
             RequestState::Admission | RequestState::Pool { .. } | RequestState::TabQueue { .. } => true,

@@ -156,7 +156,7 @@ enum Operation {
     CleanUserDataDirs,
 }
 
-/// What happens when its time has come.
+/// A timer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Deadline {
     SlowClose(OperationId),
@@ -352,7 +352,7 @@ impl Pool {
         self.config.high_priority_threshold
     }
 
-    /// Whether nothing is left of anything: no context, page, request or timer.
+    /// True if nothing is left: no context, page, request or timer.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
@@ -363,7 +363,7 @@ impl Pool {
             && self.poll_timeout().is_none()
     }
 
-    /// Whether something is under way that the pool has yet to hear the end of, or will begin by itself.
+    /// True while an operation is under way, or a timer is set.
     #[must_use]
     pub fn is_working(&self) -> bool {
         !self.operations.is_empty() || !self.deadlines.is_empty()

@@ -1,4 +1,4 @@
-//! What pages open: it ends with the lease in which it came.
+//! Popups: pages that pages open. They end with the lease in which they came.
 
 use super::defects::{Defect, planted};
 use super::request::RequestState;
@@ -35,7 +35,7 @@ impl Pool {
         }
     }
 
-    /// Whether the tab has popups although nobody has a lease of it, and nothing is done about them.
+    /// True if the tab has popups although nobody has a lease of it, and nothing is done about them.
     pub(super) fn forgets_popups(&self, id: TabId, tab: &Tab) -> bool {
         !self.config.keep_popups && has_stray_popups(tab) && !self.is_leased(id)
     }

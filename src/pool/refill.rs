@@ -105,7 +105,7 @@ impl Pool {
         });
     }
 
-    /// Whether somebody waits for a standby, or for all of them.
+    /// True if somebody waits for a standby, or for all of them.
     pub(super) fn is_refill_awaited(&self) -> bool {
         !self.waiting.is_empty() || !self.refill.tickets.is_empty()
     }
@@ -184,7 +184,7 @@ impl Pool {
         }
     }
 
-    /// Whether the standby that gives way for a request has not got stuck on its way out.
+    /// True if the standby that gives way for a request has not got stuck on its way out.
     fn may_still_yield(&self, yielding: Option<ContextId>) -> bool {
         yielding
             .and_then(|id| self.contexts.get(&id))

@@ -1,4 +1,4 @@
-//! What operators read: plain data, in the order in which affinities came to the pool.
+//! The shapes of snapshots: plain data, in the order in which affinities came to the pool.
 
 use super::{AffinityKey, Priority};
 
@@ -20,9 +20,9 @@ pub struct SharedContextEntry {
     pub page_count: u32,
     /// `Date.now()` of the last use.
     pub last_used_at: f64,
-    /// Whether a disposal is closing it.
+    /// True if a disposal is closing it.
     pub closing: bool,
-    /// What its pages have opened, as far as that is not closed.
+    /// Popups of its pages that are not closed.
     pub popup_count: u32,
 }
 
@@ -57,7 +57,7 @@ pub struct AffinityQueueDepth {
     pub affinity: AffinityKey,
     /// Its tabs, closing ones included.
     pub tab_count: u32,
-    /// What its tabs' pages have opened, as far as that is not closed.
+    /// Popups of its tabs that are not closed.
     pub popup_count: u32,
     /// Holders and waiters of its tabs.
     pub pending_total: u32,

@@ -46,11 +46,11 @@ pub(super) struct Request {
     pub(super) queue: QueueKind,
     pub(super) place: Place,
     pub(super) state: RequestState,
-    /// Whether it holds a permit of its affinity's admission.
+    /// True if it holds a permit of its affinity's admission.
     pub(super) permit: bool,
-    /// Whether its tab was bound to its affinity before.
+    /// True if its tab was bound to its affinity before.
     pub(super) reused: bool,
-    /// Whether it has had a tab or a place in a tab's queue: then it is not turned away for want of one.
+    /// True if it has had a tab or a place in a tab's queue: then it is not turned away for want of one.
     pub(super) placed: bool,
     /// Tabs it has won.
     pub(super) choices: u8,
@@ -61,7 +61,7 @@ pub(super) struct Request {
     /// It was not served by its own call, but by somebody else's or by an outcome.
     pub(super) waited: bool,
     pub(super) clock: WaitClock,
-    /// What bounds its lease.
+    /// The deadlines of its wait and its lease.
     pub(super) bounds: Bounds,
 }
 
@@ -87,7 +87,7 @@ impl Request {
     }
 }
 
-/// What a request spends its time on.
+/// The account of a request's clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
     Semaphore,
@@ -232,7 +232,7 @@ impl Pool {
         }
     }
 
-    /// What every request does once it is admitted.
+    /// The way of every request once it is admitted.
     fn enter(&mut self, id: RequestId) {
         self.set_state(id, RequestState::Choosing, None);
         let Some(request) = self.requests.get(&id) else {

@@ -11,7 +11,7 @@ use super::{
 };
 
 impl Pool {
-    /// Decides what the request takes or waits for (SPEC section 4, rule 4).
+    /// Decides what the request takes or waits for (docs/contract.md, section 4, rule 4).
     pub(super) fn choose(&mut self, id: RequestId) {
         let Some(request) = self.requests.get(&id) else {
             return;
@@ -61,7 +61,7 @@ impl Pool {
         self.settle_for_less(id, None);
     }
 
-    /// Whether the tab on which a caller would queue is held by a `file` lease. That may wait for the very module
+    /// True if the tab on which a caller would queue is held by a `file` lease. That may wait for the very module
     /// or command render that is asking, so a dynamic pool that cannot expand any more gives it the next slot
     /// that frees instead of a place behind it.
     pub(super) fn is_behind_a_file(&self, affinity: &Affinity) -> bool {
@@ -87,7 +87,7 @@ impl Pool {
             .collect()
     }
 
-    /// What remains when no standby comes: the queue of a tab of its own, a tab of somebody else, or nothing.
+    /// Goes on without a standby: to the queue of a tab of its own, a tab of somebody else, or a rejection.
     pub(super) fn settle_for_less(&mut self, id: RequestId, cause: Option<&Failure>) {
         let Some(request) = self.requests.get(&id) else {
             return;
@@ -410,7 +410,7 @@ impl Pool {
         displaced
     }
 
-    /// Whether a standby may be made at all now.
+    /// True if a standby may be made at all now.
     pub(super) fn can_make_standby(&self) -> bool {
         self.shutdown.is_none()
             && (!(self.config.disable_standby_refill && self.live_tabs > 0)

@@ -1,4 +1,4 @@
-//! What operators read of the machine.
+//! Snapshots of the machine for operators.
 
 use super::affinity::Affinity;
 use super::context::ContextState;

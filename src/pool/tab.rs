@@ -76,15 +76,15 @@ pub(super) struct Tab {
     pub(super) uses: u32,
     /// When it was first bound to a tenant, on the monotonic clock.
     pub(super) bound_at: Option<u64>,
-    /// What its renderer held after a lease, MB, where that is known.
+    /// The resident memory of its renderer after a lease, MB, where that is known.
     pub(super) memory_mb: Option<u64>,
     /// The question under way how much that is.
     pub(super) measuring: Option<OperationId>,
     /// It came in the place of a worn tab, and nobody has had a lease of it.
     pub(super) is_fresh: bool,
-    /// What its page has opened, and what that has, as far as it is not gone.
+    /// Popups of its page, and theirs, that are not gone.
     pub(super) popups: u32,
-    /// Whether all of them are being closed.
+    /// True if all of them are being closed.
     pub(super) popups_end: bool,
     pub(super) retain_console_errors: bool,
     pub(super) indexed: Option<Indexed>,

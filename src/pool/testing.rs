@@ -18,7 +18,7 @@ pub(super) const RETAIN: DisposeOptions = DisposeOptions {
     retain_shared_context: true,
 };
 
-/// What an answer can be held back for.
+/// The actions whose answers can be held back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Kind {
     Standby,
@@ -54,7 +54,7 @@ pub(super) struct World {
     pub(super) monotonic: u64,
     pub(super) wall: f64,
     next: u64,
-    /// What is not answered at once.
+    /// Actions that are not answered at once.
     pub(super) held: BTreeSet<Kind>,
     pub(super) pending: VecDeque<Pending>,
     pub(super) semaphore: Option<Semaphore>,

@@ -34,7 +34,7 @@ impl Pool {
             .filter(|_| !planted(Defect::WornTabKept))
     }
 
-    /// Whether a tab may give way to a standby now: one is ready and nobody waits for it, another can be made, and no
+    /// True if a tab may give way to a standby now: one is ready and nobody waits for it, another can be made, and no
     /// earlier replacement is under way. Else a worn tab serves on.
     fn can_replace(&self) -> bool {
         let under_way = self

@@ -9,7 +9,7 @@ use super::options::{BrowserOptions, Environment, Headless, IgnoredArgs};
 /// How we speak to Chrome: nothing works without it.
 const PIPE: &str = "--remote-debugging-pipe";
 
-/// What puppeteer passes as well, so that pages behave alike, and what keeps Chrome quiet on a closed network.
+/// Puppeteer's own, so that pages behave alike, and those that keep Chrome quiet on a closed network.
 const ALWAYS: &[&str] = &[
     "--allow-pre-commit-input",
     "--disable-background-networking",
@@ -102,7 +102,7 @@ pub(super) fn command_line(
     line
 }
 
-/// What is passed unless the caller says otherwise. Takes the features out of what was given.
+/// The default arguments. Takes the features out of what was given.
 fn usual(
     options: &BrowserOptions,
     environment: &Environment,
@@ -148,7 +148,7 @@ fn take_values(args: &mut Vec<OsString>, flag: &str) -> Vec<String> {
     values
 }
 
-/// What the names of V8's profiles contain. V8 puts the isolate's before it.
+/// Part of the names of V8's profiles. V8 puts the isolate's name before it.
 const V8_PROFILE: &str = "prerender-v8-prof-";
 
 /// Removes the profiles of earlier launches, as far as it may. Blocks.

@@ -1,4 +1,4 @@
-//! Whether a page that somebody uses answers.
+//! The liveness of a page that is leased.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -330,7 +330,7 @@ impl Browser {
         })
     }
 
-    /// Whether we have stopped it, or are about to.
+    /// True if we have stopped it, or are about to.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         *self.ended.borrow() == Some(Ended::OnPurpose)
@@ -353,7 +353,7 @@ impl Browser {
         self.pages.get_or_init(|| page::Browser::attach(self))
     }
 
-    /// What its pages and contexts begin with.
+    /// Defaults of its pages and contexts.
     #[must_use]
     pub fn page_defaults(&self) -> &page::PageDefaults {
         &self.page_defaults
@@ -391,13 +391,13 @@ impl Browser {
         self.endpoint.as_deref()
     }
 
-    /// Whether we did not start it, so that contexts of others may be in it.
+    /// True if we did not start it, so that contexts of others may be in it.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         self.process.is_none()
     }
 
-    /// Whether it can be used.
+    /// True if it can be used.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         !self.connection.is_closed()
@@ -415,7 +415,7 @@ impl Browser {
     }
 
     /// Ends a Chrome of ours in order, within bounds, and leaves nothing of it; disconnects from a foreign one.
-    /// What is pending ends at once, with the whole browser: no page seems to have closed by itself.
+    /// Closes the browser. Pending calls end at once, with the whole browser: no page seems to have closed by itself.
     pub async fn close(&self) {
         self.ends_as(Ended::OnPurpose);
         if self.process.is_some() {

@@ -110,7 +110,7 @@ pub(super) async fn context(
     Ok(())
 }
 
-/// Whether the context and its pages went away in time.
+/// True if the context and its pages went away in time.
 async fn dispose(
     browser: &Browser,
     context: &BrowserContext,

@@ -1,4 +1,4 @@
-//! What Chrome says on behalf of a page, as entries and lines of the log.
+//! Console messages and `Log` entries of a page, as entries and lines of the log.
 
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Message {
         self.finish(std::iter::empty())
     }
 
-    /// Whether it tells of a `/_standby` that the host app's proxy could not serve yet.
+    /// True if it tells of a `/_standby` that the host app's proxy could not serve yet.
     pub fn is_standby_not_ready(&self) -> bool {
         let unavailable = ["status of 502", "status of 503"]
             .iter()

@@ -33,10 +33,10 @@ const CREATION_PATIENCE: Duration = Duration::from_secs(30);
 /// A browser that is in use is looked after as often as this: pages that answer do not show that nothing can be loaded.
 const ROUND: Duration = Duration::from_secs(10);
 
-/// What a pool asks of its browser.
+/// A pool's settings for its browser.
 #[derive(Clone, Debug)]
 pub struct DriverOptions {
-    /// What tabs stand by on.
+    /// The page that tabs stand by on.
     pub standby_page: StandbyPage,
     /// Budget of a standby's navigation, and again of its readiness.
     pub standby_timeout: Duration,
@@ -746,7 +746,8 @@ impl Inner {
     }
 }
 
-/// What every page can answer, at once. A page that has stopped in its debugger still evaluates, but settles no promise.
+/// A question that every page can answer, at once. A page that has stopped in its debugger still evaluates, but settles
+/// no promise.
 pub(super) fn question() -> EvaluateParams {
     let mut question = EvaluateParams::new("1");
     question.await_promise = Some(true);
@@ -764,7 +765,7 @@ fn thaw(tab: &Tab) {
     }
 }
 
-/// Whether the context is there, and in this browser.
+/// True if the context is there, and in this browser.
 fn is_in(opening: &Opening, browser: &Arc<Browser>) -> bool {
     matches!(opening.peek(), Some(Ok(context)) if Arc::ptr_eq(&context.browser, browser))
 }
@@ -797,7 +798,7 @@ fn launch_failure(error: &Arc<LaunchError>) -> Failure {
     with_cause(kind, error.to_string(), Arc::<LaunchError>::clone(error))
 }
 
-/// What became of a browser that is gone.
+/// The kind of a browser's end.
 fn loss_of(browser: &Browser) -> FailureKind {
     if browser.is_stopped() {
         FailureKind::BrowserStopped

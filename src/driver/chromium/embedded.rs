@@ -20,7 +20,7 @@ const EXECUTABLE: &str = "chromium";
 const LIBRARIES: &str = "lib";
 const FONT_CONFIG: &str = "fonts.conf";
 const BUFFER: usize = 256 * 1024;
-/// What the names of directories begin with in which something is being unpacked.
+/// Prefix of the names of directories that are being unpacked into.
 const UNFINISHED: &str = ".unpacking-";
 const LONGEST_UNPACKING: Duration = Duration::from_secs(60 * 60);
 
@@ -76,7 +76,7 @@ pub(super) fn unpacked(package: &Path, cache: Option<&Path>) -> io::Result<Execu
     })
 }
 
-/// Whether the directory is there and nobody else could have written to it.
+/// True if the directory is there and nobody else could have written to it.
 fn is_ours(directory: &Path) -> bool {
     fs::symlink_metadata(directory).is_ok_and(|metadata| {
         metadata.is_dir()
@@ -154,7 +154,7 @@ fn untar(archive: &Path, into: &Path) -> io::Result<()> {
     tar::Archive::new(decompressor(archive)?).unpack(into)
 }
 
-/// Whether the dynamic linker misses something, such as NSS.
+/// True if the dynamic linker misses something, such as NSS.
 fn lacks_libraries(executable: &Path) -> bool {
     let run = Command::new(executable)
         .arg("--version")

@@ -30,7 +30,7 @@ const FULL_PATHS: &[&str] = &[
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// What kind of Chrome an executable is.
+/// The kind of a Chrome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flavour {
     /// The headless shell.
@@ -44,7 +44,7 @@ pub enum Flavour {
 pub struct Executable {
     /// Its path.
     pub path: PathBuf,
-    /// What kind it is.
+    /// Its kind.
     pub flavour: Flavour,
     /// Variables that it needs, because the machine lacks libraries or fonts.
     pub variables: Vec<(&'static str, PathBuf)>,
@@ -56,11 +56,11 @@ pub enum FindError {
     /// The option or variable names something that cannot be run.
     #[error("no browser found: {path} ({origin}) {problem}", path = .path.display())]
     NotExecutable {
-        /// What it names.
+        /// The path that it names.
         path: PathBuf,
         /// Which option or variable.
         origin: &'static str,
-        /// What is wrong with it.
+        /// The fault in it.
         problem: &'static str,
     },
     /// Nothing anywhere.

@@ -1,4 +1,4 @@
-//! Whether a browser still answers, and how long to wait before it is taken for one that does not.
+//! Liveness of a browser: the question whether it answers, and the time that it has.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const NETWORK_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a browser that works may let others wait.
 const USUAL: Duration = Duration::from_millis(250);
 
-/// What does not answer.
+/// The part of a browser that does not answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Silent {
     Browser,

@@ -151,7 +151,7 @@ impl BrowserManager {
 }
 
 impl Launch {
-    /// Whether it is under way or runs; failures and deaths are not kept.
+    /// True if it is under way or runs; failures and deaths are not kept.
     fn is_usable(&self) -> bool {
         match self.outcome.peek() {
             None => true,

@@ -45,25 +45,25 @@ pub struct BrowserOptions {
     pub ignored_args: IgnoredArgs,
     /// Chrome's environment. Default: this process's.
     pub variables: Option<Vec<(OsString, OsString)>>,
-    /// Whether what Chrome writes to its output and its errors goes to this process's. Default: false.
+    /// True if what Chrome writes to its output and its errors goes to this process's. Default: false.
     pub dump_io: bool,
-    /// Whether certificates are accepted that nobody vouches for. Default: false.
+    /// True if certificates are accepted that nobody vouches for. Default: false.
     pub accept_insecure_certs: bool,
-    /// What pages and contexts begin with.
+    /// Defaults of pages and contexts.
     pub pages: PageDefaults,
-    /// Whether Chrome runs without its sandbox, as it must for root. Default: only for root.
+    /// True if Chrome runs without its sandbox, as it must for root. Default: only for root.
     pub no_sandbox: Option<bool>,
     /// A profile to use and keep, in place of one that is made for each launch. Default: none.
     pub user_data_dir: Option<PathBuf>,
     /// Where profiles are made. Default: the directory for temporary files.
     pub profile_parent: Option<PathBuf>,
-    /// Whether Chrome also opens a port, so that others can connect. Default: false.
+    /// True if Chrome also opens a port, so that others can connect. Default: false.
     pub debugging_port: bool,
     /// A running browser to connect to instead of starting one. Default: none.
     pub ws_endpoint: Option<String>,
     /// How long Chrome may take to start. Default: 30 s.
     pub launch_timeout: Duration,
-    /// What the connection puts up with. Default: puppeteer's.
+    /// The connection's limits. Default: puppeteer's.
     pub limits: Limits,
     /// Directories from which the embedded Chrome's package is searched for, upwards through `node_modules`.
     /// Default: the working directory.
@@ -94,14 +94,14 @@ impl Default for BrowserOptions {
 }
 
 impl BrowserOptions {
-    /// Whether Chrome is told to open a port, here or by an argument of somebody else's.
+    /// True if Chrome is told to open a port, here or by an argument of somebody else's.
     pub(super) fn opens_port(&self, environment: &Environment) -> bool {
         let is_port = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"--remote-debugging-port");
         self.debugging_port || self.args.iter().chain(&environment.args).any(is_port)
     }
 }
 
-/// What the environment says, read at each launch.
+/// The environment variables, read at each launch.
 #[expect(clippy::struct_excessive_bools, reason = "each stands for a variable")]
 #[derive(Clone, Debug, Default)]
 pub struct Environment {

@@ -1,4 +1,4 @@
-//! What the pages of tabs open: whose it is, and how it ends.
+//! Popups of tabs: whose they are, and how they end.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl Popups {
         .collect()
     }
 
-    /// Whether popups of the tab were told to close since this was last asked.
+    /// True if popups of the tab were told to close since this was last asked.
     pub(super) fn take_doubt(&mut self, tab: TabId) -> bool {
         self.doubtful.remove(&tab)
     }

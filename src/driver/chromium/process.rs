@@ -47,7 +47,7 @@ impl Stderr {
     }
 }
 
-/// What is needed to start a process.
+/// The settings of a process to start.
 pub(super) struct Start<'a> {
     pub executable: &'a Path,
     pub args: Vec<OsString>,
@@ -234,7 +234,7 @@ async fn end_group(group: Pid) {
     }
 }
 
-/// Whether anything in the group still runs; zombies whose new parent does not reap them do not count.
+/// True if anything in the group still runs; zombies whose new parent does not reap them do not count.
 #[cfg(target_os = "linux")]
 fn group_is_running(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::options::{BrowserOptions, Environment};
 
-/// What our profile directories' names begin with.
+/// Prefix of the names of our profile directories.
 pub const PREFIX: &str = "pagepool-profile-";
 
 /// A profile that nobody uses is removed when it is older than this.
@@ -83,7 +83,7 @@ fn remove(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// What [`clean`] did.
+/// The outcome of [`clean`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cleaned {
     /// Directories that are gone.
@@ -162,7 +162,7 @@ fn is_stale_candidate(directory: &Path) -> bool {
         .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw())
 }
 
-/// Whether a profile has an owner.
+/// The ownership of a profile.
 enum Claim {
     /// Its owner has died; nobody else takes it while the lock is held.
     Orphaned(#[expect(dead_code, reason = "held for its lock")] File),
@@ -185,7 +185,7 @@ fn age(directory: &Path) -> Option<Duration> {
     SystemTime::now().duration_since(modified).ok()
 }
 
-/// Whether the browser's parent has died: its lock was free, or, where there never was one, init has adopted it.
+/// True if the browser's parent has died: its lock was free, or, where there never was one, init has adopted it.
 fn is_orphan(pid: Pid, claim: &Claim) -> bool {
     let stat = || fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     let adopted = || {

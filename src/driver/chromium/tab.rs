@@ -30,7 +30,7 @@ pub trait ConsoleSink: Send + Sync {
     fn revoked(&self, tab: TabId, exception_id: i64, reason: &str);
 }
 
-/// What all tabs of a driver report to.
+/// The driver's side of its tabs: they all report to it.
 #[derive(Clone)]
 pub(super) struct Capture {
     pub errors: Arc<Mutex<ConsoleErrors>>,
@@ -199,7 +199,7 @@ impl Recorder {
         ]
     }
 
-    /// What workers say is their page's. Whoever attached to them lets them run.
+    /// Follows the page's workers: their console is their page's. Whoever attached to them lets them run.
     fn listen_to_workers(&self, connection: &Connection) -> Vec<Listener> {
         let heard = Arc::<Mutex<HashMap<String, [Listener; 3]>>>::default();
         let workers = AtomicI64::new(0);

@@ -23,11 +23,11 @@ use crate::node::pool::{Liveness, MANAGER, PageDriver, PageLog, TabInfo, Vault, 
 use crate::node::timer::sleep;
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
-/// What the driver is made of.
+/// The parts of the driver.
 pub(crate) struct HostParts {
     /// Holds the browser manager.
     pub(crate) vault: Rc<Vault>,
-    /// What tabs stand by on.
+    /// The page that tabs stand by on.
     pub(crate) standby_page: StandbyPage,
     /// Budget of a standby's navigation, and again of its readiness.
     pub(crate) standby_timeout_ms: u64,
@@ -63,7 +63,7 @@ struct HostTab {
     /// Console messages that the log waits for, in the order in which they came.
     messages: RefCell<VecDeque<Rc<RefCell<Option<Message>>>>>,
     network: Rc<RefCell<PendingRequests>>,
-    /// Whether its listeners were taken off.
+    /// True if its listeners were taken off.
     silent: Cell<bool>,
 }
 
@@ -279,7 +279,7 @@ fn silence(tab: &HostTab) {
     });
 }
 
-/// Whether puppeteer says that a page cannot be closed because it is there no more.
+/// True if puppeteer says that a page cannot be closed because it is there no more.
 fn is_gone(thrown: &Thrown) -> bool {
     const SAYINGS: [&str; 5] = [
         "Target closed",

@@ -1,4 +1,4 @@
-//! What an attentive observer writes down: a slow and simple account of the contract's rules, from calls and
+//! The notes of an attentive observer: a slow and simple account of the contract's rules, from calls and
 //! actions alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,9 +42,9 @@ pub(super) struct Book {
     pub(super) highest: Option<f64>,
     /// Who asks for a page in this step without having any, and how many pages there were before.
     pub(super) newcomer: Option<(RequestId, u32)>,
-    /// Whether somebody asked for expansion by name in this step.
+    /// True if somebody asked for expansion by name in this step.
     pub(super) expansion_asked: bool,
-    /// Whether callers asked for affinities to be closed in this step, or Chrome died.
+    /// True if callers asked for affinities to be closed in this step, or Chrome died.
     pub(super) closes_asked: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::pool::{AffinityKey, ContextId, RequestId, TabId};
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) state: ContextState,
-    /// Whether it counts against current pages + 1: a page is, or may still be, in it.
+    /// True if it counts against current pages + 1: a page is, or may still be, in it.
     pub(super) takes_slot: bool,
     /// When, in steps, its last page went.
     pub(super) emptied: u64,
@@ -36,16 +36,16 @@ pub(super) struct Page {
     pub(super) state: PageState,
     pub(super) affinity: Option<AffinityKey>,
     pub(super) lease: Option<RequestId>,
-    /// Whether a lease of it was given out, ever.
+    /// True if a lease of it was given out, ever.
     pub(super) served: bool,
-    /// Whether it was probed since then.
+    /// True if it was probed since then.
     pub(super) probed: bool,
     pub(super) crashed: bool,
-    /// What it has opened.
+    /// Its popups.
     pub(super) popups: u32,
     /// How many of them the pool wants closed.
     pub(super) popups_closing: u32,
-    /// Whether its context is closed after it.
+    /// True if its context is closed after it.
     pub(super) context_follows: bool,
     /// Since when, in steps, it may not be given to new callers.
     pub(super) doomed: Option<u64>,
@@ -63,7 +63,7 @@ pub(super) struct Page {
     pub(super) bound_at: Option<u64>,
     /// Leases of it.
     pub(super) uses: u32,
-    /// What its renderer was last found to hold, MB.
+    /// The resident memory of its renderer when last measured, MB.
     pub(super) memory_mb: Option<u64>,
     /// It came in the place of a worn page, and nobody has had it.
     pub(super) is_fresh: bool,
@@ -104,12 +104,12 @@ impl Page {
         }
     }
 
-    /// Whether its opening has not been reported: Chrome may have died meanwhile.
+    /// True if its opening has not been reported: Chrome may have died meanwhile.
     pub(super) fn is_being_opened(&self) -> bool {
         self.state == PageState::Making || self.state == PageState::Lost && self.lease.is_none()
     }
 
-    /// Whether a caller may be given it.
+    /// True if a caller may be given it.
     pub(super) fn is_live(&self) -> bool {
         self.state == PageState::Open && !self.crashed && self.doomed.is_none() && !self.suspect
     }
@@ -135,7 +135,7 @@ impl Chrome {
             .count()
     }
 
-    /// Whether the names are new; they are taken from here on.
+    /// True if the names are new; they are taken from here on.
     pub(super) fn take_names(&mut self, context: Option<ContextId>, tab: TabId) -> bool {
         let fresh = context.is_none_or(|context| self.last_context.is_none_or(|last| context > last))
             && self.last_tab.is_none_or(|last| tab > last);

@@ -17,7 +17,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// What was violated, if anything was.
+    /// The rule that was violated.
     pub fn finish(&mut self) -> Result<(), Violation> {
         self.in_callback = None;
         self.apply(Operation::Instant { kinds: 0 })?;

@@ -28,7 +28,7 @@ impl World {
         }
     }
 
-    /// Whether answers count for later calls: then which tab a call has won, and when, shows in no action.
+    /// True if answers count for later calls: then which tab a call has won, and when, shows in no action.
     pub(super) fn asks_at_release(&self) -> bool {
         self.expected.probe_ms > 0 && self.settings.tab_proof_of_life_ms.is_some_and(|ms| ms > 0.0)
     }

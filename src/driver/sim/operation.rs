@@ -1,4 +1,4 @@
-//! What can happen to the pool, one step at a time: recorded, replayed, shrunk, fuzzed.
+//! Operations on the pool, one step at a time: recorded, replayed, shrunk, fuzzed.
 
 use crate::pool::{QueueKind, Terms};
 
@@ -190,7 +190,7 @@ impl Call {
     /// Priorities that calls have.
     pub const PRIORITIES: [f64; 8] = [0.0, 1.0, 5.0, 10.0, -1.0, 0.5, 100.0, -7.25];
 
-    /// What the lease is for.
+    /// The purpose of the lease.
     #[must_use]
     pub fn queue(self) -> QueueKind {
         match self.0 >> 3 & 3 {
@@ -395,7 +395,7 @@ impl Operation {
         }
     }
 
-    /// Whether JavaScript calls the pool or its semaphore: microtasks run after it, and may not run before the next.
+    /// True if JavaScript calls the pool or its semaphore: microtasks run after it, and may not run before the next.
     #[must_use]
     pub fn is_call(self) -> bool {
         matches!(

@@ -21,7 +21,7 @@ pub fn encode(seed: u64, operations: &[Operation]) -> Vec<u8> {
     bytes
 }
 
-/// What any bytes describe; `None` when there are too few.
+/// Reads settings and operations from any bytes; `None` when there are too few.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<(Settings, Vec<Operation>)> {
     let (seed, rest) = bytes.split_first_chunk::<HEADER>()?;
@@ -33,7 +33,7 @@ pub fn decode(bytes: &[u8]) -> Option<(Settings, Vec<Operation>)> {
 ///
 /// # Errors
 ///
-/// What was violated, if anything was.
+/// The rule that was violated.
 pub fn run(bytes: &[u8]) -> Result<Tally, Violation> {
     match decode(bytes) {
         Some((settings, operations)) => replay(&settings, &operations),

@@ -1,4 +1,4 @@
-//! What happens in a simulated pool's life, drawn from a seed.
+//! A simulated pool's life, drawn from a seed.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,7 +26,7 @@ pub struct Scenario {
     record: Option<Vec<Operation>>,
 }
 
-/// What a client is up to.
+/// A client's intentions.
 #[derive(Clone, Copy, Debug, Default)]
 struct Client {
     /// Its last affinity.
@@ -81,7 +81,7 @@ struct Profile {
     work_ms: u32,
     files: u8,
     dependents: u8,
-    /// Whether dependent files wait as long as it takes, because no deadlock is possible.
+    /// True if dependent files wait as long as it takes, because no deadlock is possible.
     patient: bool,
     priorities: u8,
     aborts: u8,
@@ -167,13 +167,13 @@ impl Scenario {
         self
     }
 
-    /// What was kept.
+    /// The recording.
     #[must_use]
     pub fn into_record(self) -> Vec<Operation> {
         self.record.unwrap_or_default()
     }
 
-    /// What was counted.
+    /// The counts.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.world.tally()
@@ -183,7 +183,7 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// What was violated, if anything was.
+    /// The rule that was violated.
     pub fn run(&mut self) -> Result<(), Violation> {
         if self.profile.instant > 0 {
             self.apply(Operation::Instant {

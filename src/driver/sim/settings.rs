@@ -45,7 +45,7 @@ pub struct Settings {
     pub max_tab_memory_mb: Option<f64>,
     /// How many standbys may be under way at a time: 1 with a browser manager from JavaScript.
     pub standby_concurrency: u32,
-    /// Whether the driver can close a context whose page does not close.
+    /// True if the driver can close a context whose page does not close.
     pub escalate_page_close: bool,
     /// Variables that are set.
     pub environment: Vec<(&'static str, String)>,
@@ -53,7 +53,7 @@ pub struct Settings {
     pub semaphore: SemaphoreKind,
 }
 
-/// What the pool was given as `renderSemaphore`.
+/// The `renderSemaphore` of the pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SemaphoreKind {
     /// Nothing.
@@ -198,7 +198,7 @@ impl Settings {
         Pool::new(Config::resolve(&options, &environment).0, now)
     }
 
-    /// Whether a file render may wait for a module render of its own affinity for as long as it takes, without
+    /// True if a file render may wait for a module render of its own affinity for as long as it takes, without
     /// a deadlock that the contract accepts.
     #[must_use]
     pub fn has_room_for_dependents(&self) -> bool {
@@ -233,7 +233,7 @@ fn rarely(random: &mut Rng) -> bool {
     random.u8(..100) < 8
 }
 
-/// What people set variables to by mistake.
+/// A value to which people set variables by mistake.
 fn noise(random: &mut Rng) -> String {
     pick(
         random,
@@ -244,7 +244,7 @@ fn noise(random: &mut Rng) -> String {
     .to_string()
 }
 
-/// What the contract makes of the settings, worked out apart from the pool.
+/// The limits that the contract derives from the settings, worked out apart from the pool.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Expected {
     /// Fewest pages.
@@ -353,7 +353,7 @@ impl Expected {
         }
     }
 
-    /// Whether the number of pages can change.
+    /// True if the number of pages can change.
     #[must_use]
     pub fn is_dynamic(&self) -> bool {
         self.min < self.burst

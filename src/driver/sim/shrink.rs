@@ -7,11 +7,11 @@ use super::world::{Violation, World, guarded, replay};
 /// A violation and the steps that lead to it.
 #[derive(Debug)]
 pub struct Shrunk {
-    /// What was found with them.
+    /// The violation that they lead to.
     pub violation: Violation,
     /// The steps.
     pub operations: Vec<Operation>,
-    /// What happened in them, and then the state.
+    /// The events and actions of these steps, and then the state.
     pub trace: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ fn merge_advances(operations: &[Operation]) -> Vec<Operation> {
     merged
 }
 
-/// What happens in these steps, up to the violation.
+/// The events and actions of these steps, up to the violation.
 fn trace(settings: &Settings, operations: &[Operation]) -> Option<(Violation, Vec<String>)> {
     let mut world = World::new(settings);
     world.record_trace();

@@ -19,7 +19,7 @@ pub struct Found {
     pub seed: u64,
     /// How its pool was set up.
     pub settings: Settings,
-    /// What was broken.
+    /// The violation.
     pub violation: Violation,
     /// The few steps that matter, where it repeats from recorded steps.
     pub shrunk: Option<Shrunk>,
@@ -45,14 +45,14 @@ impl fmt::Display for Found {
     }
 }
 
-/// What many seeds came to.
+/// The results of many seeds.
 #[derive(Debug, Default)]
 pub struct SoakReport {
     /// Seeds that were run.
     pub seeds: u64,
     /// Counts of all of them.
     pub tally: Tally,
-    /// What was found.
+    /// The violations that were found.
     pub violations: Vec<Found>,
 }
 
@@ -60,7 +60,7 @@ pub struct SoakReport {
 ///
 /// # Errors
 ///
-/// What was found. A panic of the machine counts.
+/// The violation. A panic of the machine counts as one.
 pub fn run_seed(seed: u64) -> Result<Tally, Box<Violation>> {
     let mut scenario = Scenario::new(seed);
     match guarded(|| scenario.run()) {

@@ -1,4 +1,4 @@
-//! What happens around the pool: time, the browser's and the semaphore's answers, and accidents.
+//! The pool's surroundings: time, the browser's and the semaphore's answers, and accidents.
 
 use super::chrome::{ContextState, Page, PageState};
 use super::operation::{Outcome, Work};
@@ -237,7 +237,7 @@ impl World {
     }
 }
 
-/// What the driver reports.
+/// The driver's report.
 pub(super) fn outcome_event(kind: Work, operation: OperationId, outcome: Outcome) -> Event {
     let failure = match outcome {
         Outcome::Done => None,
@@ -264,7 +264,7 @@ pub(super) fn outcome_event(kind: Work, operation: OperationId, outcome: Outcome
     }
 }
 
-/// What a look at a renderer's memory finds, MB: little, more or much, or that it cannot be known.
+/// A renderer's memory, MB: little, more or much, or that it cannot be known.
 pub(super) fn memory_of(outcome: Outcome) -> Option<u64> {
     match outcome {
         Outcome::Done => Some(64),

@@ -1,4 +1,4 @@
-//! What a simulation counts.
+//! Counts of a simulation.
 
 use std::fmt;
 use std::ops::AddAssign;

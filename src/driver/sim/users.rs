@@ -1,4 +1,4 @@
-//! What the pool's users do.
+//! The pool's users.
 
 use super::chrome::{Context, PageState};
 use super::operation::{Call, PARTNERS};
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    /// What the pool wants closed goes before others come.
+    /// The popups that the pool wants closed go before others come.
     fn close_popups(&mut self, tab: TabId) {
         while let Some(page) = self.chrome.pages.get_mut(&tab)
             && page.popups_closing > 0
@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    /// Whether the client keeps its lease until its partner's call has ended, and that waits. Where a standby may have
+    /// True if the client keeps its lease until its partner's call has ended, and that waits. Where a standby may have
     /// failed with all its attempts, the module render may have to queue behind the file render, by contract.
     pub(super) fn waits_for_partner(&self, client: u8) -> bool {
         let waits = |client: u8| self.is_busy(client) && !self.has_lease(client);

@@ -28,7 +28,7 @@ pub struct Violation {
     pub event: u64,
 }
 
-/// What the pool did that somebody may want to react to.
+/// A deed of the pool that somebody may react to.
 #[derive(Clone, Copy, Debug)]
 pub enum Notice {
     /// Work was begun.
@@ -64,11 +64,11 @@ pub(super) struct Request {
     pub(super) called_at: Now,
     pub(super) clock_was_true: bool,
     pub(super) lease: Option<TabId>,
-    /// Whether the lease is kept until the partner's call has ended.
+    /// True if the lease is kept until the partner's call has ended.
     pub(super) depends: bool,
-    /// Whether the lease is to end: its page was disposed of, or its signal was aborted.
+    /// True if the lease is to end: its page was disposed of, or its signal was aborted.
     pub(super) to_end: bool,
-    /// Whether it may be: its tenant was disposed of, when it need not have had its page.
+    /// True if it may be: its tenant was disposed of, when it need not have had its page.
     pub(super) may_end: bool,
     /// When, ms, its page was first asked whether it answers.
     pub(super) asked_at: Option<u64>,
@@ -81,7 +81,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Whether this one goes before `other` where both wait in one queue.
+    /// True if this one goes before `other` where both wait in one queue.
     pub(super) fn goes_before(&self, other: &Self) -> bool {
         (self.priority, std::cmp::Reverse(self.called)) > (other.priority, std::cmp::Reverse(other.called))
     }
@@ -201,7 +201,7 @@ const EPOCH_MS: f64 = 1_700_000_000_000.0;
 ///
 /// # Errors
 ///
-/// What was violated, if anything was.
+/// The rule that was violated.
 pub fn replay(settings: &Settings, operations: &[Operation]) -> Result<Tally, Violation> {
     let mut world = World::new(settings);
     guarded(|| {
@@ -311,7 +311,7 @@ impl World {
         &self.pool
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally
@@ -323,24 +323,24 @@ impl World {
         self.now.monotonic_ms
     }
 
-    /// What the pool did since this was last called.
+    /// The deeds of the pool since this was last called.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Whether the client's call waits or its lease is held.
+    /// True if the client's call waits or its lease is held.
     #[must_use]
     pub fn is_busy(&self, client: u8) -> bool {
         self.clients[usize::from(client)].is_some()
     }
 
-    /// Whether the client holds a lease.
+    /// True if the client holds a lease.
     #[must_use]
     pub fn has_lease(&self, client: u8) -> bool {
         self.clients[usize::from(client)].is_some_and(|request| self.requests[&request].lease.is_some())
     }
 
-    /// Whether any call waits, for a page or for anything else.
+    /// True if any call waits, for a page or for anything else.
     #[must_use]
     pub fn is_anyone_waiting(&self) -> bool {
         !self.tickets.is_empty() || self.requests.values().any(|request| request.lease.is_none())
@@ -369,7 +369,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// What was violated, if anything was. The world is of no use afterwards.
+    /// The rule that the step violated. The world is of no use afterwards.
     pub fn apply(&mut self, operation: Operation) -> Result<(), Violation> {
         if !operation.is_call() && operation != Operation::SameLine {
             self.run_microtasks();
@@ -528,7 +528,7 @@ impl World {
         }
     }
 
-    /// Whether tabs may move between affinities.
+    /// True if tabs may move between affinities.
     pub(super) fn may_migrate(&self) -> bool {
         self.settings.disable_standby_refill || self.settings.allow_tab_migration
     }

@@ -1,4 +1,4 @@
-//! What must hold after every event.
+//! The invariants: they hold after every event.
 
 mod derived;
 mod pending;
@@ -21,7 +21,7 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
 }
 
 impl Pool {
-    /// Whether all that must hold after every event does.
+    /// Checks all invariants.
     ///
     /// # Errors
     ///

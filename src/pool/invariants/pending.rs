@@ -12,7 +12,7 @@ use crate::pool::request::RequestState;
 use crate::pool::tab::{Tab, TabState};
 use crate::pool::{ContextId, Deadline, Operation, OperationId, Pool, RequestId, TabId, TicketId};
 
-/// What awaits the outcome of an operation. A page that is being closed is in [`Awaited::closing_pages`].
+/// The operations under way, by whose outcome they decide.
 #[derive(Default)]
 struct Awaited {
     making: BTreeSet<JobId>,

@@ -1,4 +1,4 @@
-//! What the simulator found, each in the few steps that it took.
+//! Findings of the simulator, each in the few steps that it took.
 
 use super::super::testing::{Kind, RETAIN, World, broken};
 use crate::pool::{Action, DisposeOptions, Event, PoolOptions, QueueKind, RequestId, TicketId};

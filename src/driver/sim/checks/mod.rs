@@ -1,4 +1,4 @@
-//! What must hold, in the world's own view.
+//! The rules of the contract, checked in the world's own view.
 
 mod browser;
 mod leases;

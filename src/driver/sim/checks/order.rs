@@ -63,7 +63,7 @@ impl World {
             })
     }
 
-    /// What the pool closes by its own choice is of the affinity least recently used of all that are idle, page and
+    /// Whatever the pool closes by its own choice is of the affinity least recently used of all that are idle, page and
     /// context, and nothing is closed for a newcomer for whom the pool may grow.
     pub(in crate::driver::sim) fn check_choice_to_close(&mut self, tab: TabId, context_follows: bool) {
         let Some(page) = self.chrome.pages.get(&tab) else {
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// Whether the newcomer is the only one who waits, and its tier has room in a pool that has not grown for it.
+    /// True if the newcomer is the only one who waits, and its tier has room in a pool that has not grown for it.
     fn may_grow_for_newcomer(&self) -> bool {
         let Some((id, pages)) = self.book.newcomer else {
             return false;

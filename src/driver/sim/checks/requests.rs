@@ -1,4 +1,4 @@
-//! What calls end in.
+//! Checks of the outcomes of calls.
 
 use crate::driver::sim::chrome::{Page, PageState};
 use crate::driver::sim::operation::Work;
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// Whether the request was there before this step: then a call of this step does not hand it its lease.
+    /// True if the request was there before this step: then a call of this step does not hand it its lease.
     fn microtasks_come_first(&self, request: &Request) -> bool {
         request.called < self.began
     }

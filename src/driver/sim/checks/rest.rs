@@ -66,7 +66,7 @@ impl World {
         }
     }
 
-    /// What a page opened under a lease does not stay after it.
+    /// A popup does not stay after the lease in which it came.
     fn check_popups_end(&mut self) {
         let left = self.chrome.pages.iter().find(|(_, page)| {
             page.state == PageState::Open && page.lease.is_none() && page.popups_closing < page.popups

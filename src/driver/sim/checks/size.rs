@@ -7,7 +7,7 @@ use crate::driver::sim::world::World;
 use crate::pool::{AffinityKey, Priority, QueueKind};
 
 impl World {
-    /// Whether a call has to expand the pool: the semaphore is full, its tier has room, and nothing holds it up.
+    /// True if a call has to expand the pool: the semaphore is full, its tier has room, and nothing holds it up.
     pub(in crate::driver::sim) fn must_expand(
         &self,
         affinity: &AffinityKey,

@@ -1,4 +1,4 @@
-//! What operators read of each tenant.
+//! Checks of the snapshots, tenant by tenant.
 
 use crate::driver::sim::chrome::{Page, PageState};
 use crate::driver::sim::world::{Request, World};
@@ -46,7 +46,7 @@ impl World {
         }
     }
 
-    /// Whether a page of it is there, or a context that is closing.
+    /// True if a page of it is there, or a context that is closing.
     fn is_there(&self, key: &AffinityKey) -> bool {
         let key = Some(key);
         self.chrome
@@ -66,7 +66,7 @@ impl World {
             .filter(move |request| request.affinity == *key)
     }
 
-    /// Whether the pool still knows of its lease: not where the page was closed under it, and after the death of
+    /// True if the pool still knows of its lease: not where the page was closed under it, and after the death of
     /// Chrome nobody can tell.
     fn is_known(&self, request: &Request) -> Option<bool> {
         match request

@@ -1,4 +1,4 @@
-//! What is closed when.
+//! Checks of closes: what is closed, and when.
 
 use crate::driver::sim::chrome::PageState;
 use crate::driver::sim::operation::Work;
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// Whether a close of the context, or of a page in it, takes longer than the pool waits.
+    /// True if a close of the context, or of a page in it, takes longer than the pool waits.
     fn close_is_late(&self, id: ContextId) -> bool {
         let timeout = self.settings.close_timeout_ms.unwrap_or(5_000.0).ceil();
         [Work::ClosePage, Work::CloseContext]
@@ -117,7 +117,7 @@ impl World {
             })
     }
 
-    /// Whether the context of what is closing counts, or may count: the last page in it went in the step in which its
+    /// True if the context of what is closing counts, or may count: the last page in it went in the step in which its
     /// own close began, so that this may have been decided before.
     pub(in crate::driver::sim) fn may_take_slot(&self, subject: Subject) -> bool {
         let context = match subject {

@@ -101,7 +101,7 @@ impl World {
                 .any(|context| context.tenant.as_ref() == key)
     }
 
-    /// Whether the request may still be waiting for admission, as far as one can see from outside.
+    /// True if the request may still be waiting for admission, as far as one can see from outside.
     fn waits_for_admission(&self, request: &Request) -> bool {
         request.queue == QueueKind::File
             && self.expected.file_cap.is_some_and(|cap| {
