@@ -1,6 +1,6 @@
 //! Tabs that do not answer, crash, or lose their browser.
 
-use super::context::ContextState;
+use super::context::{Context, ContextState};
 use super::defects::{Defect, planted};
 use super::dispose::Manner;
 use super::request::RequestState;
@@ -195,11 +195,13 @@ impl Pool {
         for standby in self.standbys.clone() {
             self.close_standby(standby);
         }
+        // One that is being closed already is nobody's next context, and its loss has been told of.
+        let is_kept = |id| self.contexts.get(&id).is_some_and(Context::is_live_primary);
         let affected: Vec<_> = self
             .affinities
             .iter()
             .filter(|_| !planted(Defect::CookielessTabsKept))
-            .filter(|(_, affinity)| !affinity.offered.is_empty() || affinity.primary.is_some())
+            .filter(|(_, affinity)| !affinity.offered.is_empty() || affinity.primary.is_some_and(is_kept))
             .map(|(&id, _)| id)
             .collect();
         let manner = Manner {
