@@ -255,7 +255,7 @@ impl Pool {
                 continue;
             }
             if migrates || !can_make {
-                self.settle_for_less(id, None);
+                self.choose_without_standby(id, None);
                 patient += usize::from(self.requests.get(&id).is_some_and(Request::waits_in_pool));
                 continue;
             }
@@ -481,7 +481,7 @@ impl Pool {
                     .is_some_and(|affinity| self.is_behind_a_file(affinity));
             someone_stays |= stays;
             if !orphan && !stays {
-                self.settle_for_less(id, Some(failure));
+                self.choose_without_standby(id, Some(failure));
             }
         }
         if someone_stays {

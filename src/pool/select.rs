@@ -58,7 +58,7 @@ impl Pool {
                 self.expand_for(id, "an affinity without a tab finds no standby");
             }
         }
-        self.settle_for_less(id, None);
+        self.choose_without_standby(id, None);
     }
 
     /// True if the tab on which a caller would queue is held by a `file` lease. That may wait for the very module
@@ -88,7 +88,7 @@ impl Pool {
     }
 
     /// Goes on without a standby: to the queue of a tab of its own, a tab of somebody else, or a rejection.
-    pub(super) fn settle_for_less(&mut self, id: RequestId, cause: Option<&Failure>) {
+    pub(super) fn choose_without_standby(&mut self, id: RequestId, cause: Option<&Failure>) {
         let Some(request) = self.requests.get(&id) else {
             return;
         };
