@@ -19,8 +19,8 @@ pub(super) struct Affinity {
     pub(super) key: AffinityKey,
     /// Tabs offered to its callers, by load, then least recently used, then age.
     pub(super) offered: BTreeSet<(usize, LastUsed, TabId)>,
-    /// Its other tabs: leaving or closing.
-    pub(super) departing: BTreeSet<TabId>,
+    /// Its other tabs: draining or closing.
+    pub(super) draining: BTreeSet<TabId>,
     /// Its row of the ledger: the context is its primary, or was until a disposal marked it closing.
     pub(super) primary: Option<ContextId>,
     /// Contexts of it that are closing and have not been given up on.
@@ -49,7 +49,7 @@ impl Affinity {
         Self {
             key,
             offered: BTreeSet::new(),
-            departing: BTreeSet::new(),
+            draining: BTreeSet::new(),
             primary: None,
             closing: BTreeSet::new(),
             last_used: LastUsed::default(),
@@ -89,7 +89,7 @@ impl Affinity {
     }
 
     pub(super) fn has_tabs(&self) -> bool {
-        !self.offered.is_empty() || !self.departing.is_empty()
+        !self.offered.is_empty() || !self.draining.is_empty()
     }
 
     /// True if it is in use, or will be as soon as one of its requests is served.
@@ -119,9 +119,9 @@ impl Pool {
         let Some(affinity) = self.affinities.get_mut(&id) else {
             return;
         };
-        // One that is leaving may still serve a lease.
+        // One that is draining may still serve a lease.
         let serves = |tab: &TabId| self.tabs.get(tab).is_some_and(|tab| tab.holder.is_some());
-        let idle = affinity.all_idle() && !affinity.departing.iter().any(serves);
+        let idle = affinity.all_idle() && !affinity.draining.iter().any(serves);
         let new = idle.then_some(affinity.last_used);
         let old = std::mem::replace(&mut affinity.idle_as, new);
         if old == new {

@@ -122,10 +122,10 @@ impl Pool {
             };
             tab.state = match tab.state {
                 TabState::Closing { affinity } => TabState::Closing { affinity },
-                TabState::Leaving { affinity }
+                TabState::Draining { affinity }
                 | TabState::Opening {
                     affinity,
-                    leaving: true,
+                    draining: true,
                 } => TabState::Closing {
                     affinity: Some(affinity),
                 },
@@ -270,7 +270,7 @@ impl Pool {
         let Some(affinity) = self.affinities.get_mut(&affinity_id) else {
             return;
         };
-        affinity.departing.remove(&id);
+        affinity.draining.remove(&id);
         if affinity.teardown.is_some() {
             self.teardown_left(affinity_id, Some(id), None);
         } else {

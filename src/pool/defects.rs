@@ -44,7 +44,7 @@ defects! {
     SemaphorePermitKept: "a release keeps the permit of the render semaphore",
     SemaphoreNotAbandoned: "a cancelled waiter stays in the render queue",
     LostWakeUp: "a freed tab wakes nobody",
-    LeavingStaysOpen: "a tab that was disposed of in use is not closed after its release",
+    DrainingStaysOpen: "a tab that was disposed of in use is not closed after its release",
     GrantedTwice: "a call is resolved twice",
     AlwaysReused: "a fresh tab is told to be a warm one late: the flag is turned round",
     PriorityIgnored: "queues ignore priority",

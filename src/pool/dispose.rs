@@ -222,15 +222,15 @@ impl Pool {
         let mut displaced = Vec::new();
         for &tab in &offered {
             if !(planted(Defect::ForgetsToMarkClosing) && listener.is_some()) {
-                displaced.extend(self.make_leave(tab));
+                displaced.extend(self.drain(tab));
             }
         }
-        let departing: Vec<TabId> = self
+        let draining: Vec<TabId> = self
             .affinities
             .get(&id)
-            .map(|affinity| affinity.departing.iter().copied().collect())
+            .map(|affinity| affinity.draining.iter().copied().collect())
             .unwrap_or_default();
-        for tab in &departing {
+        for tab in &draining {
             if let Some(tab) = self.tabs.get_mut(tab) {
                 // Whoever joins a teardown does not take back what another was promised.
                 tab.retain_console_errors |= manner.retain_console_errors;
@@ -243,7 +243,7 @@ impl Pool {
             .filter(|_| listener.is_some())
             .map(|affinity| affinity.closing.clone())
             .unwrap_or_default();
-        for tab in &departing {
+        for tab in &draining {
             let context = self.tabs.get(tab).map(|tab| tab.context);
             let own = context.filter(|context| {
                 matches!(
@@ -268,12 +268,12 @@ impl Pool {
         let closing = self.shutdown.is_some();
         if let Some(affinity) = self.affinities.get_mut(&id) {
             let teardown = affinity.teardown.get_or_insert_with(Teardown::default);
-            teardown.tabs.extend(departing.iter().copied());
+            teardown.tabs.extend(draining.iter().copied());
             teardown.contexts.extend(contexts);
             teardown.listeners.extend(listener);
             teardown.listed = manner.background
                 && if is_new {
-                    !departing.is_empty()
+                    !draining.is_empty()
                 } else {
                     teardown.listed
                 };
@@ -281,9 +281,9 @@ impl Pool {
             teardown.announced &= !fresh_work;
         }
         if manner.bounded {
-            self.wind_up_tabs(&departing);
+            self.wind_up_tabs(&draining);
         }
-        for tab in departing {
+        for tab in draining {
             self.close_if_unused(tab);
         }
         if manner.background {
@@ -312,7 +312,7 @@ impl Pool {
     }
 
     /// Stops offering the tab. Returns those who waited for it or held it without a lease.
-    pub(super) fn make_leave(&mut self, id: TabId) -> Vec<RequestId> {
+    pub(super) fn drain(&mut self, id: TabId) -> Vec<RequestId> {
         let displaced = self.displace(id);
         let Some(tab) = self.tabs.get_mut(&id) else {
             return displaced;
@@ -323,15 +323,15 @@ impl Pool {
         tab.state = match tab.state {
             TabState::Opening { affinity, .. } => TabState::Opening {
                 affinity,
-                leaving: true,
+                draining: true,
             },
-            _ => TabState::Leaving {
+            _ => TabState::Draining {
                 affinity: affinity_id,
             },
         };
         self.reindex(id);
         if let Some(affinity) = self.affinities.get_mut(&affinity_id) {
-            affinity.departing.insert(id);
+            affinity.draining.insert(id);
         }
         self.reindex_affinity(affinity_id);
         displaced
@@ -365,7 +365,7 @@ impl Pool {
             return;
         };
         // One that was closed alone meanwhile is the last then, and its end is the loss.
-        let lost = !affinity.in_use() && affinity.departing.is_empty();
+        let lost = !affinity.in_use() && affinity.draining.is_empty();
         let Some(teardown) = &mut affinity.teardown else {
             return;
         };
@@ -507,7 +507,7 @@ impl Pool {
     /// waiting for chooses again too.
     pub(super) fn retire_alone(&mut self, tab: TabId) {
         let affinity = self.tabs.get(&tab).and_then(super::tab::Tab::offered_to);
-        let mut displaced = self.make_leave(tab);
+        let mut displaced = self.drain(tab);
         self.close_if_unused(tab);
         displaced.extend(affinity.into_iter().flat_map(|id| self.behind_files(id)));
         self.choose_again(displaced);
@@ -517,7 +517,7 @@ impl Pool {
         let unused = self
             .tabs
             .get(&id)
-            .is_some_and(|tab| matches!(tab.state, TabState::Leaving { .. }) && tab.holder.is_none());
+            .is_some_and(|tab| matches!(tab.state, TabState::Draining { .. }) && tab.holder.is_none());
         if unused {
             self.begin_close(id);
         }

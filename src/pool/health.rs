@@ -177,7 +177,7 @@ impl Pool {
             // What is under way there reports by itself.
             TabState::Creating
             | TabState::Opening { .. }
-            | TabState::Leaving { .. }
+            | TabState::Draining { .. }
             | TabState::Closing { .. } => {}
         }
     }
@@ -214,7 +214,7 @@ impl Pool {
             .filter_map(|id| self.affinity(*id))
             .flat_map(|affinity| affinity.offered.iter().map(|at| at.2))
             .collect();
-        let displaced: Vec<RequestId> = offered.into_iter().flat_map(|tab| self.make_leave(tab)).collect();
+        let displaced: Vec<RequestId> = offered.into_iter().flat_map(|tab| self.drain(tab)).collect();
         for affinity in affected {
             match self.orphan_alone(affinity) {
                 // It lost its last tab long ago, and the manager was told then.
@@ -281,7 +281,7 @@ impl Pool {
                     }
                     Some(TabState::Live { affinity }) => {
                         bound.push(affinity);
-                        displaced.extend(self.make_leave(tab_id));
+                        displaced.extend(self.drain(tab_id));
                     }
                     _ => {}
                 }

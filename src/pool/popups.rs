@@ -49,6 +49,6 @@ impl Pool {
 }
 
 fn has_stray_popups(tab: &Tab) -> bool {
-    let goes = matches!(tab.state, TabState::Leaving { .. } | TabState::Closing { .. });
+    let goes = matches!(tab.state, TabState::Draining { .. } | TabState::Closing { .. });
     tab.popups > 0 && !tab.popups_end && !goes
 }

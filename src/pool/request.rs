@@ -583,15 +583,15 @@ impl Pool {
         self.end(id);
     }
 
-    /// The tab may be free: it goes to whoever is next, or closes if it is leaving.
+    /// The tab may be free: it goes to whoever is next, or closes if it is draining.
     pub(super) fn tab_freed(&mut self, id: TabId) {
         let Some(tab) = self.tabs.get(&id) else { return };
         if tab.holder.is_some() {
             return;
         }
         match tab.state {
-            TabState::Leaving { .. } if planted(Defect::LeavingStaysOpen) => {}
-            TabState::Leaving { .. } => self.begin_close(id),
+            TabState::Draining { .. } if planted(Defect::DrainingStaysOpen) => {}
+            TabState::Draining { .. } => self.begin_close(id),
             TabState::Live { affinity } => {
                 if let Some(next) = self
                     .next_for(id, affinity)

@@ -162,7 +162,7 @@ impl Pool {
         let tab_id = TabId(self.fresh());
         let state = TabState::Opening {
             affinity,
-            leaving: false,
+            draining: false,
         };
         self.tabs
             .insert(tab_id, Tab::new(context, state, LastUsed(self.now.wall_ms)));
@@ -193,11 +193,11 @@ impl Pool {
         let Some(tab) = self.tabs.get_mut(&tab_id) else {
             return;
         };
-        let TabState::Opening { affinity, leaving } = tab.state else {
+        let TabState::Opening { affinity, draining } = tab.state else {
             return;
         };
-        tab.state = if leaving {
-            TabState::Leaving { affinity }
+        tab.state = if draining {
+            TabState::Draining { affinity }
         } else {
             TabState::Live { affinity }
         };

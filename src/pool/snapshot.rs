@@ -153,7 +153,7 @@ impl Pool {
             .offered
             .iter()
             .map(|at| at.2)
-            .chain(affinity.departing.iter().copied())
+            .chain(affinity.draining.iter().copied())
             .collect();
         ids.sort_unstable();
         ids.into_iter()

@@ -38,12 +38,12 @@ pub(super) enum TabState {
     /// A standby that is ready.
     Standby,
     /// Its page is being opened in the orphan of this affinity. Offered (callers may queue on it) unless it is
-    /// leaving: then it closes as soon as it stands.
-    Opening { affinity: AffinityId, leaving: bool },
+    /// draining: then it closes as soon as it stands.
+    Opening { affinity: AffinityId, draining: bool },
     /// Bound and offered.
     Live { affinity: AffinityId },
     /// Bound and no longer offered; closes when its lease ends.
-    Leaving { affinity: AffinityId },
+    Draining { affinity: AffinityId },
     /// Its close has begun. `None`: nobody waits for it any more, or it never had an affinity.
     Closing { affinity: Option<AffinityId> },
 }
@@ -124,7 +124,7 @@ impl Tab {
             TabState::Creating | TabState::Standby => None,
             TabState::Opening { affinity, .. }
             | TabState::Live { affinity }
-            | TabState::Leaving { affinity } => Some(affinity),
+            | TabState::Draining { affinity } => Some(affinity),
             TabState::Closing { affinity } => affinity,
         }
     }
@@ -134,7 +134,7 @@ impl Tab {
         match self.state {
             TabState::Opening {
                 affinity,
-                leaving: false,
+                draining: false,
             }
             | TabState::Live { affinity } => Some(affinity),
             _ => None,

@@ -80,7 +80,7 @@ impl Pool {
             self.detach(waiter);
             self.wait_for_tab(waiter, fresh);
         }
-        let displaced = self.make_leave(worn);
+        let displaced = self.drain(worn);
         self.close_if_unused(worn);
         self.tab_freed(fresh);
         self.choose_again(displaced);

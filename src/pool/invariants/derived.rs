@@ -105,7 +105,7 @@ impl Pool {
                 if tab.offered_to().is_some() {
                     affinity.offered.contains(&(tab.load(), tab.last_used, *id))
                 } else {
-                    affinity.departing.contains(id)
+                    affinity.draining.contains(id)
                 }
             });
             ensure(is_listed, || format!("{id:?} is not listed: {tab:?}"))?;
@@ -126,7 +126,7 @@ impl Pool {
         let bound = self.tabs.values().filter(|tab| tab.affinity().is_some()).count();
         same(
             "tabs of affinities",
-            &sum(|at| at.offered.len() + at.departing.len()),
+            &sum(|at| at.offered.len() + at.draining.len()),
             &bound,
         )?;
         let closing = self.contexts.values().filter(|context| {
@@ -147,7 +147,7 @@ impl Pool {
         let is_held = |tab: &TabId| self.tabs.get(tab).is_some_and(|tab| tab.holder.is_some());
         !affinity.offered.is_empty()
             && affinity.offered.iter().all(|at| at.0 == 0)
-            && !affinity.departing.iter().any(is_held)
+            && !affinity.draining.iter().any(is_held)
     }
 
     fn check_context_indices(&self) -> Check {

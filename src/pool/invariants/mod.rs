@@ -154,7 +154,7 @@ impl Pool {
         let context = self.contexts.get(&tab.context);
         ensure(
             context.is_some_and(|context| context.tabs.contains(&id))
-                || matches!(tab.state, TabState::Leaving { .. }),
+                || matches!(tab.state, TabState::Draining { .. }),
             || format!("{id:?} is in no context: {tab:?}"),
         )?;
         if let Some(affinity) = tab.offered_to() {

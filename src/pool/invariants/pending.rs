@@ -205,8 +205,8 @@ impl Pool {
                 format!("the teardown of {key} waits for nothing")
             })?;
             ensure(
-                teardown.tabs.iter().all(|tab| affinity.departing.contains(tab)),
-                || format!("the teardown of {key} waits for a tab that does not depart: {affinity:?}"),
+                teardown.tabs.iter().all(|tab| affinity.draining.contains(tab)),
+                || format!("the teardown of {key} waits for a tab that does not drain: {affinity:?}"),
             )?;
             for context in &teardown.contexts {
                 let state = self.contexts.get(context).map(|context| context.state);
