@@ -39,12 +39,12 @@ struct Notification {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Listener {
     Dispose(TicketId),
-    Sweep(TicketId),
+    IdleEviction(TicketId),
 }
 
 /// An `evictIdleAffinities` under way.
 #[derive(Debug)]
-pub(super) struct Sweep {
+pub(super) struct IdleEviction {
     affinities: Vec<AffinityKey>,
     pub(super) remaining: usize,
 }
@@ -96,9 +96,9 @@ impl Teardown {
     }
 
     /// The evictions that wait for it.
-    pub(super) fn sweeps(&self) -> impl Iterator<Item = TicketId> + '_ {
+    pub(super) fn idle_evictions(&self) -> impl Iterator<Item = TicketId> + '_ {
         self.listeners.iter().filter_map(|listener| match listener {
-            Listener::Sweep(ticket) => Some(*ticket),
+            Listener::IdleEviction(ticket) => Some(*ticket),
             Listener::Dispose(_) => None,
         })
     }
@@ -185,9 +185,9 @@ impl Pool {
             self.act(Action::Evicted { ticket, affinities });
             return;
         }
-        self.sweeps.insert(
+        self.idle_evictions.insert(
             ticket,
-            Sweep {
+            IdleEviction {
                 affinities,
                 remaining: idle.len(),
             },
@@ -200,7 +200,7 @@ impl Pool {
             bounded: true,
         };
         for id in idle {
-            self.tear_down(id, manner, Some(Listener::Sweep(ticket)));
+            self.tear_down(id, manner, Some(Listener::IdleEviction(ticket)));
         }
     }
 
@@ -435,7 +435,7 @@ impl Pool {
         for listener in teardown.listeners {
             match listener {
                 Listener::Dispose(ticket) => self.act(Action::DisposalEnded { ticket }),
-                Listener::Sweep(ticket) => self.sweep_progress(ticket),
+                Listener::IdleEviction(ticket) => self.idle_eviction_left(ticket),
             }
         }
         if teardown.refill {
@@ -444,17 +444,17 @@ impl Pool {
         self.forget_if_unused(id);
     }
 
-    fn sweep_progress(&mut self, ticket: TicketId) {
-        let Some(sweep) = self.sweeps.get_mut(&ticket) else {
+    fn idle_eviction_left(&mut self, ticket: TicketId) {
+        let Some(eviction) = self.idle_evictions.get_mut(&ticket) else {
             return;
         };
-        sweep.remaining -= 1;
-        if sweep.remaining == 0
-            && let Some(sweep) = self.sweeps.remove(&ticket)
+        eviction.remaining -= 1;
+        if eviction.remaining == 0
+            && let Some(eviction) = self.idle_evictions.remove(&ticket)
         {
             self.act(Action::Evicted {
                 ticket,
-                affinities: sweep.affinities,
+                affinities: eviction.affinities,
             });
         }
     }

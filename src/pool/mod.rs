@@ -51,7 +51,7 @@ use affinity::{Affinity, AffinityId};
 use capacity::Contraction;
 use context::{Context, Counts};
 use defects::{Defect, planted};
-use dispose::Sweep;
+use dispose::IdleEviction;
 use refill::{JobId, Refill};
 use request::Request;
 use shutdown::Shutdown;
@@ -104,7 +104,7 @@ pub struct Pool {
     refill: Refill,
     contraction: Contraction,
     shutdown: Option<Shutdown>,
-    sweeps: BTreeMap<TicketId, Sweep>,
+    idle_evictions: BTreeMap<TicketId, IdleEviction>,
     swaps: BTreeMap<AffinityKey, u32>,
     worn: WornTabSwaps,
     /// The context of the worn tab that was replaced last: the next waits until it has closed.
@@ -203,7 +203,7 @@ impl Pool {
             refill: Refill::default(),
             contraction: Contraction::new(tick, now),
             shutdown: None,
-            sweeps: BTreeMap::new(),
+            idle_evictions: BTreeMap::new(),
             swaps: BTreeMap::new(),
             worn: WornTabSwaps::default(),
             replacing: None,

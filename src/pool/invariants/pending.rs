@@ -191,14 +191,14 @@ impl Pool {
     }
 
     fn check_teardowns(&self) -> Check {
-        let mut sweeps: BTreeMap<TicketId, usize> = BTreeMap::new();
+        let mut idle_evictions: BTreeMap<TicketId, usize> = BTreeMap::new();
         for (&id, affinity) in &self.affinities {
             self.check_life(id, affinity)?;
             let Some(teardown) = &affinity.teardown else {
                 continue;
             };
-            for sweep in teardown.sweeps() {
-                *sweeps.entry(sweep).or_default() += 1;
+            for eviction in teardown.idle_evictions() {
+                *idle_evictions.entry(eviction).or_default() += 1;
             }
             let key = &affinity.key;
             ensure(!teardown.is_done(), || {
@@ -223,8 +223,15 @@ impl Pool {
                 })?;
             }
         }
-        let remaining = self.sweeps.iter().map(|(&id, sweep)| (id, sweep.remaining));
-        same("teardowns of each eviction", &remaining.collect(), &sweeps)
+        let remaining = self
+            .idle_evictions
+            .iter()
+            .map(|(&id, eviction)| (id, eviction.remaining));
+        same(
+            "teardowns of each eviction",
+            &remaining.collect(),
+            &idle_evictions,
+        )
     }
 
     /// An affinity is there because something of it is, and the manager is told of its loss as soon as may be.
