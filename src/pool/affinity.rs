@@ -33,7 +33,7 @@ pub(super) struct Affinity {
     pub(super) requests: usize,
     pub(super) teardown: Option<Teardown>,
     /// It lost its last tab, and the manager has not been told because a request is still there.
-    pub(super) untold: bool,
+    pub(super) loss_unreported: bool,
     idle_as: Option<LastUsed>,
 }
 
@@ -57,7 +57,7 @@ impl Affinity {
             waiting: Waiters::default(),
             requests: 0,
             teardown: None,
-            untold: false,
+            loss_unreported: false,
             idle_as: None,
         }
     }
@@ -145,9 +145,9 @@ impl Pool {
             return;
         }
         if affinity.requests > 0 {
-            affinity.untold = true;
+            affinity.loss_unreported = true;
         } else {
-            affinity.untold = false;
+            affinity.loss_unreported = false;
             let affinity = affinity.key.clone();
             let operation = self.start(super::Operation::NotifyManager { affinity: None });
             if planted(Defect::ManagerToldTwice) {
@@ -176,7 +176,7 @@ impl Pool {
             return;
         }
         // A shutdown has yet to close its context, and tells the manager then.
-        if affinity.untold && (self.shutdown.is_none() || affinity.primary.is_none()) {
+        if affinity.loss_unreported && (self.shutdown.is_none() || affinity.primary.is_none()) {
             self.report_loss(id);
         }
         let Some(affinity) = self.affinities.get(&id) else {

@@ -382,7 +382,7 @@ impl Pool {
             let operation = self.start(Operation::NotifyManager { affinity: Some(id) });
             if let Some(affinity) = self.affinities.get_mut(&id) {
                 let key = affinity.key.clone();
-                affinity.untold = false;
+                affinity.loss_unreported = false;
                 if let Some(teardown) = &mut affinity.teardown {
                     teardown.notifying = Some(Notification {
                         operation,

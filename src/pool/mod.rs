@@ -111,7 +111,7 @@ pub struct Pool {
     replacing: Option<ContextId>,
     /// How long leases last of late, ms: an average.
     lease_ms: f64,
-    told_of_stuck: bool,
+    stuck_warned: bool,
     /// Tabs whose lease has ended within this event.
     released: Vec<TabId>,
     /// Something changed that may let a waiter go on.
@@ -208,7 +208,7 @@ impl Pool {
             worn: WornTabSwaps::default(),
             replacing: None,
             lease_ms: lease::USUAL_MS,
-            told_of_stuck: false,
+            stuck_warned: false,
             released: Vec::new(),
             dirty: false,
         }
@@ -437,7 +437,7 @@ impl Pool {
             self.finish_contraction();
             self.finish_shutdown();
             if self.counts.stuck == 0 || self.waiting.is_empty() {
-                self.told_of_stuck = false;
+                self.stuck_warned = false;
             }
             if !self.dirty {
                 break;

@@ -266,8 +266,8 @@ impl Pool {
 
     /// Says once, as long as it lasts, that callers wait for contexts that do not close.
     fn tell_that_none_is_coming(&mut self) {
-        if self.counts.stuck > 0 && !self.told_of_stuck {
-            self.told_of_stuck = true;
+        if self.counts.stuck > 0 && !self.stuck_warned {
+            self.stuck_warned = true;
             let message = format!(
                 "{} requests wait for a slot; of the {} contexts alive {} do not close",
                 self.waiting.len(),

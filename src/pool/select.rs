@@ -275,7 +275,7 @@ impl Pool {
         let Some(affinity) = self.affinities.get_mut(&affinity_id) else {
             return;
         };
-        affinity.untold = false;
+        affinity.loss_unreported = false;
         if let Some(teardown) = &mut affinity.teardown {
             teardown.note_binding();
         }

@@ -54,7 +54,7 @@ impl Pool {
             "something is left to be decided after an event".to_owned()
         })?;
         ensure(
-            !self.told_of_stuck || self.counts.stuck > 0 && !self.waiting.is_empty(),
+            !self.stuck_warned || self.counts.stuck > 0 && !self.waiting.is_empty(),
             || "told of contexts that do not close, for which nobody waits".to_owned(),
         )?;
         ensure(

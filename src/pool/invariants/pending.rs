@@ -243,13 +243,13 @@ impl Pool {
             || affinity.primary.is_some()
             || !affinity.closing.is_empty();
         ensure(is_needed, || format!("nothing is left of {key}, which is kept"))?;
-        ensure(!affinity.untold || !affinity.has_tabs(), || {
+        ensure(!affinity.loss_unreported || !affinity.has_tabs(), || {
             format!("{key} has a tab, and is to be reported lost")
         })?;
         let may_wait = affinity.requests > 0
             || affinity.teardown.is_some()
             || self.shutdown.is_some() && affinity.primary.is_some();
-        ensure(!affinity.untold || may_wait, || {
+        ensure(!affinity.loss_unreported || may_wait, || {
             format!("the manager is not told that {key} is lost")
         })?;
         let Some(primary) = affinity.primary else {
