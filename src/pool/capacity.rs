@@ -1,7 +1,7 @@
 //! How many pages there are: expansion in both tiers, and contraction of an idle pool.
 
 use super::defects::{Defect, planted};
-use super::dispose::Manner;
+use super::dispose::TeardownOptions;
 use super::{Action, Inputs, LogLevel, Now, Pool, Priority, RequestId};
 
 /// Contraction under way or under consideration.
@@ -200,9 +200,9 @@ impl Pool {
             );
             self.tear_down_unattended(
                 id,
-                Manner {
+                TeardownOptions {
                     refill: false,
-                    ..Manner::EVICT
+                    ..TeardownOptions::EVICT
                 },
             );
         } else if self.current as usize > self.counts.alive {

@@ -55,7 +55,7 @@ pub(super) struct IdleEviction {
     clippy::struct_excessive_bools,
     reason = "independent switches, most of them the caller's options"
 )]
-pub(super) struct Manner {
+pub(super) struct TeardownOptions {
     pub(super) retain_context: bool,
     pub(super) retain_console_errors: bool,
     /// Nobody waits: `onAffinityDisposed` is called at once, and the key stays in the warm list meanwhile.
@@ -65,7 +65,7 @@ pub(super) struct Manner {
     pub(super) bounded: bool,
 }
 
-impl Manner {
+impl TeardownOptions {
     /// The pool's own decision to close an affinity, pages and context: its next visit takes a standby that is ready.
     pub(super) const EVICT: Self = Self {
         retain_context: false,
@@ -127,7 +127,7 @@ impl Pool {
             self.act(Action::DisposalEnded { ticket });
             return;
         };
-        let manner = Manner {
+        let teardown = TeardownOptions {
             retain_context: options.retain_shared_context,
             retain_console_errors: options.retain_console_errors,
             background: !options.await_idle,
@@ -135,9 +135,9 @@ impl Pool {
             bounded: true,
         };
         if options.await_idle {
-            self.tear_down(id, manner, Some(Listener::Dispose(ticket)));
+            self.tear_down(id, teardown, Some(Listener::Dispose(ticket)));
         } else {
-            self.tear_down(id, manner, None);
+            self.tear_down(id, teardown, None);
             self.act(Action::DisposalEnded { ticket });
         }
     }
@@ -192,7 +192,7 @@ impl Pool {
                 remaining: idle.len(),
             },
         );
-        let manner = Manner {
+        let options = TeardownOptions {
             retain_context: false,
             retain_console_errors: false,
             background: false,
@@ -200,17 +200,17 @@ impl Pool {
             bounded: true,
         };
         for id in idle {
-            self.tear_down(id, manner, Some(Listener::IdleEviction(ticket)));
+            self.tear_down(id, options, Some(Listener::IdleEviction(ticket)));
         }
     }
 
     /// Takes the affinity out of use without anybody waiting for it.
-    pub(super) fn tear_down_unattended(&mut self, id: AffinityId, manner: Manner) {
-        self.tear_down(id, manner, None);
+    pub(super) fn tear_down_unattended(&mut self, id: AffinityId, options: TeardownOptions) {
+        self.tear_down(id, options, None);
     }
 
     /// Takes all that the affinity has out of use, joining what is being torn down of it already.
-    fn tear_down(&mut self, id: AffinityId, manner: Manner, listener: Option<Listener>) {
+    fn tear_down(&mut self, id: AffinityId, options: TeardownOptions, listener: Option<Listener>) {
         let Some(affinity) = self.affinities.get(&id) else {
             return;
         };
@@ -233,7 +233,7 @@ impl Pool {
         for tab in &draining {
             if let Some(tab) = self.tabs.get_mut(tab) {
                 // Whoever joins a teardown does not take back what another was promised.
-                tab.retain_console_errors |= manner.retain_console_errors;
+                tab.retain_console_errors |= options.retain_console_errors;
             }
         }
         // Who waits for the end waits for all that is closing of it, rows that are gone included.
@@ -258,7 +258,7 @@ impl Pool {
             contexts.extend(own);
         }
         if let Some(primary) = primary {
-            fresh_work |= self.condemn(primary, manner.retain_context);
+            fresh_work |= self.condemn(primary, options.retain_context);
             let going = self
                 .contexts
                 .get(&primary)
@@ -271,22 +271,22 @@ impl Pool {
             teardown.tabs.extend(draining.iter().copied());
             teardown.contexts.extend(contexts);
             teardown.listeners.extend(listener);
-            teardown.listed = manner.background
+            teardown.listed = options.background
                 && if is_new {
                     !draining.is_empty()
                 } else {
                     teardown.listed
                 };
-            teardown.refill |= manner.refill && !closing;
+            teardown.refill |= options.refill && !closing;
             teardown.announced &= !fresh_work;
         }
-        if manner.bounded {
+        if options.bounded {
             self.wind_up_tabs(&draining);
         }
         for tab in draining {
             self.close_if_unused(tab);
         }
-        if manner.background {
+        if options.background {
             self.announce(id);
         }
         self.choose_again(displaced);
@@ -478,10 +478,10 @@ impl Pool {
             let retain_context = planted(Defect::EvictedContextKept);
             self.tear_down_unattended(
                 id,
-                Manner {
+                TeardownOptions {
                     retain_context,
                     refill,
-                    ..Manner::EVICT
+                    ..TeardownOptions::EVICT
                 },
             );
             return true;

@@ -2,7 +2,7 @@
 
 use super::context::{Context, ContextState};
 use super::defects::{Defect, planted};
-use super::dispose::Manner;
+use super::dispose::TeardownOptions;
 use super::request::RequestState;
 use super::tab::TabState;
 use super::{BrowserAction, ContextId, Failure, LogLevel, Operation, Pool, RequestId, TabId};
@@ -136,7 +136,7 @@ impl Pool {
         {
             self.retire_alone(tab_id);
         } else {
-            self.tear_down_unattended(affinity_id, Manner::RETIRE);
+            self.tear_down_unattended(affinity_id, TeardownOptions::RETIRE);
         }
     }
 
@@ -204,10 +204,6 @@ impl Pool {
             .filter(|(_, affinity)| !affinity.offered.is_empty() || affinity.primary.is_some_and(is_kept))
             .map(|(&id, _)| id)
             .collect();
-        let manner = Manner {
-            retain_context: false,
-            ..Manner::EVICT
-        };
         // All leave before anybody chooses again: else one of them might move to whom another was taken from.
         let offered: Vec<TabId> = affected
             .iter()
@@ -219,7 +215,7 @@ impl Pool {
             match self.orphan_alone(affinity) {
                 // It lost its last tab long ago, and the manager was told then.
                 Some(orphan) => self.close_orphan(orphan, true),
-                None => self.tear_down_unattended(affinity, manner),
+                None => self.tear_down_unattended(affinity, TeardownOptions::EVICT),
             }
         }
         self.choose_again(displaced);
@@ -293,12 +289,11 @@ impl Pool {
         bound.dedup();
         let served = !bound.is_empty();
         for affinity in bound {
-            let manner = Manner {
-                retain_context: false,
+            let options = TeardownOptions {
                 refill: false,
-                ..Manner::EVICT
+                ..TeardownOptions::EVICT
             };
-            self.tear_down_unattended(affinity, manner);
+            self.tear_down_unattended(affinity, options);
         }
         self.choose_again(displaced);
         served

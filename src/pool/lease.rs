@@ -2,7 +2,7 @@
 //! bounded time while it does, and is taken away when it does not.
 
 use super::defects::{Defect, planted};
-use super::dispose::Manner;
+use super::dispose::TeardownOptions;
 use super::request::{Request, RequestState};
 use super::tab::TabState;
 use super::{
@@ -320,11 +320,11 @@ impl Pool {
                 self.retire_alone(tab);
             } else {
                 // What is left of a page that had to be ended is not worth keeping.
-                let manner = Manner {
+                let options = TeardownOptions {
                     retain_context: !is_stuck,
-                    ..Manner::EVICT
+                    ..TeardownOptions::EVICT
                 };
-                self.tear_down_unattended(affinity, manner);
+                self.tear_down_unattended(affinity, options);
             }
         }
         self.revoke(id);

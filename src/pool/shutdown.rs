@@ -2,7 +2,7 @@
 
 use super::affinity::AffinityId;
 use super::defects::{Defect, planted};
-use super::dispose::Manner;
+use super::dispose::TeardownOptions;
 use super::request::RequestState;
 use super::{Action, Deadline, Pool, PoolError, RequestId, TicketId};
 
@@ -30,7 +30,7 @@ impl Pool {
             self.reject_waiting();
         }
 
-        let manner = Manner {
+        let options = TeardownOptions {
             retain_context: false,
             retain_console_errors: false,
             background: true,
@@ -47,7 +47,7 @@ impl Pool {
             match self.orphan_alone(id) {
                 // It lost its last tab long ago, and the manager was told then.
                 Some(orphan) => self.close_orphan(orphan, true),
-                None => self.tear_down_unattended(id, manner),
+                None => self.tear_down_unattended(id, options),
             }
         }
         while let Some(&standby) = self.standbys.first() {
