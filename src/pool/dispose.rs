@@ -49,6 +49,17 @@ pub(super) struct IdleEviction {
     pub(super) remaining: usize,
 }
 
+#[cfg(test)]
+impl IdleEviction {
+    /// One that waits for a teardown.
+    pub(super) fn of_one() -> Self {
+        Self {
+            affinities: Vec::new(),
+            remaining: 1,
+        }
+    }
+}
+
 /// How an affinity is taken out of use.
 #[derive(Clone, Copy, Debug)]
 #[expect(

@@ -169,6 +169,23 @@ enum Deadline {
     Acquire(RequestId),
 }
 
+/// How often a loop of the machine went round.
+#[derive(Default)]
+struct Rounds(u32);
+
+impl Rounds {
+    /// No event takes as many: each round serves somebody, or closes or begins something.
+    const MOST: u32 = 100_000;
+
+    /// A loop that does not end must not look like a simulation that takes long: it panics where that helps to find it.
+    fn begin(&mut self, what: &str) {
+        self.0 += 1;
+        if cfg!(any(debug_assertions, feature = "simulator")) {
+            assert!(self.0 < Self::MOST, "{what} does not come to an end");
+        }
+    }
+}
+
 impl Pool {
     /// A pool without any page. A dynamic one has its contraction timer running from `now` on.
     #[must_use]
@@ -428,7 +445,9 @@ impl Pool {
 
     /// Hands out what is free and begins what is wanted, until nothing changes any more.
     fn advance(&mut self) {
+        let mut rounds = Rounds::default();
         loop {
+            rounds.begin("a decision");
             self.dirty = false;
             self.serve_waiters();
             self.make_room_for_waiters();

@@ -9,7 +9,7 @@ use super::tab::{LastUsed, Tab, TabState};
 use super::waiters::Place;
 use super::{
     BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, Priority, QueueKind,
-    RequestId, TabId, TicketId,
+    RequestId, Rounds, TabId, TicketId,
 };
 
 const ATTEMPTS: u32 = 3;
@@ -221,7 +221,9 @@ impl Pool {
     pub(super) fn make_room_for_waiters(&mut self) {
         // How many wait for a tab that may move, where none may now.
         let mut patient = 0;
+        let mut rounds = Rounds::default();
         loop {
+            rounds.begin("making room");
             let can_make = self.can_make_standby();
             let coming = self.coming() + patient;
             if self.waiting.len() <= coming {
@@ -280,7 +282,9 @@ impl Pool {
 
     /// Begins what attempts may begin now, and ends the refill when it has nothing left to do.
     pub(super) fn run_refill(&mut self) {
+        let mut rounds = Rounds::default();
         while self.refill.making < self.config.standby_concurrency as usize {
+            rounds.begin("a refill");
             if !self.can_make_standby() {
                 self.wind_down_refill();
                 break;

@@ -7,6 +7,7 @@ mod config;
 mod contexts;
 mod dispose;
 mod health;
+mod invariants;
 mod leases;
 mod network_service;
 mod one_line;
