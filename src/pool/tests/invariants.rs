@@ -32,8 +32,10 @@ fn busy() -> World {
     world
 }
 
-/// A fault, and part of what the check says that finds it.
-const FAULTS: &[(&str, fn(&mut Pool))] = &[
+type Fault = fn(&mut Pool);
+
+/// Faults, and part of what the check says that finds each.
+const FAULTS: &[(&str, Fault)] = &[
     ("wait for the semaphore", |pool| pool.semaphore_waiting += 1),
     ("standbys in the making", |pool| pool.refill.making += 1),
     ("live tabs", |pool| pool.live_tabs += 1),
