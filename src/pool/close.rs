@@ -2,7 +2,7 @@
 //! counting as alive until the driver reports its end.
 
 use super::affinity::AffinityId;
-use super::context::ContextState;
+use super::context::{ContextState, Lateness};
 use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::{
@@ -32,8 +32,7 @@ impl Pool {
         match context.state {
             ContextState::Primary { affinity, .. } => {
                 context.closing_pages += 1;
-                context.slow = false;
-                context.overdue = false;
+                context.lateness = Lateness::InTime;
                 self.set_context_state(context_id, ContextState::Orphan { affinity });
                 self.close_page(tab_id, context_id, false);
                 self.enforce_shared_context_cap();
@@ -114,8 +113,7 @@ impl Pool {
         };
         let slot = context.takes_slot();
         let tabs = context.tabs.clone();
-        context.slow = false;
-        context.overdue = false;
+        context.lateness = Lateness::InTime;
         for tab_id in tabs {
             let Some(tab) = self.tabs.get_mut(&tab_id) else {
                 continue;
@@ -162,7 +160,7 @@ impl Pool {
             return;
         };
         if let Some(entry) = self.contexts.get_mut(&context) {
-            entry.slow = true;
+            entry.lateness = entry.lateness.max(Lateness::Slow);
             self.recount(context);
         }
     }
@@ -184,8 +182,7 @@ impl Pool {
         };
         context.closing_pages = context.closing_pages.saturating_sub(1);
         if context.closing_pages == 0 && matches!(context.state, ContextState::Orphan { .. }) {
-            context.slow = false;
-            context.overdue = false;
+            context.lateness = Lateness::InTime;
         }
         let condemned = matches!(context.state, ContextState::Condemned { .. });
         self.recount(context_id);
@@ -210,7 +207,7 @@ impl Pool {
         let Some(context) = self.remove_context(id) else {
             return;
         };
-        if context.overdue && self.refill.is_blocked() {
+        if context.lateness == Lateness::Overdue && self.refill.is_blocked() {
             // Nobody waits for its end any more, so nobody else would use its slot.
             self.kick_refill();
         }
@@ -304,7 +301,7 @@ impl Pool {
         ) {
             return;
         }
-        context.overdue = true;
+        context.lateness = Lateness::Overdue;
         self.recount(context_id);
         self.warn_of_stuck("a page", owner);
         self.give_up_tab(tab);
@@ -322,7 +319,7 @@ impl Pool {
         let ContextState::Closing { affinity, slot } = context.state else {
             return;
         };
-        context.overdue = true;
+        context.lateness = Lateness::Overdue;
         let tabs = context.tabs.clone();
         self.set_context_state(id, ContextState::Closing { affinity: None, slot });
         self.warn_of_stuck("a browser context", affinity);

@@ -35,6 +35,16 @@ impl ContextState {
     }
 }
 
+/// How long a close takes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Lateness {
+    InTime,
+    /// It takes long: nobody counts on its slot any more.
+    Slow,
+    /// It has taken longer than it may: nobody waits for it any more.
+    Overdue,
+}
+
 /// One `BrowserContext`, until Chrome has let go of it.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -44,10 +54,8 @@ pub(super) struct Context {
     /// How many of them are closing by themselves.
     pub(super) closing_pages: u32,
     pub(super) last_used: LastUsed,
-    /// A close in it takes long: nobody counts on its slot any more.
-    pub(super) slow: bool,
-    /// A close in it has taken longer than it may: nobody waits for it any more.
-    pub(super) overdue: bool,
+    /// How far behind the closes in it are.
+    pub(super) lateness: Lateness,
     pub(super) counted: Counts,
 }
 
@@ -73,8 +81,7 @@ impl Context {
             tabs: Vec::new(),
             closing_pages: 0,
             last_used,
-            slow: false,
-            overdue: false,
+            lateness: Lateness::InTime,
             counted: Counts::default(),
         }
     }
@@ -108,11 +115,11 @@ impl Context {
             _ => false,
         };
         let alive = self.takes_slot();
-        let given_up = closing && self.overdue;
+        let given_up = closing && self.lateness == Lateness::Overdue;
         Counts {
             alive: usize::from(alive),
-            freeing: usize::from(alive && closing && !self.slow && !self.overdue),
-            closing: usize::from(alive && closing && !self.overdue),
+            freeing: usize::from(alive && closing && self.lateness == Lateness::InTime),
+            closing: usize::from(alive && closing && !given_up),
             unsettled: usize::from(!given_up),
             stuck: usize::from(alive && given_up),
         }

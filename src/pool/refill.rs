@@ -3,7 +3,7 @@
 use super::defects::{Defect, planted};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::context::{Context, ContextState};
+use super::context::{Context, ContextState, Lateness};
 use super::request::{Request, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::waiters::Place;
@@ -188,7 +188,7 @@ impl Pool {
     fn may_still_yield(&self, yielding: Option<ContextId>) -> bool {
         yielding
             .and_then(|id| self.contexts.get(&id))
-            .is_none_or(|context| !context.slow && !context.overdue)
+            .is_none_or(|context| context.lateness == Lateness::InTime)
     }
 
     fn is_freeing(&self, yielding: Option<ContextId>) -> bool {

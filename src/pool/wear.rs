@@ -1,5 +1,6 @@
 //! Tabs that have served enough: which those are, and their replacement when a lease of them ends.
 
+use super::context::Lateness;
 use super::defects::{Defect, planted};
 use super::tab::TabState;
 use super::{BrowserAction, LogLevel, Operation, Pool, TabId};
@@ -40,7 +41,7 @@ impl Pool {
         let under_way = self
             .replacing
             .and_then(|context| self.contexts.get(&context))
-            .is_some_and(|context| !context.overdue);
+            .is_some_and(|context| context.lateness != Lateness::Overdue);
         !self.standbys.is_empty()
             && self.waiting.is_empty()
             && self.can_make_standby()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::derived::same;
 use super::{Check, Violation, ensure};
 use crate::pool::affinity::{Affinity, AffinityId};
-use crate::pool::context::ContextState;
+use crate::pool::context::{ContextState, Lateness};
 use crate::pool::lease::Question;
 use crate::pool::refill::JobId;
 use crate::pool::request::RequestState;
@@ -92,9 +92,10 @@ impl Pool {
                 &context.closing_pages,
                 &pages,
             )?;
-            ensure(closes || pages > 0 || !context.slow && !context.overdue, || {
-                format!("{id:?} is late with nothing: {context:?}")
-            })?;
+            ensure(
+                closes || pages > 0 || context.lateness == Lateness::InTime,
+                || format!("{id:?} is late with nothing: {context:?}"),
+            )?;
         }
         for (id, request) in &self.requests {
             let (operation, expected) = match (request.state, request.bounds.question) {
@@ -183,7 +184,7 @@ impl Pool {
             }
             same(
                 format_args!("whether the time of {operation:?} is over"),
-                &context.overdue,
+                &(context.lateness == Lateness::Overdue),
                 &!self.close_due.contains_key(id),
             )?;
         }
