@@ -472,7 +472,7 @@ impl Pool {
 
     /// Closes the least recently used affinity's tabs, else the least recently used idle tab of an affinity that
     /// is busy. Returns whether there was any.
-    pub(super) fn evict(&mut self, why: &str, refill: bool) -> bool {
+    pub(super) fn evict(&mut self, why: &str) -> bool {
         let first = if planted(Defect::LatestEvicted) {
             self.idle_affinities.last()
         } else {
@@ -491,7 +491,6 @@ impl Pool {
                 id,
                 TeardownOptions {
                     retain_context,
-                    refill,
                     ..TeardownOptions::EVICT
                 },
             );

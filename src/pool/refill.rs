@@ -250,7 +250,7 @@ impl Pool {
                 return;
             }
             // Where tabs may move, an idle one moves instead of being closed.
-            if can_make && !migrates && self.evict("to make room", true) {
+            if can_make && !migrates && self.evict("to make room") {
                 continue;
             }
             if can_make && self.expand(place.priority(), room) {
@@ -320,7 +320,7 @@ impl Pool {
                     continue;
                 }
                 let on_its_way = freeing
-                    || (needs_one && self.evict("to make room for a standby", true))
+                    || (needs_one && self.evict("to make room for a standby"))
                     || self.counts.closing > 0;
                 if on_its_way {
                     return;

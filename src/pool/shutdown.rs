@@ -4,7 +4,7 @@ use super::affinity::AffinityId;
 use super::defects::{Defect, planted};
 use super::dispose::TeardownOptions;
 use super::request::RequestState;
-use super::{Action, Deadline, Pool, PoolError, RequestId, TicketId};
+use super::{Action, Pool, PoolError, RequestId, TicketId};
 
 /// A `closeAll` under way.
 #[derive(Debug)]
@@ -88,8 +88,6 @@ impl Pool {
         let Some(shutdown) = self.shutdown.take() else {
             return;
         };
-        self.deadlines
-            .retain(|(_, deadline)| !matches!(deadline, Deadline::Retry(_)));
         for ticket in self.refill.take_tickets() {
             self.act(Action::StandbysWarm { ticket });
         }

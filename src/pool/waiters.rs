@@ -44,8 +44,8 @@ impl Waiters {
         self.0.insert(place, request);
     }
 
-    pub(super) fn leave(&mut self, place: Place) -> bool {
-        self.0.remove(&place).is_some()
+    pub(super) fn leave(&mut self, place: Place) {
+        self.0.remove(&place);
     }
 
     pub(super) fn has(&self, place: Place, request: RequestId) -> bool {
