@@ -167,8 +167,8 @@ impl Pool {
         (alone && is_orphan).then_some(context)
     }
 
-    /// Forgets an affinity of which nothing is left.
-    pub(super) fn forget_if_unused(&mut self, id: AffinityId) {
+    /// Takes an affinity of which nothing is left out of the arena.
+    pub(super) fn remove_affinity_if_unused(&mut self, id: AffinityId) {
         let Some(affinity) = self.affinities.get(&id) else {
             return;
         };

@@ -57,18 +57,18 @@ impl Pool {
         Some(context)
     }
 
-    /// Closes a context without a live page. `forget`: its row goes at once, not with the end of the close.
-    pub(super) fn close_orphan(&mut self, id: ContextId, forget: bool) {
+    /// Closes a context without a live page. `row_goes`: at once, and not with the end of the close.
+    pub(super) fn close_orphan(&mut self, id: ContextId, row_goes: bool) {
         let Some(ContextState::Orphan { affinity }) = self.contexts.get(&id).map(|context| context.state)
         else {
             return;
         };
-        if forget {
+        if row_goes {
             self.drop_row(affinity, id);
         }
         self.close_context(id);
-        if forget {
-            self.forget_if_unused(affinity);
+        if row_goes {
+            self.remove_affinity_if_unused(affinity);
         }
     }
 
@@ -86,7 +86,7 @@ impl Pool {
         self.close_context(id);
         if let Some(affinity) = owner {
             self.report_loss(affinity);
-            self.forget_if_unused(affinity);
+            self.remove_affinity_if_unused(affinity);
         }
     }
 
@@ -231,7 +231,7 @@ impl Pool {
         if let Some(affinity) = owner {
             self.drop_row(affinity, id);
             self.teardown_left(affinity, None, Some(id));
-            self.forget_if_unused(affinity);
+            self.remove_affinity_if_unused(affinity);
         }
     }
 
@@ -273,7 +273,7 @@ impl Pool {
         } else {
             self.report_loss(affinity_id);
         }
-        self.forget_if_unused(affinity_id);
+        self.remove_affinity_if_unused(affinity_id);
     }
 
     /// A close has taken longer than it may: whoever waits goes on, by a harder step where there is one.
@@ -329,7 +329,7 @@ impl Pool {
         if let Some(affinity) = affinity {
             self.drop_row(affinity, id);
             self.teardown_left(affinity, None, Some(id));
-            self.forget_if_unused(affinity);
+            self.remove_affinity_if_unused(affinity);
         }
     }
 

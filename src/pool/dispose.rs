@@ -452,7 +452,7 @@ impl Pool {
         if teardown.refill {
             self.kick_refill();
         }
-        self.forget_if_unused(id);
+        self.remove_affinity_if_unused(id);
     }
 
     fn idle_eviction_left(&mut self, ticket: TicketId) {

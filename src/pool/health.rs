@@ -46,7 +46,7 @@ impl Pool {
         if self.config.tab_proof_of_life_ms == 0
             && let Some(operation) = self.tabs.get_mut(&id).and_then(|tab| tab.asked.take())
         {
-            self.forget(operation);
+            self.remove_operation(operation);
         }
     }
 

@@ -362,7 +362,7 @@ impl Pool {
         }
         match question {
             Some(Question::Asked(operation)) => {
-                self.forget(operation);
+                self.remove_operation(operation);
                 self.browse(BrowserAction::StopAsking { operation });
             }
             Some(Question::Answered { again }) => {

@@ -399,7 +399,9 @@ impl Pool {
 
     /// An action ended, well or without consequence.
     fn ended(&mut self, id: OperationId, failure: Option<&Failure>) {
-        let Some(operation) = self.forget(id) else { return };
+        let Some(operation) = self.remove_operation(id) else {
+            return;
+        };
         match operation {
             Operation::CreateStandby { job, tab, .. } => self.standby_ready(job, tab),
             Operation::OpenPage { tab } => self.page_opened(tab),
@@ -423,7 +425,9 @@ impl Pool {
     }
 
     fn failed(&mut self, id: OperationId, failure: &Failure) {
-        let Some(operation) = self.forget(id) else { return };
+        let Some(operation) = self.remove_operation(id) else {
+            return;
+        };
         match operation {
             Operation::CreateStandby { job, context, .. } => self.standby_failed(job, context, failure),
             Operation::OpenPage { tab } => self.page_open_failed(tab, failure),
@@ -438,7 +442,7 @@ impl Pool {
 
     fn measured(&mut self, id: OperationId, memory_mb: Option<u64>) {
         if let Some(Operation::MeasureMemory { tab }) = self.operations.get(&id).copied() {
-            self.forget(id);
+            self.remove_operation(id);
             self.memory_measured(tab, memory_mb);
         }
     }
@@ -481,7 +485,7 @@ impl Pool {
         id
     }
 
-    fn forget(&mut self, id: OperationId) -> Option<Operation> {
+    fn remove_operation(&mut self, id: OperationId) -> Option<Operation> {
         if let Some((slow, due)) = self.close_due.remove(&id) {
             self.deadlines.remove(&(slow, Deadline::SlowClose(id)));
             self.deadlines.remove(&(due, Deadline::Close(id)));

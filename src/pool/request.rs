@@ -125,7 +125,7 @@ impl WaitClock {
     }
 
     /// The current phase turned out to be no wait at all.
-    fn forget_phase(&mut self) {
+    fn discard_phase(&mut self) {
         self.phase = None;
     }
 
@@ -353,7 +353,7 @@ impl Pool {
         if waited {
             request.waited = true;
         } else {
-            request.clock.forget_phase();
+            request.clock.discard_phase();
         }
         self.semaphore_waiting -= 1;
         self.grant(id, tab);
@@ -531,7 +531,7 @@ impl Pool {
                 self.leave_tab(id);
             }
             RequestState::Settling { operation, .. } => {
-                self.forget(operation);
+                self.remove_operation(operation);
                 self.release_semaphore(id);
                 self.leave_tab(id);
             }
@@ -573,7 +573,7 @@ impl Pool {
         if request.permit && !planted(Defect::AdmissionNotHandedOn) {
             self.admit_next(request.affinity);
         }
-        self.forget_if_unused(request.affinity);
+        self.remove_affinity_if_unused(request.affinity);
     }
 
     /// Ends a lease under its holder: its page is being closed by force.

@@ -384,7 +384,7 @@ impl Pool {
         self.send_excess_away(to);
         self.report_loss(from);
         self.choose_again(displaced);
-        self.forget_if_unused(from);
+        self.remove_affinity_if_unused(from);
     }
 
     /// Everybody who waits for the tab or holds it without a lease; they are taken off it.

@@ -178,7 +178,7 @@ impl Pool {
         let old = tab.indexed.take();
         self.swap_index(id, old, None);
         for operation in [tab.asked.take(), tab.measuring.take()].into_iter().flatten() {
-            self.forget(operation);
+            self.remove_operation(operation);
         }
         Some(tab)
     }
