@@ -230,7 +230,7 @@ impl Pool {
         };
         if let Some(affinity) = owner {
             self.drop_row(affinity, id);
-            self.teardown_left(affinity, None, Some(id));
+            self.context_left(affinity, id);
             self.remove_affinity_if_unused(affinity);
         }
     }
@@ -268,8 +268,9 @@ impl Pool {
             return;
         };
         affinity.draining.remove(&id);
-        if affinity.teardown.is_some() {
-            self.teardown_left(affinity_id, Some(id), None);
+        if let Some(teardown) = &mut affinity.teardown {
+            teardown.tabs.remove(&id);
+            self.end_teardown(affinity_id);
         } else {
             self.report_loss(affinity_id);
         }
@@ -328,7 +329,7 @@ impl Pool {
         }
         if let Some(affinity) = affinity {
             self.drop_row(affinity, id);
-            self.teardown_left(affinity, None, Some(id));
+            self.context_left(affinity, id);
             self.remove_affinity_if_unused(affinity);
         }
     }

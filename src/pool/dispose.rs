@@ -301,7 +301,7 @@ impl Pool {
             self.announce(id);
         }
         self.choose_again(displaced);
-        self.teardown_left(id, None, None);
+        self.end_teardown(id);
     }
 
     /// Marks a primary closing. Returns whether that is news.
@@ -370,25 +370,28 @@ impl Pool {
         }
     }
 
-    /// Something that a teardown waits for is over: ends it when that was the last.
-    pub(super) fn teardown_left(&mut self, id: AffinityId, tab: Option<TabId>, context: Option<ContextId>) {
+    /// A context that the affinity's teardown may wait for is gone, or has been given up on.
+    pub(super) fn context_left(&mut self, id: AffinityId, context: ContextId) {
+        if let Some(teardown) = self.teardown_of(id) {
+            teardown.contexts.remove(&context);
+        }
+        self.end_teardown(id);
+    }
+
+    fn teardown_of(&mut self, id: AffinityId) -> Option<&mut Teardown> {
+        self.affinities.get_mut(&id)?.teardown.as_mut()
+    }
+
+    /// Ends a teardown that has nothing left to wait for, once the manager has been told where it has to be.
+    pub(super) fn end_teardown(&mut self, id: AffinityId) {
         let Some(affinity) = self.affinities.get_mut(&id) else {
             return;
         };
         // One that was closed alone meanwhile is the last then, and its end is the loss.
         let lost = !affinity.in_use() && affinity.draining.is_empty();
-        let Some(teardown) = &mut affinity.teardown else {
+        let Some(teardown) = affinity.teardown.as_ref().filter(|teardown| teardown.is_done()) else {
             return;
         };
-        if let Some(tab) = tab {
-            teardown.tabs.remove(&tab);
-        }
-        if let Some(context) = context {
-            teardown.contexts.remove(&context);
-        }
-        if !teardown.is_done() {
-            return;
-        }
         if !teardown.listeners.is_empty() && (lost || planted(Defect::ManagerForgetsLive)) {
             let operation = self.start(Operation::NotifyManager { affinity: Some(id) });
             if let Some(affinity) = self.affinities.get_mut(&id) {
@@ -411,11 +414,7 @@ impl Pool {
     }
 
     pub(super) fn manager_notified(&mut self, id: AffinityId, operation: OperationId) {
-        let Some(teardown) = self
-            .affinities
-            .get_mut(&id)
-            .and_then(|affinity| affinity.teardown.as_mut())
-        else {
+        let Some(teardown) = self.teardown_of(id) else {
             return;
         };
         if let Some(notification) = teardown
