@@ -305,11 +305,13 @@ impl Pool {
         context.lateness = Lateness::Overdue;
         self.recount(context_id);
         self.warn_of_stuck("a page", owner);
+        // The context is listed with its affinity before that loses the page, which may be all that is left of it.
+        if matches!(state, ContextState::Condemned { .. }) {
+            self.close_context(context_id);
+        }
         self.give_up_tab(tab);
-        match state {
-            ContextState::Condemned { .. } => self.close_context(context_id),
-            _ if self.config.escalate_page_close => self.close_orphan(context_id, true),
-            _ => {}
+        if matches!(state, ContextState::Orphan { .. }) && self.config.escalate_page_close {
+            self.close_orphan(context_id, true);
         }
     }
 

@@ -1,6 +1,7 @@
 //! `closeAll`: everything ends, and the pool can be used again.
 
 use super::affinity::AffinityId;
+use super::context::Context;
 use super::defects::{Defect, planted};
 use super::dispose::TeardownOptions;
 use super::request::RequestState;
@@ -37,10 +38,14 @@ impl Pool {
             refill: false,
             bounded: true,
         };
+        // A primary that is closing is left of what has been disposed of, or of a last page whose loss was reported.
+        let is_kept = |id| self.contexts.get(&id).is_some_and(Context::is_live_primary);
         let known: Vec<AffinityId> = self
             .affinities
             .iter()
-            .filter(|(_, affinity)| affinity.has_tabs() || affinity.primary.is_some())
+            .filter(|(_, affinity)| {
+                affinity.has_tabs() || affinity.teardown.is_some() || affinity.primary.is_some_and(is_kept)
+            })
             .map(|(&id, _)| id)
             .collect();
         for id in known {
