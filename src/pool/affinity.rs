@@ -158,11 +158,12 @@ impl Pool {
         }
     }
 
-    /// The orphan that is all that there is of the affinity.
+    /// The orphan that is all that there is of the affinity, whose loss has been or is being reported.
     pub(super) fn orphan_alone(&self, id: AffinityId) -> Option<ContextId> {
         let affinity = self.affinities.get(&id)?;
         let context = affinity.primary?;
-        let alone = !affinity.has_tabs() && affinity.teardown.is_none();
+        let is_over = affinity.teardown.as_ref().is_none_or(Teardown::is_reporting);
+        let alone = !affinity.has_tabs() && is_over;
         let is_orphan = matches!(self.contexts.get(&context)?.state, ContextState::Orphan { .. });
         (alone && is_orphan).then_some(context)
     }

@@ -114,6 +114,11 @@ impl Teardown {
         })
     }
 
+    /// All that it waited for has ended, and the manager is being told.
+    pub(super) fn is_reporting(&self) -> bool {
+        self.notifying.is_some()
+    }
+
     /// The affinity has a tab again.
     pub(super) fn note_binding(&mut self) {
         if let Some(notification) = &mut self.notifying {
