@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 ///
 /// # Errors
 ///
-/// What is no JSON, or not of the expected shape.
+/// The text is no JSON, or not of the expected shape.
 pub fn from_str<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
     serde_json::from_str(json).or_else(|error| match without_lone_surrogates(json) {
         Some(mended) => serde_json::from_str(&mended),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub struct ConsoleErrorEntry {
     /// `error` or `assert`, as the browser named it.
     pub kind: String,
-    /// What was said.
+    /// Its text.
     pub text: String,
     /// Where, by its own account: never a frame's place.
     pub location: Option<ConsoleErrorLocation>,
@@ -39,13 +39,13 @@ pub struct ConsoleErrorLocation {
 }
 
 impl ConsoleErrorLocation {
-    /// Whether it says nothing.
+    /// True if it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.has_url() && self.line_number.is_none() && self.column_number.is_none()
     }
 
-    /// Whether it says which script.
+    /// True if it says which script.
     #[must_use]
     pub fn has_url(&self) -> bool {
         self.url.as_deref().is_some_and(|url| !url.is_empty())
@@ -104,7 +104,7 @@ impl ConsoleLevel {
         }
     }
 
-    /// Whether such a message is kept among the console errors.
+    /// True if such a message is kept among the console errors.
     #[must_use]
     pub fn is_error(self) -> bool {
         self == Self::Error

@@ -1,4 +1,4 @@
-//! What `Runtime.exceptionThrown` says, as an entry.
+//! Entries of `Runtime.exceptionThrown`.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -50,7 +50,7 @@ struct Remote {
     description: Option<String>,
 }
 
-/// What is not of the expected shape costs itself only.
+/// A value that is not of the expected shape costs itself only.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).unwrap_or_default())

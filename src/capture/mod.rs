@@ -1,4 +1,4 @@
-//! What pages said: console messages, exceptions, network in flight.
+//! Capture of pages: console messages, exceptions, network in flight.
 
 mod entry;
 mod exception;

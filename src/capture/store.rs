@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{ConsoleErrorEntry, Source};
 
-/// What is kept of one page at most.
+/// The most entries that are kept of one page.
 const MOST_ENTRIES: usize = 50;
 
 /// The console errors of each page since its last reset.
@@ -105,7 +105,7 @@ impl ConsoleErrors {
         page.epoch += 1;
     }
 
-    /// What the page said since its reset, in the order in which it did. It is gone from here then.
+    /// Takes the entries of the page since its reset, in their order.
     pub fn take(&mut self, page_id: &str) -> Vec<ConsoleErrorEntry> {
         let Some(page) = self.pages.get_mut(page_id) else {
             return Vec::new();

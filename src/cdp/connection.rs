@@ -24,7 +24,7 @@ use super::{
     CallError, CloseReason, ConnectError, Deadline, Limits, MESSAGE_DROPPED, MessageDropped, io, websocket,
 };
 
-/// What a call does with its answer, on the reader.
+/// The continuation of a call: takes its answer, on the reader.
 pub(super) type Callback = Box<dyn FnOnce(Result<&RawValue, CallError>) + Send>;
 
 /// A connection to one browser. Clones are the same connection.
@@ -119,7 +119,7 @@ impl Connection {
             .collect()
     }
 
-    /// Whether the connection has ended.
+    /// True if the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.browser.close_reason().is_some()
@@ -151,7 +151,7 @@ struct Pending {
 struct Due {
     at: Instant,
     after: Duration,
-    /// Whether the connection's own limit says so.
+    /// True if the connection's own limit says so.
     of_connection: bool,
 }
 
@@ -209,7 +209,7 @@ impl State {
     }
 }
 
-/// What the connection, its sessions and its tasks have in common.
+/// The state that the connection, its sessions and its tasks share.
 pub(super) struct Shared {
     state: Mutex<State>,
     outlet: Outlet,

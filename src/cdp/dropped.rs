@@ -1,4 +1,4 @@
-//! What is kept of a message that is too large to be read.
+//! The traits of a message that is too large to be read.
 
 /// Enough of its beginning for the id or the method.
 const HEAD: usize = 256;

@@ -43,7 +43,7 @@ struct ProtocolError<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// What the `error` of an answer says.
+/// The `error` of an answer.
 pub(super) fn protocol_error(method: Cow<'static, str>, raw: &RawValue) -> CallError {
     match serde_json::from_str::<ProtocolError>(raw.get()) {
         Ok(error) => CallError::Protocol {

@@ -1,4 +1,4 @@
-//! What can become of a call and of a connection.
+//! The errors of calls and connections.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ impl CallError {
         }
     }
 
-    /// Whether the target or the browser is gone, rather than the call wrong or late.
+    /// True if the target or the browser is gone, rather than the call wrong or late.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(

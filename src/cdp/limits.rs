@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a connection puts up with.
+/// The limits of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// How long a call without a deadline of its own may take; `None`: for ever. Default: 180 s, as puppeteer's.
@@ -27,7 +27,7 @@ pub struct MessageDropped {
     pub method: String,
     /// Its size.
     pub bytes: usize,
-    /// What it was too large for.
+    /// The limit that it was over.
     pub limit: usize,
 }
 

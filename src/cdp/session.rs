@@ -41,7 +41,7 @@ struct Inner {
     frozen: AtomicBool,
 }
 
-/// What has become of a session's target.
+/// The state of a session's target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Health {
     /// It can be spoken to.
@@ -245,7 +245,7 @@ impl Session {
         self.0.activity.load(Ordering::Acquire)
     }
 
-    /// Whether somebody, through any session, has changed the target's lifecycle since this was last asked.
+    /// True if somebody, through any session, has changed the target's lifecycle since this was last asked.
     #[must_use]
     pub fn take_frozen(&self) -> bool {
         self.0.frozen.swap(false, Ordering::AcqRel)
@@ -261,7 +261,7 @@ impl Session {
         Arc::clone(&self.0.activity)
     }
 
-    /// What has become of the target.
+    /// The state of the target.
     #[must_use]
     pub fn health(&self) -> Health {
         *self.0.health.borrow()
@@ -302,7 +302,7 @@ impl Session {
         }
     }
 
-    /// Whether the renderer died and has not been replaced.
+    /// True if the renderer died and has not been replaced.
     #[must_use]
     pub fn is_crashed(&self) -> bool {
         self.health() == Health::Crashed

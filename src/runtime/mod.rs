@@ -8,7 +8,7 @@ use crate::pool::{Action, Event, Inputs, Pool};
 
 /// The world that a pool acts on.
 pub trait Effects {
-    /// What the pool may know when it handles `event`, or its timeout where that is `None`.
+    /// The inputs for `event`, or for the timeout where that is `None`.
     fn inputs(&self, event: Option<&Event>) -> Inputs;
 
     /// Performs one action. May call the runtime again.
