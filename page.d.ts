@@ -1189,6 +1189,8 @@ export interface CDPSessionEvents {
   /** A session was attached through this one. */
   sessionattached: CDPSession
   sessiondetached: CDPSession
+  /** Every event of the protocol: its name, and then its parameters. */
+  '*': string
 }
 
 /** Chrome's protocol, untyped, on a session of its own. */

@@ -111,6 +111,23 @@ differential('handles', [
     const answer = await handle.dispose();
     return [before, answer, handle.disposed, await attempt(handle.jsonValue()), await attempt(page.evaluate((x) => x, handle))];
   }),
+  scenario('what is moved outlives the end of one block', async ({ page }) => {
+    const seen = [];
+    for (const expression of ['({})', 'document.body']) {
+      for (const leave of [Symbol.dispose, Symbol.asyncDispose]) {
+        const handle = await page.evaluateHandle(expression);
+        seen.push(handle.move() === handle);
+        for (let block = 0; block < 2; block++) {
+          await handle[leave]();
+          seen.push(handle.disposed);
+        }
+      }
+      const handle = await page.evaluateHandle(expression);
+      await handle.move().dispose();
+      seen.push(handle.disposed);
+    }
+    return seen;
+  }, { right: Array(2).fill([true, false, true, true, false, true, true]).flat() }),
   scenario('dispose twice', async ({ page }) => {
     const handle = await page.evaluateHandle(() => ({}));
     await handle.dispose();

@@ -96,6 +96,17 @@ differential('input', [
     await page.click('button');
     return [await page.evaluate('clicked'), await page.evaluate('scrollY > 0')];
   }, { body: '<div style="height:3000px"></div><button>far</button>' }),
+  scenario('click has heard what the page says of it', async ({ page }) => {
+    const heard = [];
+    page.on('console', (message) => heard.push(message.text()));
+    const counts = [];
+    for (let click = 0; click < 20; click++) {
+      await page.click('button');
+      counts.push(heard.length);
+    }
+    return counts;
+  }, { body: `${BUTTON}<script>document.querySelector('button').onclick = () => console.log('clicked')</script>`,
+    right: Array.from({ length: 20 }, (_, click) => click + 1) }),
   scenario('click of nothing rejects', ({ page }) => page.click('.missing'), { body: BUTTON }),
   scenario('click of a hidden element rejects', ({ page }) => page.click('button'), { body: '<button style="display:none">x</button>' }),
   scenario('click of an element without size rejects', ({ page }) => page.click('p'), { body: '<p style="width:0;height:0;margin:0"></p>' }),

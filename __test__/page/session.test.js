@@ -45,6 +45,28 @@ differential('session', [
     await session.send('Network.enable');
     await page.goto(server.url('/text'));
   }),
+  scenario('every event by one listener', async ({ page, server }) => {
+    const session = await page.createCDPSession();
+    const heard = [];
+    const listener = (name, params) => typeof name === 'string' && heard.push([name, typeof params]);
+    session.on('*', listener);
+    await session.send('Runtime.enable');
+    await page.evaluate(() => console.log('x'));
+    await session.send('Runtime.evaluate', { expression: '1' });
+    session.off('*', listener);
+    await page.evaluate(() => console.log('y'));
+    await session.send('Runtime.evaluate', { expression: '1' });
+    const count = (name) => heard.filter(([one]) => one === name).length;
+    return [count('Runtime.executionContextCreated') > 0, count('Runtime.consoleAPICalled'), [...new Set(heard.flat())].sort()];
+  }, { right: [true, 1, ['Runtime.consoleAPICalled', 'Runtime.executionContextCreated', 'object']] }),
+  scenario('every event, behind those who listen to one', async ({ page, note }) => {
+    const session = await page.createCDPSession();
+    await session.send('Runtime.enable');
+    session.on('*', (name, params) => typeof name === 'string' && note('all', name, params.type));
+    session.on('Runtime.consoleAPICalled', ({ type }) => note('one', type));
+    await page.evaluate(() => console.log('x'));
+    await session.send('Runtime.evaluate', { expression: '1' });
+  }, { right: undefined }),
   scenario('off stops events', async ({ page, note }) => {
     const session = await page.createCDPSession();
     await session.send('Runtime.enable');

@@ -423,7 +423,7 @@ impl Shared {
         let mut session = message.session_id().and_then(|id| self.session(id));
         if let Ok(params) = serde_json::value::to_raw_value(&dropped) {
             while let Some(concerned) = session {
-                told |= concerned.dispatch(MESSAGE_DROPPED, &params);
+                told |= concerned.tell(MESSAGE_DROPPED, MESSAGE_DROPPED, &params);
                 session = concerned.parent().and_then(|parent| self.session_of(parent));
             }
         }

@@ -53,7 +53,11 @@ pub enum Health {
     Closed(CloseReason),
 }
 
-type Handler = Box<dyn FnMut(&RawValue) + Send>;
+/// Gets the event's name and its parameters.
+type Handler = Box<dyn FnMut(&str, &RawValue) + Send>;
+
+/// Stands for every event in the table of listeners.
+const ANY: &str = "*";
 
 struct Registration {
     id: u64,
@@ -197,13 +201,21 @@ impl Session {
     pub fn on(
         &self,
         method: impl Into<Cow<'static, str>>,
-        handler: impl FnMut(&RawValue) + Send + 'static,
+        mut handler: impl FnMut(&RawValue) + Send + 'static,
     ) -> Listener {
-        let method = method.into();
+        self.register(method.into(), Box::new(move |_, params| handler(params)))
+    }
+
+    /// Calls the handler with the name and the parameters of every event, after those who listen to that one alone.
+    pub fn on_any(&self, handler: impl FnMut(&str, &RawValue) + Send + 'static) -> Listener {
+        self.register(ANY.into(), Box::new(handler))
+    }
+
+    fn register(&self, method: Cow<'static, str>, handler: Handler) -> Listener {
         let registration = Arc::new(Registration {
             id: self.0.next_listener.fetch_add(1, Ordering::Relaxed),
             live: AtomicBool::new(true),
-            handler: Mutex::new(Box::new(handler)),
+            handler: Mutex::new(handler),
         });
         self.0
             .lock_listeners()
@@ -393,7 +405,13 @@ impl Session {
 
     /// Calls the listeners; says whether there were any.
     pub(super) fn dispatch(&self, method: &str, params: &RawValue) -> bool {
-        let registrations = match self.0.lock_listeners().get(method) {
+        let told = self.tell(method, method, params);
+        self.tell(ANY, method, params) || told
+    }
+
+    /// Calls those who listen to this name; says whether there were any.
+    pub(super) fn tell(&self, listened: &str, method: &str, params: &RawValue) -> bool {
+        let registrations = match self.0.lock_listeners().get(listened) {
             Some(registrations) => registrations.clone(),
             None => return false,
         };
@@ -402,7 +420,7 @@ impl Session {
                 (registration
                     .handler
                     .lock()
-                    .unwrap_or_else(PoisonError::into_inner))(params);
+                    .unwrap_or_else(PoisonError::into_inner))(method, params);
             }
         }
         !registrations.is_empty()

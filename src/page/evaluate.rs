@@ -1,6 +1,7 @@
 //! Running code in a page.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
@@ -10,6 +11,7 @@ use super::decode::decode;
 use super::error::EvaluateError;
 use super::exception::Exception;
 use super::frame_tree::Realm;
+use super::page::send;
 use super::value::{Argument, RawRemoteObject, RemoteObject, RemoteValue};
 
 /// Code for a page.
@@ -200,4 +202,10 @@ pub fn release(session: &Session, object_id: &str) {
         Deadline::Protocol,
         |_| {},
     );
+}
+
+/// The same, and waits for the answer, which comes behind all that the page has said before. That it has gone is as good.
+pub async fn released(session: &Session, object_id: &str) {
+    let params = json!({ "objectId": object_id });
+    drop(send(session, "Runtime.releaseObject", params).await);
 }

@@ -83,7 +83,7 @@ pub use drag::{DragData, DragError, DragStep, DragTarget};
 pub use element::{BoxModel, ElementError, Point, Rectangle};
 pub use emulation::{EmulationError, NetworkConditions, UserAgent};
 pub use error::{EvaluateError, NavigationError, SelectorError, WaitError};
-pub use evaluate::{Code, release};
+pub use evaluate::{Code, release, released};
 pub use events::{Event, EventKind, Subscription};
 pub use exception::{CodePlace, Exception, Rethrown, StackFrame};
 pub use expose::{BindingCall, ExposeError};

@@ -7,6 +7,9 @@ use std::rc::Rc;
 use crate::node::js::class::Method;
 use crate::node::js::{Call, JsRef, Scope, Thrown, Value};
 
+/// Stands for every event where one is listened to.
+pub(super) const ANY: &str = "*";
+
 struct Listener {
     event: String,
     function: JsRef,

@@ -16,6 +16,8 @@ pub(super) struct Handle {
     pub owner: Owner,
     pub object: RemoteObject,
     disposed: Cell<bool>,
+    /// `move()` was called: the end of a `using` block leaves the handle alone, once.
+    moved: Cell<bool>,
 }
 
 impl Handle {
@@ -60,6 +62,13 @@ impl Handle {
         self.disposed.get()
     }
 
+    /// The end of a `using` block.
+    fn leave_block(&self) {
+        if !self.moved.take() {
+            self.dispose();
+        }
+    }
+
     fn dispose(&self) {
         if !self.disposed.replace(true)
             && let Some(id) = &self.object.object_id
@@ -85,6 +94,7 @@ pub(super) fn wrap_in<'s>(
         owner: owner.clone(),
         object,
         disposed: Cell::new(false),
+        moved: Cell::new(false),
     });
     if is_node {
         class::instantiate::<ElementHandle>(scope, handle)
@@ -165,13 +175,16 @@ impl Class for JsHandle {
             handle.dispose();
             scope.global().get("Promise")?.call_method("resolve", &[])
         }),
-        Method::sync("move", |_, _, call| Ok(call.this)),
+        Method::sync("move", |_, handle, call| {
+            handle.moved.set(true);
+            Ok(call.this)
+        }),
         Method::sync("@@dispose", |scope, handle, _| {
-            handle.dispose();
+            handle.leave_block();
             Ok(scope.undefined())
         }),
         Method::promise("@@asyncDispose", |scope, handle, _| {
-            handle.dispose();
+            handle.leave_block();
             scope.global().get("Promise")?.call_method("resolve", &[])
         }),
         Method::getter("disposed", |scope, handle, _| {

@@ -15,7 +15,7 @@ use crate::node::js::class::{self, Class, Method, data_of};
 use crate::node::js::{Call, ErrorClass, JsRef, JsThread, Scope, Thrown, Value};
 use crate::page::{Browser, Target, Text};
 
-use super::emitter::{self, Emits, Emitter};
+use super::emitter::{self, ANY, Emits, Emitter};
 use super::error::Rejection;
 use super::identity::WeakObjects;
 use super::{connection, options, promise, value};
@@ -160,6 +160,15 @@ impl SessionData {
         })
     }
 
+    /// Every event of the protocol.
+    fn listen_to_all(&self, thread: &JsThread) -> Listener {
+        let (key, thread) = (self.key, thread.clone());
+        self.session.on_any(move |method, params| {
+            let (text, name) = (Text::from_utf8(params.get()), method.to_owned());
+            thread.post(move |scope| deliver_any(scope, key, &name, text));
+        })
+    }
+
     /// Sessions that come and go through this one.
     fn listen_to_family(&self, family: Family, thread: &JsThread) -> Listener {
         let (key, thread, browser) = (self.key, thread.clone(), self.browser.clone());
@@ -277,6 +286,7 @@ impl Emits for SessionData {
             for event in missing {
                 let listener = match Family::of(&event) {
                     Some(family) => self.listen_to_family(family, &thread),
+                    None if event == ANY => self.listen_to_all(&thread),
                     None => self.listen(&event, &thread),
                 };
                 self.listeners.borrow_mut().insert(event, listener);
@@ -377,6 +387,23 @@ fn deliver(scope: Scope<'_>, key: u64, event: &str, params: Text) {
     match value::parse_json(scope, value::text_to_js(scope, params)) {
         Ok(params) => {
             session.emitter.emit(scope, event, params);
+            session.prune();
+        }
+        Err(thrown) => scope.throw_uncaught(&thrown),
+    }
+}
+
+/// Calls those who listen to every event, with its name first.
+fn deliver_any(scope: Scope<'_>, key: u64, event: &str, params: Text) {
+    let Some(session) = kept(scope, key) else {
+        return;
+    };
+    if session.emitter.count(ANY) == 0 {
+        return;
+    }
+    match value::parse_json(scope, value::text_to_js(scope, params)) {
+        Ok(params) => {
+            session.emitter.emit_all(scope, ANY, &[scope.string(event), params]);
             session.prune();
         }
         Err(thrown) => scope.throw_uncaught(&thrown),

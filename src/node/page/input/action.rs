@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::node::js::{Call, Scope, Thrown, Value};
-use crate::page::{Argument, ClickOptions, Code, Frame, InputError, RemoteObject, Selector};
+use crate::page::{self, Argument, ClickOptions, Code, Frame, InputError, RemoteObject, Selector};
 
 use super::super::handle::Handle;
 use super::super::rejections::ActionError;
@@ -122,8 +122,13 @@ pub(super) fn by_selector<'s>(
     let frame = frame.helpers();
     promise::start_void(scope, async move {
         let element = find(&frame, &selector).await?;
+        // Of the document that the element is in, wherever the deed leads.
+        let session = frame.session();
         let done = deed.on(&frame, &element).await;
-        frame.release(&element);
+        // The answer comes behind all that the document has said of the deed.
+        if let Some(id) = &element.object_id {
+            page::released(&session, id).await;
+        }
         done
     })
 }
