@@ -201,14 +201,39 @@ class Puppeteer {
 const managers = new WeakMap();
 
 async function connect(options) {
-  if (typeof options?.browserWSEndpoint !== 'string') {
-    const error = new TypeError(`browserWSEndpoint must be a string, but is ${String(options?.browserWSEndpoint)}`);
+  const { browserURL, ...rest } = options ?? {};
+  const given = ['browserWSEndpoint', 'browserURL'].filter((name) => options?.[name] !== undefined);
+  const [name] = given;
+  const isFit = name === 'browserURL' ? URL.canParse(browserURL) : typeof rest.browserWSEndpoint === 'string';
+  if (given.length !== 1 || !isFit) {
+    const what = given.length === 1 ? `but ${name} is ${String(options[name])}` : given.length ? 'but both are there' : 'but is undefined';
+    const error = new TypeError(`browserWSEndpoint or browserURL must be an address, ${what}`);
     throw Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
   }
-  const manager = new native.BrowserManager(options);
+  if (browserURL !== undefined) {
+    rest.browserWSEndpoint = await endpointOf(browserURL, rest.launchTimeoutMs ?? 30_000);
+  }
+  const manager = new native.BrowserManager(rest);
   const browser = await manager.getBrowser();
   managers.set(browser, manager);
   return browser;
+}
+
+/** What a Chrome says on its debugging port of where to connect. */
+async function endpointOf(browserURL, timeout) {
+  let address = browserURL;
+  try {
+    address = new URL('/json/version', browserURL).href;
+    const response = await fetch(address, { signal: AbortSignal.timeout(timeout) });
+    const { webSocketDebuggerUrl } = response.ok ? await response.json() : {};
+    if (typeof webSocketDebuggerUrl !== 'string') {
+      throw new Error(response.ok ? 'the answer names no address' : `HTTP ${response.status} ${response.statusText}`);
+    }
+    return webSocketDebuggerUrl;
+  } catch (cause) {
+    const error = new Error(`Failed to fetch browser webSocket URL from ${address}: ${cause.message}`, { cause });
+    throw Object.assign(error, { code: 'BROWSER_LAUNCH_FAILED' });
+  }
 }
 
 // The page's classes, for `instanceof`: only the addon makes objects of them.

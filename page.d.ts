@@ -926,6 +926,8 @@ export interface Browser extends EventSource<BrowserEvents>, HasTargets {
   setWindowBounds(windowId: string, bounds: WindowBounds): Promise<void>
   /** An error for each command that has no answer yet. */
   readonly debugInfo: { pendingProtocolErrors: Error[] }
+  /** Ends it, also where it was connected to. */
+  close(): Promise<void>
   /** Leaves a browser that was connected to; a Chrome that was started here ends with its only client. */
   disconnect(): Promise<void>
 }
@@ -1234,8 +1236,14 @@ export declare const Touchscreen: ClassOf<Touchscreen>
 export declare const Tracing: ClassOf<Tracing>
 export declare const WebWorker: ClassOf<WebWorker>
 
-/** Connects to a browser that runs elsewhere, as `new BrowserManager(options).getBrowser()` does. */
-export declare function connect(options: BrowserManagerOptions & { browserWSEndpoint: string }): Promise<Browser>
+/**
+ * Connects to a browser that runs elsewhere, as `new BrowserManager(options).getBrowser()` does, by one of its two
+ * addresses: `browserURL` is that of its debugging port. Its pages, contexts and workers are known then; a page that
+ * computes is not waited for. Rejects with the code `ERR_INVALID_ARG_VALUE` or `BROWSER_LAUNCH_FAILED`.
+ */
+export declare function connect(
+  options: BrowserManagerOptions & ({ browserWSEndpoint: string } | { browserURL: string; browserWSEndpoint?: undefined }),
+): Promise<Browser>
 
 /** Where code written for puppeteer looks for query handlers: the same functions as of the package. */
 export declare const Puppeteer: {

@@ -161,6 +161,11 @@ fn promise(
     let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
     io::spawn(async move {
         let browser = browser.await;
+        if let Ok(shared) = browser.as_ref()
+            && !shared.is_ours()
+        {
+            shared.pages().is_known().await;
+        }
         deferred.settle(move |scope| match browser {
             Ok(browser) => wrap_browser(scope, &browser),
             Err(error) => Err(Thrown::new(browser_error(scope, error.as_ref()))),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::cdp::{CallError, Connection, Deadline, Listener, Session, io};
 use crate::driver::chromium;
@@ -24,6 +24,9 @@ use super::viewport::Viewport;
 pub(super) struct Attached {
     pub session_id: String,
     pub target_info: TargetInfo,
+    /// It is new, and begins when it is let run.
+    #[serde(default)]
+    pub waiting_for_debugger: bool,
 }
 
 /// `Target.TargetInfo`
@@ -36,6 +39,8 @@ pub(super) struct TargetInfo {
     #[serde(default)]
     pub url: String,
     pub opener_id: Option<String>,
+    /// Of a frame in a process of its own.
+    pub parent_frame_id: Option<String>,
     pub browser_context_id: Option<String>,
 }
 
@@ -88,6 +93,8 @@ pub(super) struct Inner {
     state: Mutex<State>,
     /// Signalled for each page that was attached.
     attached: Notify,
+    /// The pages that were there are attached.
+    pub(super) follows: watch::Sender<bool>,
     pub(super) targets: Targets,
     defaults: PageDefaults,
     /// Whether Chrome tells of the requests of a page that is made at a URL. Full Chrome is on its way there before
@@ -130,6 +137,7 @@ impl Browser {
             process,
             state: Mutex::default(),
             attached: Notify::new(),
+            follows: watch::Sender::new(false),
             targets: Targets::default(),
             defaults,
             tells_first_requests,
@@ -152,11 +160,19 @@ impl Browser {
             }));
         }
         *browser.0.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+        let is_shared = browser.process().is_some_and(|process| !process.is_ours());
+        if is_shared {
+            browser.adopt_what_is_there();
+        }
         let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true,
             "filter": [{ "type": "page" }] });
-        connection
-            .browser()
-            .call("Target.setAutoAttach", auto_attach, Deadline::Protocol, |_| {});
+        let weak = Arc::downgrade(&browser.0);
+        let session = connection.browser();
+        session.call("Target.setAutoAttach", auto_attach, Deadline::Protocol, move |_| {
+            if let Some(inner) = weak.upgrade() {
+                inner.follows.send_replace(true);
+            }
+        });
         if let Some(downloads) = &browser.0.defaults.downloads {
             // What Chrome refuses of it shows in the first context that is made.
             drop(browser.default_context().set_downloads(downloads));
@@ -401,6 +417,11 @@ impl Browser {
             return Err(error);
         }
         Ok(context)
+    }
+
+    /// Takes in contexts that others have made.
+    pub(super) fn add_contexts(&self, ids: Vec<String>) {
+        self.lock().contexts.extend(ids.into_iter().map(Arc::from));
     }
 
     /// Takes a context out of those that are there.

@@ -30,6 +30,7 @@ mod error;
 mod evaluate;
 mod events;
 mod exception;
+mod existing;
 mod expose;
 mod file_chooser;
 mod follow;

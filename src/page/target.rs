@@ -130,10 +130,17 @@ impl Browser {
     }
 
     pub(super) fn on_created(&self, params: &RawValue) {
-        let Some(WithInfo { target_info: info }) = decode_event::<WithInfo>(params) else {
-            return;
-        };
-        if !matches!(info.kind.as_str(), "service_worker" | "shared_worker") {
+        if let Some(WithInfo { target_info: info }) = decode_event::<WithInfo>(params) {
+            self.worker_there(info);
+        }
+    }
+
+    /// A worker of several pages is there, unless it is anything else or known already.
+    pub(super) fn worker_there(&self, info: TargetInfo) {
+        let is_known = |worker: &Arc<Worker>| worker.info.target_id == info.target_id;
+        if !matches!(info.kind.as_str(), "service_worker" | "shared_worker")
+            || self.0.targets.lock().workers.iter().any(is_known)
+        {
             return;
         }
         let worker = Arc::new(Worker {

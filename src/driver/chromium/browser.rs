@@ -353,6 +353,12 @@ impl Browser {
         self.pages.get_or_init(|| page::Browser::attach(self))
     }
 
+    /// Whether it was started here, and not connected to.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Defaults of its pages and contexts.
     #[must_use]
     pub fn page_defaults(&self) -> &page::PageDefaults {
@@ -436,6 +442,18 @@ impl Browser {
             tracing::warn!(pid = process.pid, "the browser did not close and is killed");
         }
         self.end(process).await;
+    }
+
+    /// Ends it, also where it is not ours alone.
+    pub async fn close_for_all(&self) {
+        if !self.is_ours() {
+            self.ends_as(Ended::OnPurpose);
+            let (session, command) = (self.session(), CloseParams::default());
+            session.call("Browser.close", command, Deadline::Protocol, |_| {});
+            // Its end is the answer.
+            let _ = tokio::time::timeout(CLOSE_PATIENCE, self.connection.closed()).await;
+        }
+        self.close().await;
     }
 
     /// Why we ended it as if it had died, if we did.

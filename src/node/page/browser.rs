@@ -241,7 +241,8 @@ fn window_id(given: Value<'_>) -> Result<i64, Thrown> {
     })
 }
 
-fn close<'s>(scope: Scope<'s>, browser: &BrowserData) -> Result<Value<'s>, Thrown> {
+/// Leaves it; one that was started here ends.
+fn leave<'s>(scope: Scope<'s>, browser: &BrowserData) -> Result<Value<'s>, Thrown> {
     let process = Arc::clone(&browser.process);
     promise::start_void(scope, async move {
         process.close().await;
@@ -333,10 +334,16 @@ impl Class for BrowserClass {
             });
             Ok(scope.object().set("pendingProtocolErrors", scope.array(errors)))
         }),
-        Method::promise("close", |scope, browser, _| close(scope, browser)),
+        Method::promise("close", |scope, browser, _| {
+            let process = Arc::clone(&browser.process);
+            promise::start_void(scope, async move {
+                process.close_for_all().await;
+                Ok::<_, Message>(())
+            })
+        }),
         // Whoever starts a Chrome is its only client: it ends with its connection.
-        Method::promise("disconnect", |scope, browser, _| close(scope, browser)),
-        Method::promise("@@asyncDispose", |scope, browser, _| close(scope, browser)),
+        Method::promise("disconnect", |scope, browser, _| leave(scope, browser)),
+        Method::promise("@@asyncDispose", |scope, browser, _| leave(scope, browser)),
         Method::sync("@@dispose", |scope, browser, _| {
             let process = Arc::clone(&browser.process);
             // Nobody waits for it.

@@ -55,6 +55,15 @@ impl Page {
         }
         let id: FrameId = event.target_info.target_id.as_str().into();
         let mut state = self.lock();
+        let parent = event.target_info.parent_frame_id;
+        let was_there = state.tree.get(&id).is_none() && !event.waiting_for_debugger && parent.is_some();
+        if was_there {
+            // Its parent's process does not speak of it.
+            let parent = parent.as_deref().map(Into::into);
+            state
+                .tree
+                .add(FrameState::new(Arc::clone(&id), parent, child.clone()));
+        }
         let Some(frame) = state.tree.get_mut(&id) else {
             drop(state);
             child.call(
@@ -67,6 +76,9 @@ impl Page {
         };
         frame.move_to(&child);
         drop(state);
+        if was_there {
+            self.emit(&Event::FrameAttached(self.frame_handle(&id)));
+        }
         self.observe(&child);
         for call in self.set_up(&child) {
             drop(call);
