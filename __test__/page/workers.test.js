@@ -146,6 +146,20 @@ differential('workers', [
     await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).unregister());
     return answer;
   }, { ownContext: true, right: [42, true, true, 'ServiceWorkerGlobalScope'] }),
+  ...['unregister', 'close'].map((how) =>
+    scenario(`a service worker ends: ${how}`, async ({ page, context, server }) => {
+      await page.goto(server.url('/'));
+      const coming = context.waitForTarget((target) => target.type() === 'service_worker');
+      await page.evaluate(async (script) => {
+        await navigator.serviceWorker.register(script);
+        await navigator.serviceWorker.ready;
+      }, '/script.js?code=self.answer=42');
+      const target = await coming;
+      const destroyed = once(context, 'targetdestroyed');
+      if (how === 'close') await (await target.worker()).close();
+      else await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).unregister());
+      return [(await destroyed) === target, context.targets().includes(target)];
+    }, { ownContext: true, right: [true, false] })),
   scenario('worker of a shared worker\'s target, and its end', async ({ page, context, server }) => {
     await page.goto(server.url('/'));
     const coming = context.waitForTarget((target) => target.type() === 'shared_worker');

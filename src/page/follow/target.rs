@@ -43,7 +43,7 @@ impl Page {
     }
 
     /// A worker, or a frame that lives in another process.
-    pub(super) fn on_attached(&self, _: &Session, params: &RawValue) {
+    pub(super) fn on_attached(&self, parent: &Session, params: &RawValue) {
         let Some(event) = decode_event::<Attached>(params) else {
             return;
         };
@@ -55,23 +55,26 @@ impl Page {
         }
         let id: FrameId = event.target_info.target_id.as_str().into();
         let mut state = self.lock();
-        let parent = event.target_info.parent_frame_id;
-        let was_there = state.tree.get(&id).is_none() && !event.waiting_for_debugger && parent.is_some();
+        let parent_frame = event.target_info.parent_frame_id;
+        let was_there = state.tree.get(&id).is_none() && !event.waiting_for_debugger && parent_frame.is_some();
         if was_there {
             // Its parent's process does not speak of it.
-            let parent = parent.as_deref().map(Into::into);
-            state
-                .tree
-                .add(FrameState::new(Arc::clone(&id), parent, child.clone()));
+            let parent_frame = parent_frame.as_deref().map(Into::into);
+            let frame = FrameState::new(Arc::clone(&id), parent_frame, child.clone());
+            state.tree.add(frame);
         }
         let Some(frame) = state.tree.get_mut(&id) else {
             drop(state);
-            child.call(
-                "Runtime.runIfWaitingForDebugger",
-                json!({}),
-                Deadline::Protocol,
-                |_| {},
-            );
+            let is_service_worker = event.target_info.kind == "service_worker";
+            let (parent, session_id) = (parent.clone(), event.session_id);
+            let method = "Runtime.runIfWaitingForDebugger";
+            child.call(method, json!({}), Deadline::Protocol, move |_| {
+                if is_service_worker {
+                    // It would never be let go while somebody is attached to it.
+                    let params = json!({ "sessionId": session_id });
+                    parent.call("Target.detachFromTarget", params, Deadline::Protocol, |_| {});
+                }
+            });
             return;
         };
         frame.move_to(&child);
