@@ -465,8 +465,14 @@ export interface Issue {
   details: any
 }
 
+export interface WebWorkerEvents {
+  console: ConsoleMessage
+  /** An exception that it does not catch. */
+  error: Error
+}
+
 /** A dedicated, shared or service worker. */
-export interface WebWorker extends DisposableEventSource, Evaluates {
+export interface WebWorker extends DisposableEventSource<WebWorkerEvents>, Evaluates {
   /** The address of its script. */
   url(): string
   readonly client: CDPSession

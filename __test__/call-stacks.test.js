@@ -59,17 +59,21 @@ chromeModule('call stacks, on real Chrome', (kit, test) => {
     });
   }
 
-  test('what a page threw has the page’s frames first', async (assert) => {
+  test('what a page threw has the page’s frames first, from the inside out', async (assert) => {
     const { pool } = kit().pool({ maxPages: 1 });
     const { page } = await kit().take(pool, 'a');
     const stack = await stackOf(() => page.evaluate(() => {
       function inThePage() {
         throw new TypeError('thrown there');
       }
-      inThePage();
+      function whoAsksForIt() {
+        inThePage();
+      }
+      whoAsksForIt();
     }));
     assert.true(stack.startsWith('TypeError: thrown there\n'), stack);
-    assert.true(stack.indexOf('inThePage') > 0 && stack.indexOf('inThePage') < stack.indexOf('whoPassesOn'), stack);
+    const places = ['at inThePage ', 'at whoAsksForIt ', 'at evaluate (', 'whoPassesOn'].map((name) => stack.indexOf(name));
+    assert.true(places.every((place, index) => place > (places[index - 1] ?? 0)), stack);
     shows(assert, stack, 'evaluate');
   });
 });

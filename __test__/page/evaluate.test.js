@@ -135,6 +135,13 @@ differential('evaluate', [
       throw new TypeError('no such thing');
     }),
   ),
+  scenario('an error\'s stack begins where it was thrown', async ({ page }) => {
+    const frames = ({ stack }) => stack.split('\n').slice(1).map((line) => /at (\w+) \((\w+) at /.exec(line)).filter(Boolean)
+      .map(([, called, how]) => [called, how]);
+    const thrower = await page.evaluateHandle(() => () => { throw new Error('thrown'); });
+    const handed = await thrower.evaluate((given) => given()).catch((error) => error);
+    return frames(handed);
+  }, { right: [['evaluateHandle', 'evaluateHandle'], ['evaluate', 'evaluate']] }),
   scenario('gives an error of the page its stack', async ({ page }) => {
     const error = await page
       .evaluate(function thrower() {

@@ -121,6 +121,27 @@ differential('workers', [
     const { result } = await worker.client.send('Runtime.evaluate', { expression: 'answer' });
     return [worker.client === worker.client, typeof worker.client.id(), result.value, worker.client === (await page.createCDPSession())];
   }, { body: '', right: [true, 'string', 42, false] }),
+  scenario('what a worker says, by its own listener', async ({ page }) => {
+    const heard = [];
+    page.on('workercreated', (worker) =>
+      worker.on('console', async (message) => heard.push(message.type(), message.text(), await message.args()[1].jsonValue())));
+    const said = new Promise((resolve) => page.on('workercreated', (worker) => worker.once('console', resolve)));
+    await start(page, 'console.warn("first", { a: 1 })');
+    await said;
+    const [worker] = page.workers();
+    await worker.evaluate(() => console.log('second', 2));
+    while (heard.length < 6) await new Promise((resolve) => setTimeout(resolve, 10));
+    return heard;
+  }, { body: '', right: ['warn', 'first [object Object]', { a: 1 }, 'log', 'second 2', 2] }),
+  scenario('what a service worker says', async ({ page, context, server }) => {
+    await page.goto(server.url('/'));
+    const coming = context.waitForTarget((target) => target.type() === 'service_worker');
+    await page.evaluate((script) => void navigator.serviceWorker.register(script), '/script.js?code=self.answer=42');
+    const worker = await (await coming).worker();
+    const heard = once(worker, 'console');
+    await worker.evaluate(() => console.log('here'));
+    return (await heard).text();
+  }, { ownContext: true, right: 'here' }),
   scenario('several workers', async ({ page }) => {
     await workerOf(page, 'self.name = "a"');
     await workerOf(page, 'self.name = "b"');

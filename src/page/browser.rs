@@ -168,11 +168,16 @@ impl Browser {
             "filter": [{ "type": "page" }] });
         let weak = Arc::downgrade(&browser.0);
         let session = connection.browser();
-        session.call("Target.setAutoAttach", auto_attach, Deadline::Protocol, move |_| {
-            if let Some(inner) = weak.upgrade() {
-                inner.follows.send_replace(true);
-            }
-        });
+        session.call(
+            "Target.setAutoAttach",
+            auto_attach,
+            Deadline::Protocol,
+            move |_| {
+                if let Some(inner) = weak.upgrade() {
+                    inner.follows.send_replace(true);
+                }
+            },
+        );
         if let Some(downloads) = &browser.0.defaults.downloads {
             // What Chrome refuses of it shows in the first context that is made.
             drop(browser.default_context().set_downloads(downloads));

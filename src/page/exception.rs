@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::lossy;
 
+use super::decode::decode_event;
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
 
 /// An exception of the page.
@@ -115,6 +116,17 @@ pub enum Rethrown {
 const FRAMES_SHOWN: usize = 10;
 
 impl Exception {
+    /// Reads `Runtime.exceptionThrown`.
+    pub(crate) fn from_event(params: &RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Thrown {
+            exception_details: Box<RawValue>,
+        }
+        let event: Thrown = decode_event(params)?;
+        Some(Self::parse(&event.exception_details))
+    }
+
     /// Reads `Runtime.ExceptionDetails`.
     #[must_use]
     pub fn parse(details: &RawValue) -> Self {
@@ -150,19 +162,19 @@ impl Exception {
         }
     }
 
-    /// What a caller of an evaluation gets.
+    /// What a caller of an evaluation gets: the innermost frame first.
     #[must_use]
     pub fn rethrown(&self) -> Rethrown {
-        self.described(self.frames.iter().rev(), true)
+        self.described(true)
     }
 
     /// What a listener for uncaught exceptions gets: places count from 1, innermost frame first.
     #[must_use]
     pub fn uncaught(&self) -> Rethrown {
-        self.described(self.frames.iter(), false)
+        self.described(false)
     }
 
-    fn described<'a>(&'a self, frames: impl Iterator<Item = &'a StackFrame>, is_rethrown: bool) -> Rethrown {
+    fn described(&self, is_rethrown: bool) -> Rethrown {
         let origin = i64::from(!is_rethrown);
         let (name, message) = match &self.thrown {
             None => ("Error".to_owned(), self.text.clone()),
@@ -172,7 +184,7 @@ impl Exception {
             Some(thrown) => self.name_and_message(thrown),
         };
         let mut stack = format!("{name}: {message}");
-        for frame in frames.take(FRAMES_SHOWN) {
+        for frame in self.frames.iter().take(FRAMES_SHOWN) {
             let (line, column) = (frame.line_number + origin, frame.column_number + origin);
             let place = CodePlace::parse(&frame.url).filter(|_| is_rethrown);
             let function = match (frame.function_name.as_str(), &place) {

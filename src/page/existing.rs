@@ -32,25 +32,27 @@ impl Browser {
         }
         let weak = Arc::downgrade(&self.0);
         let method = "Target.getBrowserContexts";
-        self.session().call(method, json!({}), Deadline::Protocol, move |answer| {
-            if let (Some(inner), Ok(answer)) = (weak.upgrade(), answer)
-                && let Ok(found) = decode::<Contexts>(method, answer.get())
-            {
-                Self(inner).add_contexts(found.browser_context_ids);
-            }
-        });
+        self.session()
+            .call(method, json!({}), Deadline::Protocol, move |answer| {
+                if let (Some(inner), Ok(answer)) = (weak.upgrade(), answer)
+                    && let Ok(found) = decode::<Contexts>(method, answer.get())
+                {
+                    Self(inner).add_contexts(found.browser_context_ids);
+                }
+            });
         let weak = Arc::downgrade(&self.0);
         let method = "Target.getTargets";
-        self.session().call(method, json!({}), Deadline::Protocol, move |answer| {
-            if let (Some(inner), Ok(answer)) = (weak.upgrade(), answer)
-                && let Ok(found) = decode::<Targets>(method, answer.get())
-            {
-                let browser = Self(inner);
-                for target in found.target_infos {
-                    browser.worker_there(target);
+        self.session()
+            .call(method, json!({}), Deadline::Protocol, move |answer| {
+                if let (Some(inner), Ok(answer)) = (weak.upgrade(), answer)
+                    && let Ok(found) = decode::<Targets>(method, answer.get())
+                {
+                    let browser = Self(inner);
+                    for target in found.target_infos {
+                        browser.worker_there(target);
+                    }
                 }
-            }
-        });
+            });
     }
 
     /// Waits until its pages are known with their frames; one that computes is not waited for without end.

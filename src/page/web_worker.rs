@@ -140,7 +140,7 @@ impl WebWorker {
     }
 
     /// Asks for its context and for what it says, the first time.
-    pub(super) fn enable(&self) {
+    pub fn enable(&self) {
         let mut state = self.lock();
         if std::mem::replace(&mut state.enabled, true) {
             return;

@@ -11,18 +11,25 @@ use super::{frame, handle, page as page_class, web_worker};
 
 /// A message; its text and arguments become JavaScript's when they are asked for.
 pub(super) struct ConsoleMessage {
-    page: Page,
+    /// Workers of several pages have none.
+    page: Option<Page>,
     core: Arc<page::ConsoleMessage>,
     arguments: std::cell::OnceCell<Option<JsRef>>,
 }
 
+impl ConsoleMessage {
+    fn frame(&self) -> Option<page::Frame> {
+        self.page.as_ref()?.frame(self.core.frame.as_deref()?)
+    }
+}
+
 pub(super) fn wrap<'s>(
     scope: Scope<'s>,
-    page: &Page,
+    page: Option<&Page>,
     message: &Arc<page::ConsoleMessage>,
 ) -> Result<Value<'s>, Thrown> {
     let data = Rc::new(ConsoleMessage {
-        page: page.clone(),
+        page: page.cloned(),
         core: Arc::clone(message),
         arguments: std::cell::OnceCell::new(),
     });
@@ -54,13 +61,13 @@ impl Class for ConsoleMessageClass {
     type Data = ConsoleMessage;
     const NAME: &'static str = "ConsoleMessage";
     const METHODS: &'static [Method<ConsoleMessage>] = &[
-        Method::sync("page", |scope, message, _| page_class::wrap(scope, &message.page)),
-        Method::sync("frame", |scope, message, _| {
-            let id = message.core.frame.as_deref();
-            match id.and_then(|id| message.page.frame(id)) {
-                Some(frame) => frame::wrap(scope, &frame),
-                None => Ok(scope.null()),
-            }
+        Method::sync("page", |scope, message, _| match &message.page {
+            Some(page) => page_class::wrap(scope, page),
+            None => Ok(scope.null()),
+        }),
+        Method::sync("frame", |scope, message, _| match message.frame() {
+            Some(frame) => frame::wrap(scope, &frame),
+            None => Ok(scope.null()),
         }),
         Method::sync("worker", |scope, message, _| match &message.core.worker {
             Some(worker) => web_worker::wrap(scope, worker),
@@ -72,12 +79,10 @@ impl Class for ConsoleMessageClass {
             if let Some(Some(known)) = message.arguments.get() {
                 return Ok(known.get(scope));
             }
-            let owner = if let Some(worker) = &message.core.worker {
-                worker.into()
-            } else {
-                let frame = message.core.frame.as_deref();
-                let frame = frame.and_then(|id| message.page.frame(id));
-                (&frame.unwrap_or_else(|| message.page.main_frame())).into()
+            let owner = match (&message.core.worker, &message.page) {
+                (Some(worker), _) => worker.into(),
+                (None, Some(page)) => (&message.frame().unwrap_or_else(|| page.main_frame())).into(),
+                (None, None) => return Ok(scope.array([])),
             };
             let handles: Result<Vec<_>, _> = message
                 .core

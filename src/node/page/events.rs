@@ -118,7 +118,7 @@ fn deliver(scope: Scope<'_>, page: &Page, event: &Event) -> bool {
 
 fn argument<'s>(scope: Scope<'s>, page: &Page, event: &Event) -> Result<Value<'s>, Thrown> {
     match event {
-        Event::Console(message) => console::wrap(scope, page, message),
+        Event::Console(message) => console::wrap(scope, Some(page), message),
         Event::PageError(exception) => Ok(error::uncaught(scope, exception)),
         Event::Crash => Ok(scope.error(ErrorClass::Error, "Page crashed!", Some("PAGE_CRASHED"))),
         Event::Dialog(dialog) => dialog::wrap(scope, dialog),

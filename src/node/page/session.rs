@@ -403,7 +403,9 @@ fn deliver_any(scope: Scope<'_>, key: u64, event: &str, params: Text) {
     }
     match value::parse_json(scope, value::text_to_js(scope, params)) {
         Ok(params) => {
-            session.emitter.emit_all(scope, ANY, &[scope.string(event), params]);
+            session
+                .emitter
+                .emit_all(scope, ANY, &[scope.string(event), params]);
             session.prune();
         }
         Err(thrown) => scope.throw_uncaught(&thrown),

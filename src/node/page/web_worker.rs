@@ -1,15 +1,18 @@
 //! `WebWorker`
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::node::js::class::{self, Class, Method};
-use crate::node::js::{Scope, Thrown, Value};
-use crate::page::WebWorker;
+use crate::cdp::{Listener, io};
+use crate::node::js::class::{self, Class, Method, data_of};
+use crate::node::js::{JsRef, JsThread, Scope, Thrown, Value};
+use crate::page::{ConsoleMessage, Exception, WebWorker};
 
 use super::emitter::{self, Emits, Emitter};
 use super::identity::WeakObjects;
-use super::{arguments, frame, promise, session};
+use super::{arguments, console, error, frame, promise, session};
 
 /// What a worker's object carries.
 pub(super) struct WorkerData {
@@ -17,8 +20,17 @@ pub(super) struct WorkerData {
     emitter: Emitter,
 }
 
+/// The object of a worker that is listened to, which stays until the worker ends.
+struct Kept {
+    object: JsRef,
+    _listeners: [Listener; 2],
+    /// Waits for that end.
+    _watch: io::Task,
+}
+
 thread_local! {
     static WORKERS: RefCell<WeakObjects> = RefCell::default();
+    static KEPT: RefCell<HashMap<usize, Kept>> = RefCell::default();
 }
 
 /// The worker's object: one for as long as JavaScript keeps it.
@@ -39,7 +51,81 @@ impl Emits for WorkerData {
         &self.emitter
     }
 
-    fn changed(&self, _: Value<'_>) {}
+    fn changed(&self, this: Value<'_>) {
+        if self.is_unheard() {
+            forget(self.core.key());
+        } else {
+            self.listen(this);
+        }
+    }
+}
+
+impl WorkerData {
+    fn is_unheard(&self) -> bool {
+        self.emitter.count("console") == 0 && self.emitter.count("error") == 0
+    }
+
+    /// Follows what the worker says, where that is not done already.
+    fn listen(&self, this: Value<'_>) {
+        let (key, session) = (self.core.key(), self.core.session());
+        let is_kept = KEPT.with(|kept| kept.borrow().contains_key(&key));
+        let (Some(object), Some(thread)) = (JsRef::new(this), JsThread::current()) else {
+            return;
+        };
+        if is_kept || session.close_reason().is_some() {
+            return;
+        }
+        let (speaker, to) = (self.core.clone(), thread.clone());
+        let said = session.on("Runtime.consoleAPICalled", move |params| {
+            let Some(mut message) = ConsoleMessage::from_call(params) else {
+                return;
+            };
+            message.worker = Some(speaker.clone());
+            let message = Arc::new(message);
+            to.post(move |scope| deliver(scope, key, "console", console::wrap(scope, None, &message)));
+        });
+        let to = thread.clone();
+        let thrown = session.on("Runtime.exceptionThrown", move |params| {
+            let Some(exception) = Exception::from_event(params) else {
+                return;
+            };
+            to.post(move |scope| deliver(scope, key, "error", Ok(error::uncaught(scope, &exception))));
+        });
+        let ended = session.clone();
+        // What the worker said before its end has been posted before this is.
+        let watch = io::spawn_owned(async move {
+            ended.closed().await;
+            thread.post(move |_| forget(key));
+        });
+        let kept = Kept {
+            object,
+            _listeners: [said, thrown],
+            _watch: watch,
+        };
+        KEPT.with(|all| all.borrow_mut().insert(key, kept));
+        self.core.enable();
+    }
+}
+
+fn forget(key: usize) {
+    let kept = KEPT.with(|kept| kept.borrow_mut().remove(&key));
+    drop(kept);
+}
+
+fn deliver<'s>(scope: Scope<'s>, key: usize, event: &str, what: Result<Value<'s>, Thrown>) {
+    let object = KEPT.with(|kept| kept.borrow().get(&key).map(|kept| kept.object.get(scope)));
+    let Some(worker) = object.and_then(data_of::<WorkerData>) else {
+        return;
+    };
+    match what {
+        Ok(what) => {
+            worker.emitter.emit(scope, event, what);
+        }
+        Err(thrown) => scope.throw_uncaught(&thrown),
+    }
+    if worker.is_unheard() {
+        forget(key);
+    }
 }
 
 fn close<'s>(scope: Scope<'s>, worker: &WorkerData) -> Result<Value<'s>, Thrown> {

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::cdp::{Deadline, Session, io};
 
 use super::super::console::ConsoleMessage;
-use super::super::decode::decode_event;
 use super::super::dialog::Dialog;
 use super::super::events::{Event, EventKind};
 use super::super::exception::Exception;
@@ -62,11 +60,9 @@ impl Page {
 
     pub(super) fn on_exception(&self, _: &Session, params: &RawValue) {
         if self.wants(EventKind::PageError)
-            && let Some(event) = decode_event::<ExceptionThrown>(params)
+            && let Some(exception) = Exception::from_event(params)
         {
-            self.emit(&Event::PageError(Arc::new(Exception::parse(
-                &event.exception_details,
-            ))));
+            self.emit(&Event::PageError(Arc::new(exception)));
         }
     }
 
@@ -80,10 +76,4 @@ impl Page {
             dialog.answer_for_nobody();
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ExceptionThrown {
-    exception_details: Box<RawValue>,
 }

@@ -56,7 +56,8 @@ impl Page {
         let id: FrameId = event.target_info.target_id.as_str().into();
         let mut state = self.lock();
         let parent_frame = event.target_info.parent_frame_id;
-        let was_there = state.tree.get(&id).is_none() && !event.waiting_for_debugger && parent_frame.is_some();
+        let was_there =
+            state.tree.get(&id).is_none() && !event.waiting_for_debugger && parent_frame.is_some();
         if was_there {
             // Its parent's process does not speak of it.
             let parent_frame = parent_frame.as_deref().map(Into::into);
