@@ -56,7 +56,7 @@ impl Browser {
     }
 
     /// Waits until its pages are known with their frames; one that computes is not waited for without end.
-    pub(crate) async fn is_known(&self) {
+    pub async fn is_known(&self) {
         let mut follows = self.0.follows.subscribe();
         tokio::select! {
             // The browser keeps the sender.
