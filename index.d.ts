@@ -258,6 +258,37 @@ export interface UseOptions extends GetPageOptions {
   timeoutMs?: number | undefined
 }
 
+/** How many tabs stand by. */
+export interface StandbyWarmth {
+  /** How many do. */
+  ready: number
+  /** How many should. */
+  wanted: number
+  /** Why the last attempt failed, where none has gone well since. */
+  lastError?: StandbyError
+}
+
+/**
+ * Why a tab does not stand by: the `cause` of `STANDBY_UNAVAILABLE`, and what `warmStandbys` resolves with. Of a page of our own
+ * Chrome it has what is known of it. `code`: `STANDBY_NOT_READY`, `STANDBY_TIMEOUT`, `STANDBY_FAILED` (with `standbyURL` only: a
+ * status of 400 and above, another origin, or a page that threw and does nothing more), or that of a call that failed.
+ */
+export interface StandbyError extends Error {
+  code: string
+  /** What was gone to. */
+  url?: string
+  /** Where that led to, as far as it came. */
+  finalUrl?: string
+  /** The status of the document, where it was answered. */
+  status?: number
+  /** `'navigation'`: the document was not parsed yet; `'readiness'`: what the page has to have was waited for. */
+  phase?: 'navigation' | 'readiness'
+  /** The text of the last exception that nothing caught. */
+  lastException?: string
+  /** What the page logged as errors and threw. */
+  console?: ConsoleErrorEntry[]
+}
+
 /** One affinity for whoever looks for an idle one. */
 export interface AffinityVacancy {
   /** Nobody holds a tab of it, or waits for one or for admission. */
@@ -479,8 +510,11 @@ export declare class PagePool<P = Page> {
    * finite, or not above 0: none.
    */
   evictIdleAffinities(maxIdleMs: number): Promise<string[]>
-  /** Resolves when there is nothing left to do for the refill. */
-  warmStandbys(): Promise<void>
+  /**
+   * Resolves when there is nothing left to do for the refill, also when no more standbys can be made: with how many there
+   * are, and why the last attempt failed where none has gone well since.
+   */
+  warmStandbys(): Promise<StandbyWarmth>
   /**
    * Rejects what waits, waits up to `leaseGraceMs` for held leases whose pages answer, and closes everything. The
    * pool can be used again afterwards.

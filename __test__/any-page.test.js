@@ -36,7 +36,11 @@ chromeModule('any page', (kit, test) => {
     try {
       await assert.rejects(createPool({ maxPages: 1, logger: quiet }), coded('BROWSER_NOT_FOUND'));
     } finally {
-      process.env.PUPPETEER_EXECUTABLE_PATH = before;
+      if (before === undefined) {
+        delete process.env.PUPPETEER_EXECUTABLE_PATH;
+      } else {
+        process.env.PUPPETEER_EXECUTABLE_PATH = before;
+      }
     }
   });
 

@@ -118,6 +118,13 @@ impl ConsoleErrors {
         entries.into_values().collect()
     }
 
+    /// The same, which stays.
+    #[must_use]
+    pub fn peek(&self, page_id: &str) -> Vec<ConsoleErrorEntry> {
+        let page = self.pages.get(page_id);
+        page.map_or_else(Vec::new, |page| page.entries.values().cloned().collect())
+    }
+
     /// The page is gone, but what it said stays until it is taken.
     pub fn retire(&mut self, page_id: &str) {
         if let Some(page) = self.pages.get_mut(page_id) {

@@ -5,8 +5,10 @@ pub mod chromium;
 pub(crate) mod host;
 
 mod standby_page;
+mod standby_report;
 
 pub use standby_page::StandbyPage;
+pub use standby_report::{Phase, StandbyReport, origin};
 
 use crate::pool::{BrowserAction, Event};
 

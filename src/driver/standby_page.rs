@@ -5,6 +5,10 @@
 pub struct StandbyPage {
     /// Its URL.
     pub url: String,
+    /// It is a boxel host app's: whatever answers is waited for until the budget ends, 502 and 503 alone excepted.
+    pub is_host_app: bool,
+    /// The origin that has to answer, where that matters and there is one.
+    pub origin: Option<String>,
     /// What has to be in it before it stands by, as a CSS selector. Without one, a document that was parsed does.
     pub ready_selector: Option<String>,
     /// What has to be true in it besides, as the source of a function that is asked until it gives or resolves with a
@@ -26,6 +30,8 @@ impl StandbyPage {
     pub fn of_host_app(origin: &str) -> Self {
         Self {
             url: format!("{}/_standby", origin.trim_end_matches('/')),
+            is_host_app: true,
+            origin: None,
             ready_selector: Some(Self::HOST_APP_READY.to_owned()),
             ready_function: None,
             init_scripts: vec![Self::HOST_APP_MARK.to_owned()],

@@ -90,6 +90,13 @@ pub(crate) fn any_url(value: Value<'_>, name: &str) -> Result<String, Thrown> {
     Ok(text)
 }
 
+/// The origin of a URL, where it is one of the web.
+pub(crate) fn origin(url: Value<'_>) -> Result<Option<String>, Thrown> {
+    let text = url_text(url).unwrap_or_default();
+    let origin = parsed(url, &text)?.get("origin")?.as_string();
+    Ok(origin.filter(|origin| origin.starts_with("http")))
+}
+
 /// The text of a string or a `URL`.
 fn url_text(value: Value<'_>) -> Option<String> {
     let of_object = || value.get("href").ok().and_then(Value::as_string);

@@ -90,6 +90,12 @@ pub enum Action {
     StandbysWarm {
         /// The call.
         ticket: TicketId,
+        /// How many standbys there are.
+        ready: u32,
+        /// How many there should be, being made included.
+        wanted: u32,
+        /// Why the last attempt failed, where none has gone well since.
+        last_error: Option<Failure>,
     },
     /// Resolve `closeAll`.
     PoolClosed {

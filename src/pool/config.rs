@@ -38,6 +38,9 @@ pub struct PoolOptions {
     /// True if a `file` render may wait for others of its affinity, as a boxel host app's does: a pool that cannot
     /// prevent that they wait for each other then warns of it. Default: true.
     pub renders_nest: bool,
+    /// True if attempts at standbys that fail alike are told of once, until that changes, and a target that is not ready is
+    /// a warning. Default: false.
+    pub tells_failures_once: bool,
     /// Budget of a standby's navigation, and again of its readiness. Default: 30000.
     pub standby_timeout_ms: Option<f64>,
     /// No standbys are created while any tab is bound to an affinity. Default: false.
@@ -99,6 +102,7 @@ impl PoolOptions {
             max_shared_contexts: None,
             max_file_leases_per_affinity: None,
             renders_nest: true,
+            tells_failures_once: false,
             standby_timeout_ms: None,
             disable_standby_refill: false,
             disable_file_admission: false,
@@ -181,6 +185,8 @@ pub struct Config {
     pub allow_tab_migration: bool,
     /// True if what a leased page opened stays open at its release.
     pub keep_popups: bool,
+    /// True if attempts at standbys that fail alike are told of once.
+    pub tells_failures_once: bool,
     /// True if there is a render semaphore.
     pub has_semaphore: bool,
     /// True if its capacity can be set.
@@ -244,6 +250,7 @@ impl Config {
             disable_standby_refill: options.disable_standby_refill,
             allow_tab_migration: options.allow_tab_migration,
             keep_popups: options.keep_popups,
+            tells_failures_once: options.tells_failures_once,
             has_semaphore: options.has_semaphore,
             semaphore_can_grow: options.has_semaphore && options.semaphore_can_grow,
             standby_concurrency: options.standby_concurrency.max(1),

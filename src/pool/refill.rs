@@ -51,6 +51,8 @@ pub(super) struct Refill {
     /// The priority of a request that has taken a standby in this turn, and for which the pool was not expanded: the
     /// next standby is a reason to expand rather than to close something.
     on_behalf_of: Option<Priority>,
+    /// Why the last attempt failed, unless one has gone well since.
+    last_failure: Option<Failure>,
     tickets: Vec<TicketId>,
 }
 
@@ -337,9 +339,7 @@ impl Pool {
             self.start_attempt(due);
         }
         if planted(Defect::WarmTooEarly) {
-            for ticket in self.refill.take_tickets() {
-                self.act(super::Action::StandbysWarm { ticket });
-            }
+            self.answer_warm_tickets();
         }
         let over =
             !self.refill.kicked || self.refill.gave_up || self.standbys.len() >= self.wanted_standbys();
@@ -363,8 +363,19 @@ impl Pool {
         self.refill.kicked = false;
         // Those who wait on get attempts of their own.
         self.dirty |= std::mem::take(&mut self.refill.gave_up);
+        self.answer_warm_tickets();
+    }
+
+    pub(super) fn answer_warm_tickets(&mut self) {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (ready, wanted) = (count(self.standbys.len()), count(self.wanted_standbys()));
         for ticket in self.refill.take_tickets() {
-            self.act(super::Action::StandbysWarm { ticket });
+            self.act(super::Action::StandbysWarm {
+                ticket,
+                ready,
+                wanted,
+                last_error: self.refill.last_failure.clone(),
+            });
         }
     }
 
@@ -400,6 +411,9 @@ impl Pool {
     pub(super) fn standby_ready(&mut self, job: JobId, tab_id: TabId) {
         self.refill.making -= 1;
         self.refill.jobs.remove(&job);
+        if self.refill.last_failure.take().is_some() && self.config.tells_failures_once {
+            self.log(LogLevel::Info, "standby pages are ready again".to_owned());
+        }
         let Some(tab) = self.tabs.get_mut(&tab_id) else {
             return;
         };
@@ -416,11 +430,19 @@ impl Pool {
         self.discard_context(context);
         let attempts = self.refill.jobs.get(&job_id).map_or(ATTEMPTS, |job| job.attempts);
         let level = match failure.kind {
-            FailureKind::TargetNotReady | FailureKind::BrowserStopped => LogLevel::Debug,
+            FailureKind::BrowserStopped => LogLevel::Debug,
+            _ if self.config.tells_failures_once => self.level_of_news(failure),
+            FailureKind::TargetNotReady => LogLevel::Debug,
             _ => LogLevel::Error,
         };
+        self.refill.last_failure = Some(failure.clone());
+        let once = if self.config.tells_failures_once && level != LogLevel::Debug {
+            "; told once until that changes"
+        } else {
+            ""
+        };
         let message = format!(
-            "attempt {attempts} of {ATTEMPTS} at a standby page failed: {}",
+            "attempt {attempts} of {ATTEMPTS} at a standby page failed: {}{once}",
             failure.message
         );
         self.log(level, message);
@@ -440,6 +462,20 @@ impl Pool {
                 self.end_refill();
                 self.fail_waiters(failure);
             }
+        }
+    }
+
+    /// What fails as the last attempt did is no news.
+    fn level_of_news(&self, failure: &Failure) -> LogLevel {
+        let is_known = self.refill.last_failure.as_ref().is_some_and(|last| {
+            // That a page was late is told with its id.
+            last.kind == failure.kind
+                && (failure.kind == FailureKind::TimedOut || last.message == failure.message)
+        });
+        match failure.kind {
+            _ if is_known => LogLevel::Debug,
+            FailureKind::TargetNotReady => LogLevel::Warn,
+            _ => LogLevel::Error,
         }
     }
 

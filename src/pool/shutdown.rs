@@ -93,9 +93,7 @@ impl Pool {
         let Some(shutdown) = self.shutdown.take() else {
             return;
         };
-        for ticket in self.refill.take_tickets() {
-            self.act(Action::StandbysWarm { ticket });
-        }
+        self.answer_warm_tickets();
         for ticket in shutdown.tickets {
             self.act(Action::PoolClosed { ticket });
         }

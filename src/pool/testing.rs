@@ -330,7 +330,7 @@ impl World {
                 self.evicted.insert(ticket, keys);
                 self.ticket("evicted", ticket);
             }
-            Action::StandbysWarm { ticket } => self.ticket("warm", ticket),
+            Action::StandbysWarm { ticket, .. } => self.ticket("warm", ticket),
             Action::PoolClosed { ticket } => self.ticket("closed", ticket),
             Action::AffinityDisposed { affinity } => {
                 self.trace.push(format!("callback {affinity}"));

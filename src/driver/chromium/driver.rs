@@ -16,14 +16,14 @@ use super::ask;
 use super::browser::{Browser, Ended, LaunchError};
 use super::close;
 use super::liveness;
-use super::load::{self, Load, LoadError};
+use super::load::{self, Failed, Load, LoadError};
 use super::manager::BrowserManager;
 use super::memory::{self, Renderer};
 use super::popups::{self, Popups};
 use super::tab::{Capture, ConsoleSink, Tab};
 use crate::capture::ConsoleErrors;
 use crate::cdp::{CallError, Deadline, Health, Listener, MESSAGE_DROPPED, MessageDropped, io};
-use crate::driver::{Driver, Outcomes, StandbyPage};
+use crate::driver::{Driver, Outcomes, StandbyPage, StandbyReport};
 use crate::page::{BrowserContext, Page, PopupHandler};
 use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
@@ -44,6 +44,15 @@ pub struct DriverOptions {
     pub close_timeout: Duration,
     /// The pool asks how much memory renderers hold.
     pub measures_memory: bool,
+}
+
+/// Why a tab does not stand by, and what is known of it.
+#[derive(Debug)]
+pub struct FailedStandby {
+    /// What went wrong.
+    pub error: LoadError,
+    /// How far it came.
+    pub report: StandbyReport,
 }
 
 /// Why a context could not be made.
@@ -423,13 +432,29 @@ impl Inner {
             browser.knows_network_service().await;
             self.find_renderer(tab).await;
         }
-        loaded.map_err(|error| {
-            let mut failure = failure(error);
+        loaded.map_err(|failed| {
+            let mut failure = self.standby_failure(&page_id, failed);
             if failure.kind == FailureKind::Browser {
                 failure.kind = loss_of(&browser);
             }
             failure
         })
+    }
+
+    /// With what the page has said until now: soon it is forgotten.
+    fn standby_failure(&self, page_id: &str, Failed { error, report }: Failed) -> Failure {
+        let errors = &self.capture.errors;
+        let console = errors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .peek(page_id);
+        let report = StandbyReport {
+            url: self.options.standby_page.url.clone(),
+            console,
+            ..report
+        };
+        let message = format!("{error}{}", report.summary());
+        with_cause(error.kind(), message, Arc::new(FailedStandby { error, report }))
     }
 
     /// Keeps the page, and tells of its renderer's end.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tab::{Capture, Tab};
 use crate::cdp::{Call, CallError, CloseReason, Deadline, Health, Listener, Session};
-use crate::driver::StandbyPage;
+use crate::driver::{Phase, StandbyPage, StandbyReport, origin};
 use crate::page::{BrowserContext, Opened, Page, refusal};
 use crate::pool::{FailureKind, TabId};
 
@@ -72,6 +72,14 @@ pub enum LoadError {
         /// Chrome's name of the error.
         reason: String,
     },
+    /// The page is of no use, and time does not change that (`STANDBY_FAILED`).
+    #[error("Standby page {url} {why}")]
+    Useless {
+        /// What was gone to.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The budget ran out (`STANDBY_TIMEOUT`).
     #[error("Standby page {page_id} timed out after {}ms", .budget.as_millis())]
     TimedOut {
@@ -97,7 +105,25 @@ impl LoadError {
                 FailureKind::TimedOut
             }
             Self::Call(CallError::Disconnected { .. }) => FailureKind::Browser,
-            Self::Navigation { .. } | Self::Threw(_) | Self::Call(_) => FailureKind::Other,
+            Self::Navigation { .. } | Self::Useless { .. } | Self::Threw(_) | Self::Call(_) => {
+                FailureKind::Other
+            }
+        }
+    }
+}
+
+/// A load that failed, and what is known of its page.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub error: LoadError,
+    pub report: StandbyReport,
+}
+
+impl<E: Into<LoadError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            report: StandbyReport::default(),
         }
     }
 }
@@ -117,7 +143,7 @@ pub(super) async fn open(
     capture: &Capture,
     load: &Load,
     opened: impl FnOnce(&Arc<Tab>),
-) -> Result<(), LoadError> {
+) -> Result<(), Failed> {
     let deadline = Instant::now() + load.budget;
     let late = || LoadError::TimedOut {
         page_id: page_id.to_owned(),
@@ -156,16 +182,24 @@ pub(super) async fn open(
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        outcome = loading => outcome?,
-        reason = refused => return Err(failed(&load.page.url, reason?)),
+    let outcome = tokio::select! {
+        outcome = loading => outcome,
+        reason = refused => Err(reason.map_or_else(LoadError::from, |reason| failed(&load.page.url, reason))),
         reason = broken.wait_for(Option::is_some) => {
             let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
-            return Err(LoadError::NotReady { url: load.page.url.clone(), reason });
+            Err(LoadError::NotReady { url: load.page.url.clone(), reason })
         }
+    };
+    match outcome {
+        Ok(()) => {
+            tab.loaded();
+            Ok(())
+        }
+        Err(error) => Err(Failed {
+            error,
+            report: signals.report(tab.page()),
+        }),
     }
-    tab.loaded();
-    Ok(())
 }
 
 /// Sends what the capture and the scripts need beyond what every page has.
@@ -203,14 +237,9 @@ async fn arrive(
         health = session.unhealthy() => return Err(gone(health).into()),
     };
     match outcome {
-        Some(Outcome::Answered(status @ (502 | 503))) => {
-            return Err(LoadError::NotReady {
-                url: load.page.url.clone(),
-                reason: format!("HTTP {status}"),
-            });
-        }
+        Some(Outcome::Answered { status, url }) => answered(&load.page, status, &url)?,
         Some(Outcome::Failed(reason)) => return Err(failed(&load.page.url, reason)),
-        Some(Outcome::Answered(_)) | None => {}
+        None => {}
     }
     let mut seen = signals.content_loaded.subscribe();
     let content_loaded = seen.wait_for(|loaders| loaders.contains(&loader));
@@ -220,7 +249,44 @@ async fn arrive(
         outcome = &mut ready => return outcome,
         seen_in_time = timeout_at(deadline, content_loaded) => drop(seen_in_time.map_err(|_| late())?),
     }
-    timeout(load.budget, ready).await.map_err(|_| late())?
+    let given_up = async {
+        if load.page.is_host_app {
+            std::future::pending().await
+        } else {
+            signals.broke(&loader).await
+        }
+    };
+    tokio::select! {
+        biased;
+        outcome = timeout(load.budget, ready) => outcome.map_err(|_| late())?,
+        thrown = given_up => Err(LoadError::Useless {
+            url: load.page.url.clone(),
+            why: format!("threw, and does nothing more: {thrown}"),
+        }),
+    }
+}
+
+/// What an answer is good for.
+fn answered(page: &StandbyPage, status: i64, from: &str) -> Result<(), LoadError> {
+    let url = page.url.clone();
+    if matches!(status, 502 | 503) {
+        let reason = format!("HTTP {status}");
+        return Err(LoadError::NotReady { url, reason });
+    }
+    if page.is_host_app {
+        return Ok(());
+    }
+    if status >= 400 {
+        let why = format!("answered with HTTP {status}");
+        return Err(LoadError::Useless { url, why });
+    }
+    match (page.origin.as_deref(), origin(from)) {
+        (Some(wanted), Some(came)) if wanted != came => {
+            let why = format!("is redirected to another origin, {came}");
+            Err(LoadError::Useless { url, why })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Why a page has no document.
@@ -296,9 +362,13 @@ const CERTIFICATE: &str = "ERR_CERT_VERIFIER_CHANGED";
 struct Signals {
     document: Arc<watch::Sender<Document>>,
     content_loaded: Arc<watch::Sender<Vec<String>>>,
+    /// Loads after which the network was idle for a moment.
+    idle: Arc<watch::Sender<Vec<String>>>,
+    /// The first line of what was thrown last and not caught.
+    thrown: Arc<watch::Sender<Option<String>>>,
     /// Why it is of no use to go on.
     broken: Arc<watch::Sender<Option<String>>>,
-    _listeners: [Listener; 4],
+    _listeners: [Listener; 5],
 }
 
 /// The first document of a page.
@@ -312,8 +382,8 @@ struct Document {
 /// What came of the request of a document.
 #[derive(Clone)]
 enum Outcome {
-    /// The status.
-    Answered(i64),
+    /// With this status, from here.
+    Answered { status: i64, url: String },
     /// Chrome's name of the error. An error status without a body is shown as an error, but is an answer.
     Failed(String),
 }
@@ -335,12 +405,21 @@ struct RequestWillBeSent<'a> {
 struct ResponseReceived<'a> {
     #[serde(borrow)]
     request_id: Cow<'a, str>,
-    response: Status,
+    #[serde(borrow)]
+    response: Response<'a>,
 }
 
 #[derive(Deserialize)]
-struct Status {
+struct Response<'a> {
     status: i64,
+    #[serde(borrow, default)]
+    url: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExceptionThrown {
+    exception_details: ExceptionDetails,
 }
 
 #[derive(Deserialize)]
@@ -367,12 +446,15 @@ impl Signals {
     fn listen(session: &Session, frame: &str) -> Self {
         let document = Arc::new(watch::Sender::new(Document::default()));
         let content_loaded = Arc::new(watch::Sender::new(Vec::new()));
+        let idle = Arc::new(watch::Sender::new(Vec::new()));
+        let uncaught = Arc::new(watch::Sender::new(None));
         let broken = Arc::new(watch::Sender::new(None));
         let (requested, answered, failed) = (
             Arc::clone(&document),
             Arc::clone(&document),
             Arc::clone(&document),
         );
+        let (idles, throws) = (Arc::clone(&idle), Arc::clone(&uncaught));
         let (frame, loaders, breaks) = (frame.to_owned(), Arc::clone(&content_loaded), Arc::clone(&broken));
         let listeners = [
             session.on("Network.requestWillBeSent", move |params| {
@@ -388,15 +470,27 @@ impl Signals {
             session.on("Network.responseReceived", move |params| {
                 let is_awaited = answered.borrow().outcome.is_none();
                 if is_awaited && let Ok(event) = serde_json::from_str::<ResponseReceived<'_>>(params.get()) {
-                    let outcome = Outcome::Answered(event.response.status);
+                    let outcome = Outcome::Answered {
+                        status: event.response.status,
+                        url: event.response.url.into_owned(),
+                    };
                     answered.send_if_modified(|document| document.ends(&event.request_id, outcome));
                 }
             }),
             session.on("Page.lifecycleEvent", move |params| {
-                if let Ok(event) = serde_json::from_str::<LifecycleEvent<'_>>(params.get())
-                    && event.name == "DOMContentLoaded"
-                {
-                    loaders.send_modify(|loaders| loaders.push(event.loader_id.into_owned()));
+                let Ok(event) = serde_json::from_str::<LifecycleEvent<'_>>(params.get()) else {
+                    return;
+                };
+                let told = match &*event.name {
+                    "DOMContentLoaded" => &loaders,
+                    "networkIdle" => &idles,
+                    _ => return,
+                };
+                told.send_modify(|loaders| loaders.push(event.loader_id.into_owned()));
+            }),
+            session.on("Runtime.exceptionThrown", move |params| {
+                if let Ok(event) = serde_json::from_str::<ExceptionThrown>(params.get()) {
+                    throws.send_replace(Some(thrown(event.exception_details)));
                 }
             }),
             session.on("Network.loadingFailed", move |params| {
@@ -415,8 +509,42 @@ impl Signals {
         Self {
             document,
             content_loaded,
+            idle,
+            thrown: uncaught,
             broken,
             _listeners: listeners,
+        }
+    }
+
+    /// Comes when a script of the page has thrown and this load has nothing in flight any more: what it threw.
+    async fn broke(&self, loader: &str) -> String {
+        let (mut thrown, mut idle) = (self.thrown.subscribe(), self.idle.subscribe());
+        let is_idle = |loaders: &Vec<String>| loaders.iter().any(|idle| idle == loader);
+        // The signals keep both senders.
+        let text = thrown.wait_for(Option::is_some).await.map(|text| text.clone());
+        drop(idle.wait_for(is_idle).await);
+        text.ok().flatten().unwrap_or_default()
+    }
+
+    /// What is known of the page by now, but for what it said.
+    fn report(&self, page: &Page) -> StandbyReport {
+        let document = self.document.borrow();
+        let is_parsed = self.content_loaded.borrow().contains(&document.loader);
+        let (status, answered_by) = match &document.outcome {
+            Some(Outcome::Answered { status, url }) => (Some(*status), Some(url.clone())),
+            Some(Outcome::Failed(_)) | None => (None, None),
+        };
+        let url = page.url();
+        let is_there = !url.is_empty() && !url.starts_with("chrome-error:") && url != "about:blank";
+        StandbyReport {
+            final_url: is_there.then_some(url).or(answered_by),
+            status,
+            phase: if is_parsed {
+                Phase::Readiness
+            } else {
+                Phase::Navigation
+            },
+            ..StandbyReport::default()
         }
     }
 }
@@ -549,7 +677,7 @@ mod tests {
                 .outcome
                 .clone();
             assert!(
-                matches!(outcome, Some(Outcome::Answered(200))),
+                matches!(outcome, Some(Outcome::Answered { status: 200, .. })),
                 "the document was answered"
             );
             script.connection.close();

@@ -33,7 +33,7 @@ mod watcher;
 pub use browser::{Browser, Ended, LaunchError};
 pub use close::CloseError;
 pub use console::ConsoleLine;
-pub use driver::{ChromiumDriver, DriverOptions};
+pub use driver::{ChromiumDriver, DriverOptions, FailedStandby};
 pub use find::{Executable, FindError, Flavour, find};
 pub use load::LoadError;
 pub use manager::BrowserManager;

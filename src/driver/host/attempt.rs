@@ -178,8 +178,19 @@ impl HostDriver {
             }
             outcome => self.limited(tab, outcome, FailureKind::Other)?,
         };
-        if let Some(status @ (502 | 503)) = with_scope(|scope| status(response.get(scope))).flatten() {
+        let status = with_scope(|scope| status(response.get(scope))).flatten();
+        if let Some(status @ (502 | 503)) = status {
             return Err(not_ready(&format!("{url} answered {status}"), None));
+        }
+        if let Some(status) = status.filter(|&status| status >= 400 && !self.parts.standby_page.is_host_app) {
+            let message = format!("Standby page {url} answered with HTTP {status}");
+            return Err(made(
+                FailureKind::Other,
+                ErrorClass::Error,
+                "STANDBY_FAILED",
+                &message,
+                None,
+            ));
         }
         limits.renew(budget);
         for arguments in with_scope(|scope| self.readiness(scope)).unwrap_or_default() {

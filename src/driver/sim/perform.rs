@@ -80,7 +80,7 @@ impl World {
             Action::LeaseRevoked { request, reason, .. } => self.lease_revoked(request, &reason),
             Action::Reject { request, error } => self.rejected(request, &error),
             Action::DisposalEnded { ticket }
-            | Action::StandbysWarm { ticket }
+            | Action::StandbysWarm { ticket, .. }
             | Action::PoolClosed { ticket } => {
                 self.ticket_ended(ticket, &[]);
             }

@@ -1,11 +1,13 @@
 //! The machine's errors as JavaScript's.
 
 use std::any::Any;
+use std::io::ErrorKind;
 
 use super::super::js::{ErrorClass, Scope, Thrown, Value};
 use super::super::page::Rejection;
 use crate::cdp::CallError;
-use crate::driver::chromium::{LaunchError, LoadError};
+use crate::driver::StandbyReport;
+use crate::driver::chromium::{FailedStandby, LaunchError, LoadError};
 use crate::pool::{Failure, FailureKind, PoolError, Revocation};
 
 /// What a `getPage` rejects with.
@@ -91,9 +93,33 @@ fn chrome_error<'s>(scope: Scope<'s>, cause: &(dyn Any + Send + Sync)) -> Option
     if let Some(error) = cause.downcast_ref::<CallError>() {
         return Some(error.to_value(scope));
     }
-    let error = cause.downcast_ref::<LoadError>()?;
+    if let Some(FailedStandby { error, report }) = cause.downcast_ref::<FailedStandby>() {
+        return Some(with_report(load_error(scope, error), report));
+    }
+    Some(load_error(scope, cause.downcast_ref::<LoadError>()?))
+}
+
+/// What is known of a standby page, on its error.
+pub(crate) fn with_report<'s>(error: Value<'s>, report: &StandbyReport) -> Value<'s> {
+    let scope = error.scope();
+    error.set("url", scope.string(&report.url));
+    error.set("phase", scope.string(report.phase.name()));
+    if let Some(url) = &report.final_url {
+        error.set("finalUrl", scope.string(url));
+    }
+    if let Some(status) = report.status {
+        #[expect(clippy::cast_precision_loss, reason = "an HTTP status has three digits")]
+        error.set("status", scope.number(status as f64));
+    }
+    if let Some(thrown) = report.last_exception() {
+        error.set("lastException", scope.string(thrown));
+    }
+    error.set("console", super::snapshot::console_errors(scope, &report.console))
+}
+
+fn load_error<'s>(scope: Scope<'s>, error: &LoadError) -> Value<'s> {
     let message = error.to_string();
-    Some(match error {
+    match error {
         LoadError::NotReady { .. } => scope.error(
             ErrorClass::StandbyTargetNotReadyError,
             &message,
@@ -101,10 +127,11 @@ fn chrome_error<'s>(scope: Scope<'s>, cause: &(dyn Any + Send + Sync)) -> Option
         ),
         LoadError::TimedOut { .. } => scope.error(ErrorClass::Error, &message, Some("STANDBY_TIMEOUT")),
         LoadError::Call(error) => error.to_value(scope),
+        LoadError::Useless { .. } => scope.error(ErrorClass::Error, &message, Some("STANDBY_FAILED")),
         LoadError::Navigation { .. } | LoadError::Threw(_) => {
             scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR"))
         }
-    })
+    }
 }
 
 /// Why there is no browser.
@@ -116,9 +143,55 @@ pub(crate) fn browser_error<'s>(scope: Scope<'s>, error: &LaunchError) -> Value<
     let message = error.to_string();
     match std::error::Error::source(error) {
         Some(source) => {
-            let cause = scope.error(ErrorClass::Error, &source.to_string(), Some(code));
+            let cause = scope.error(
+                ErrorClass::Error,
+                &source.to_string(),
+                Some(errno(source).unwrap_or(code)),
+            );
             scope.error_with_cause(ErrorClass::Error, &message, Some(code), cause)
         }
         None => scope.error(ErrorClass::Error, &message, Some(code)),
     }
+}
+
+/// The system's name of an error that it is, or that is behind it.
+fn errno(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let found = std::iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<std::io::Error>())?;
+    let Some(number) = found.raw_os_error() else {
+        // One with a path to it has only its kind left.
+        return match found.kind() {
+            ErrorKind::NotFound => Some("ENOENT"),
+            ErrorKind::PermissionDenied => Some("EACCES"),
+            ErrorKind::NotADirectory => Some("ENOTDIR"),
+            ErrorKind::StorageFull => Some("ENOSPC"),
+            ErrorKind::QuotaExceeded => Some("EDQUOT"),
+            ErrorKind::ReadOnlyFilesystem => Some("EROFS"),
+            _ => None,
+        };
+    };
+    #[cfg(unix)]
+    let names = [
+        (libc::ENOENT, "ENOENT"),
+        (libc::EACCES, "EACCES"),
+        (libc::EPERM, "EPERM"),
+        (libc::ENOSPC, "ENOSPC"),
+        (libc::EDQUOT, "EDQUOT"),
+        (libc::EROFS, "EROFS"),
+        (libc::ENOTDIR, "ENOTDIR"),
+        (libc::EISDIR, "EISDIR"),
+        (libc::EEXIST, "EEXIST"),
+        (libc::ELOOP, "ELOOP"),
+        (libc::ENAMETOOLONG, "ENAMETOOLONG"),
+        (libc::EMFILE, "EMFILE"),
+        (libc::ENFILE, "ENFILE"),
+        (libc::EAGAIN, "EAGAIN"),
+        (libc::ENOMEM, "ENOMEM"),
+        (libc::ENOEXEC, "ENOEXEC"),
+        (libc::ETXTBSY, "ETXTBSY"),
+        (libc::EIO, "EIO"),
+    ];
+    #[cfg(not(unix))]
+    let names: [(i32, &str); 0] = [];
+    names.iter().find(|name| name.0 == number).map(|name| name.1)
 }

@@ -116,8 +116,9 @@ impl PagePool {
         calls::evict_idle(&self.core, scope, max_idle_ms).map_err(|thrown| thrown.into_napi(scope))
     }
 
-    /// Resolves when there is nothing left to do for the refill.
-    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    /// Resolves when there is nothing left to do for the refill, also when no more standbys can be made: with how many there
+    /// are, and why the last attempt failed where none has gone well since.
+    #[napi(catch_unwind, ts_return_type = "Promise<StandbyWarmth>")]
     pub fn warm_standbys<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
         calls::ticket(&self.core, scope, |ticket| Event::WarmStandbys { ticket })

@@ -102,6 +102,7 @@ impl<'s> Options<'s> {
         machine.keep_popups = flag(options, "keepPopups")?;
         machine.allow_tab_migration = flag(options, "allowTabMigration")?;
         machine.renders_nest = given(options, "standbyURL")?.is_none();
+        machine.tells_failures_once = !machine.renders_nest;
         let standby_page = standby_page(options)?;
         let server_url = match given(options, "serverURL")? {
             None if given(options, "standbyURL")?.is_some() => String::new(),
@@ -228,6 +229,8 @@ fn standby_page(options: Value<'_>) -> Result<StandbyPage, Thrown> {
             }
             StandbyPage {
                 url: check::any_url(url, "options.standbyURL")?,
+                is_host_app: false,
+                origin: check::origin(url)?,
                 ready_selector: None,
                 ready_function: None,
                 init_scripts: Vec::new(),

@@ -1,11 +1,14 @@
 //! What pages say: into the log, and into the list of console errors.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::log::{CHROME_LOG, Log};
 use super::tab::TabInfo;
 use crate::capture::{ConsoleErrorEntry, ConsoleErrorLocation, ConsoleErrors, ConsoleLevel, Place};
+use crate::driver::StandbyPage;
 use crate::pool::LogLevel;
 
 /// Where a pool's drivers hand over what pages say. On the JavaScript thread.
@@ -14,14 +17,47 @@ pub(crate) struct PageLog {
     errors: Arc<Mutex<ConsoleErrors>>,
     /// Whose 502 and 503 are no news while a page stands by.
     standby_url: String,
+    /// What pages say is written as it is, as a boxel host app's is.
+    verbatim: bool,
+}
+
+/// What a page says is cut to so many bytes.
+const LONGEST: usize = 4_096;
+
+/// What a page said, such that it stays in its line, and does nothing to whoever looks at it.
+fn tamed(text: &str) -> Cow<'_, str> {
+    let is_harmless = |character: char| {
+        character == '\t' || !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}')
+    };
+    if text.len() <= LONGEST && text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=LONGEST.min(text.len()))
+        .rev()
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or_default();
+    let mut tamed = String::with_capacity(end + 32);
+    for character in text[..end].chars() {
+        if is_harmless(character) {
+            tamed.push(character);
+        } else {
+            tamed.extend(character.escape_default());
+        }
+    }
+    if end < text.len() {
+        // Writing to a string does not fail.
+        let _ = write!(tamed, "… ({} bytes in all)", text.len());
+    }
+    Cow::Owned(tamed)
 }
 
 impl PageLog {
-    pub(super) fn new(log: Rc<Log>, standby_url: String) -> Self {
+    pub(super) fn new(log: Rc<Log>, standby_page: &StandbyPage) -> Self {
         Self {
             log,
             errors: Arc::default(),
-            standby_url,
+            standby_url: standby_page.url.clone(),
+            verbatim: standby_page.is_host_app,
         }
     }
 
@@ -93,6 +129,11 @@ impl PageLog {
     fn write(&self, tab: &TabInfo, level: LogLevel, what: &str, rest: &str) {
         let affinity = tab.affinity.borrow().clone();
         let affinity = affinity.as_ref().map_or("standby", |affinity| affinity.as_str());
+        let (what, rest) = if self.verbatim {
+            (Cow::Borrowed(what), Cow::Borrowed(rest))
+        } else {
+            (tamed(what), tamed(rest))
+        };
         let line = format!("{what} affinity={affinity} pageId={}{rest}", tab.page_id());
         self.log.write(CHROME_LOG, level, &line);
     }
@@ -117,5 +158,27 @@ impl PageLog {
             .iter()
             .any(|status| entry.text.contains(&format!("status of {status}")));
         from_standby && unavailable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, tamed};
+
+    #[test]
+    fn what_a_page_says_stays_in_its_line() {
+        assert_eq!(tamed("plain\ttext, ünïcödé 🎉"), "plain\ttext, ünïcödé 🎉");
+        assert_eq!(
+            tamed("a\r\n[prerenderer] b\u{1b}[2J\u{85}\u{2028}"),
+            "a\\r\\n[prerenderer] b\\u{1b}[2J\\u{85}\\u{2028}"
+        );
+        let exact = "x".repeat(LONGEST);
+        assert_eq!(tamed(&exact), exact, "not longer");
+        let cut = tamed(&format!("x{}", "é".repeat(LONGEST))).into_owned();
+        assert!(
+            cut.ends_with("é… (8193 bytes in all)"),
+            "between characters: {}",
+            &cut[cut.len() - 40..]
+        );
     }
 }

@@ -362,7 +362,7 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
     };
     let id = registry::next_id();
     let standby_page = options.standby_page;
-    let page_log = Rc::new(PageLog::new(Rc::clone(&log), standby_page.url.clone()));
+    let page_log = Rc::new(PageLog::new(Rc::clone(&log), &standby_page));
     let liveness = Liveness::new(thread.clone());
     let standby_timeout_ms = config.standby_timeout_ms;
     let close_timeout_ms = config.close_timeout_ms;
@@ -521,9 +521,24 @@ impl Effects for World {
             Action::Grant { request, grant } => self.grant(request, grant),
             Action::LeaseRevoked { request, tab, reason } => self.revoke(request, tab, &reason),
             Action::Reject { request, error } => self.reject(request, &error),
-            Action::DisposalEnded { ticket }
-            | Action::StandbysWarm { ticket }
-            | Action::PoolClosed { ticket } => self.answer(ticket, |scope| scope.undefined()),
+            Action::DisposalEnded { ticket } | Action::PoolClosed { ticket } => {
+                self.answer(ticket, |scope| scope.undefined());
+            }
+            Action::StandbysWarm {
+                ticket,
+                ready,
+                wanted,
+                last_error,
+            } => self.answer(ticket, |scope| {
+                let warmth = scope.object();
+                for (name, count) in [("ready", ready), ("wanted", wanted)] {
+                    warmth.set(name, scope.number(f64::from(count)));
+                }
+                if let Some(failure) = &last_error {
+                    warmth.set("lastError", errors::failure(scope, failure));
+                }
+                warmth
+            }),
             Action::Evicted { ticket, affinities } => self.answer(ticket, |scope| {
                 scope.array(affinities.iter().map(|affinity| scope.string(affinity.as_str())))
             }),
