@@ -45,7 +45,7 @@ differential('session', [
     await session.send('Network.enable');
     await page.goto(server.url('/text'));
   }),
-  scenario('every event by one listener', async ({ page, server }) => {
+  scenario('every event by one listener', async ({ page }) => {
     const session = await page.createCDPSession();
     const heard = [];
     const listener = (name, params) => typeof name === 'string' && heard.push([name, typeof params]);
