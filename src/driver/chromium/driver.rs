@@ -453,7 +453,9 @@ impl Inner {
             console,
             ..report
         };
-        let message = format!("{error}{}", report.summary());
+        // A boxel host app's log has the words of the contract alone.
+        let more = (!self.options.standby_page.is_host_app).then(|| report.summary());
+        let message = format!("{error}{}", more.unwrap_or_default());
         with_cause(error.kind(), message, Arc::new(FailedStandby { error, report }))
     }
 
