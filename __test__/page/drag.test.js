@@ -39,6 +39,9 @@ const drag = (name, run, options = {}) =>
     { body: PAGE, ...options },
   );
 
+/** Chrome begins a drag after it has answered the move: a button that is let go before that drops nothing. */
+const isOver = (page) => page.waitForFunction(() => events.some((event) => event.startsWith('dragover')));
+
 const dropped = { x: 240, y: 130 };
 const start = { x: 50, y: 40 };
 const payload = { items: [{ mimeType: 'text/plain', data: 'given' }], dragOperationsMask: 1 };
@@ -46,11 +49,13 @@ const payload = { items: [{ mimeType: 'text/plain', data: 'given' }], dragOperat
 differential('drag', [
   drag('by handles', async ({ page }) => {
     await (await page.$('#a')).drag(await page.$('#z'));
+    await isOver(page);
     await (await page.$('#z')).drop(await page.$('#a'));
     await page.waitForFunction(() => events.includes('dragend'));
   }, { right: [undefined, ['dragstart 50,40', 'dragenter 240,130', 'dragover 240,130', 'drop 240,130 payload 0', 'dragend']] }),
   drag('to a point', async ({ page }) => {
     const answer = await (await page.$('#a')).drag(dropped);
+    await isOver(page);
     await page.mouse.up();
     await page.waitForFunction(() => events.includes('dragend'));
     return answer;
@@ -59,6 +64,7 @@ differential('drag', [
     await page.mouse.move(start.x, start.y);
     await page.mouse.down();
     await page.mouse.move(dropped.x, dropped.y);
+    await isOver(page);
     await page.mouse.up();
     await page.waitForFunction(() => events.includes('dragend'));
   }),
