@@ -162,7 +162,7 @@ fn promise(
     io::spawn(async move {
         let browser = browser.await;
         if let Ok(shared) = browser.as_ref()
-            && !shared.is_ours()
+            && shared.is_foreign()
         {
             shared.pages().is_known().await;
         }

@@ -160,8 +160,8 @@ impl Browser {
             }));
         }
         *browser.0.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
-        let is_shared = browser.process().is_some_and(|process| !process.is_ours());
-        if is_shared {
+        let is_foreign = browser.process().is_some_and(|process| process.is_foreign());
+        if is_foreign {
             browser.adopt_what_is_there();
         }
         let auto_attach = json!({ "autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true,

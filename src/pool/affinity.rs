@@ -3,7 +3,7 @@
 use super::defects::{Defect, planted};
 use std::collections::BTreeSet;
 
-use super::context::ContextState;
+use super::context::{Context, ContextState};
 use super::dispose::Teardown;
 use super::tab::LastUsed;
 use super::waiters::Waiters;
@@ -156,6 +156,12 @@ impl Pool {
             }
             self.act(Action::NotifyManager { operation, affinity });
         }
+    }
+
+    /// True if its primary is not closing: one that is was disposed of, or its last page's loss has been reported.
+    pub(super) fn has_live_primary(&self, affinity: &Affinity) -> bool {
+        let primary = affinity.primary.and_then(|id| self.contexts.get(&id));
+        primary.is_some_and(Context::is_live_primary)
     }
 
     /// The orphan that is all that there is of the affinity, whose loss has been or is being reported.

@@ -220,6 +220,15 @@ impl Pool {
         }
     }
 
+    /// Takes the affinity out of use, or closes the orphan that is all there is of it: that has lost its last tab long
+    /// ago, and the manager was told then.
+    pub(super) fn tear_down_or_close_orphan(&mut self, id: AffinityId, options: TeardownOptions) {
+        match self.orphan_alone(id) {
+            Some(orphan) => self.close_orphan(orphan, true),
+            None => self.tear_down_unattended(id, options),
+        }
+    }
+
     /// Takes the affinity out of use without anybody waiting for it.
     pub(super) fn tear_down_unattended(&mut self, id: AffinityId, options: TeardownOptions) {
         self.tear_down(id, options, None);

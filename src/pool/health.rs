@@ -1,6 +1,6 @@
 //! Tabs that do not answer, crash, or lose their browser.
 
-use super::context::{Context, ContextState};
+use super::context::ContextState;
 use super::defects::{Defect, planted};
 use super::dispose::TeardownOptions;
 use super::request::RequestState;
@@ -195,13 +195,11 @@ impl Pool {
         for standby in self.standbys.clone() {
             self.close_standby(standby);
         }
-        // One that is being closed already is nobody's next context, and its loss has been told of.
-        let is_kept = |id| self.contexts.get(&id).is_some_and(Context::is_live_primary);
         let affected: Vec<_> = self
             .affinities
             .iter()
             .filter(|_| !planted(Defect::CookielessTabsKept))
-            .filter(|(_, affinity)| !affinity.offered.is_empty() || affinity.primary.is_some_and(is_kept))
+            .filter(|(_, affinity)| !affinity.offered.is_empty() || self.has_live_primary(affinity))
             .map(|(&id, _)| id)
             .collect();
         // All leave before anybody chooses again: else one of them might move to whom another was taken from.
@@ -212,11 +210,7 @@ impl Pool {
             .collect();
         let displaced: Vec<RequestId> = offered.into_iter().flat_map(|tab| self.drain(tab)).collect();
         for affinity in affected {
-            match self.orphan_alone(affinity) {
-                // It lost its last tab long ago, and the manager was told then.
-                Some(orphan) => self.close_orphan(orphan, true),
-                None => self.tear_down_unattended(affinity, TeardownOptions::EVICT),
-            }
+            self.tear_down_or_close_orphan(affinity, TeardownOptions::EVICT);
         }
         self.choose_again(displaced);
         self.kick_refill();

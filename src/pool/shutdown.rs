@@ -1,7 +1,6 @@
 //! `closeAll`: everything ends, and the pool can be used again.
 
 use super::affinity::AffinityId;
-use super::context::Context;
 use super::defects::{Defect, planted};
 use super::dispose::TeardownOptions;
 use super::request::RequestState;
@@ -38,22 +37,16 @@ impl Pool {
             refill: false,
             bounded: true,
         };
-        // A primary that is closing is left of what has been disposed of, or of a last page whose loss was reported.
-        let is_kept = |id| self.contexts.get(&id).is_some_and(Context::is_live_primary);
         let known: Vec<AffinityId> = self
             .affinities
             .iter()
             .filter(|(_, affinity)| {
-                affinity.has_tabs() || affinity.teardown.is_some() || affinity.primary.is_some_and(is_kept)
+                affinity.has_tabs() || affinity.teardown.is_some() || self.has_live_primary(affinity)
             })
             .map(|(&id, _)| id)
             .collect();
         for id in known {
-            match self.orphan_alone(id) {
-                // It lost its last tab long ago, and the manager was told then.
-                Some(orphan) => self.close_orphan(orphan, true),
-                None => self.tear_down_unattended(id, options),
-            }
+            self.tear_down_or_close_orphan(id, options);
         }
         while let Some(&standby) = self.standbys.first() {
             self.close_standby(standby);

@@ -353,12 +353,6 @@ impl Browser {
         self.pages.get_or_init(|| page::Browser::attach(self))
     }
 
-    /// Whether it was started here, and not connected to.
-    #[must_use]
-    pub fn is_ours(&self) -> bool {
-        self.process.is_some()
-    }
-
     /// Defaults of its pages and contexts.
     #[must_use]
     pub fn page_defaults(&self) -> &page::PageDefaults {
@@ -446,7 +440,7 @@ impl Browser {
 
     /// Ends it, also where it is not ours alone.
     pub async fn close_for_all(&self) {
-        if !self.is_ours() {
+        if self.is_foreign() {
             self.ends_as(Ended::OnPurpose);
             let (session, command) = (self.session(), CloseParams::default());
             session.call("Browser.close", command, Deadline::Protocol, |_| {});
