@@ -29,9 +29,9 @@ impl Outcomes for Reports {
 struct Silence;
 
 impl ConsoleSink for Silence {
-    fn said(&self, _tab: TabId, _page_id: &str, _line: &ConsoleLine) {}
+    fn said(&self, _tab: TabId, _page_id: &str, _line: ConsoleLine) {}
 
-    fn thrown(&self, _tab: TabId, _exception_id: Option<i64>, _entry: &ConsoleErrorEntry) {}
+    fn thrown(&self, _tab: TabId, _exception_id: Option<i64>, _entry: ConsoleErrorEntry) {}
 
     fn revoked(&self, _tab: TabId, _exception_id: i64, _reason: &str) {}
 }

@@ -42,14 +42,32 @@ impl Outcomes for Reports {
 }
 
 #[derive(Default)]
-struct Lines(Mutex<Vec<ConsoleLine>>);
+struct Lines {
+    said: Mutex<Vec<ConsoleLine>>,
+    /// The pages' errors, and how many of them there were at each line.
+    errors: Arc<Mutex<ConsoleErrors>>,
+    listed: Mutex<Vec<usize>>,
+    page_id: Mutex<String>,
+}
+
+impl Lines {
+    fn count(&self) {
+        let page_id = self.page_id.lock().expect("a lock");
+        let listed = self.errors.lock().expect("a lock").peek(&page_id).len();
+        self.listed.lock().expect("a lock").push(listed);
+    }
+}
 
 impl ConsoleSink for Lines {
-    fn said(&self, _tab: TabId, _page_id: &str, line: &ConsoleLine) {
-        self.0.lock().expect("a lock").push(line.clone());
+    fn said(&self, _tab: TabId, page_id: &str, line: ConsoleLine) {
+        page_id.clone_into(&mut self.page_id.lock().expect("a lock"));
+        self.count();
+        self.said.lock().expect("a lock").push(line);
     }
 
-    fn thrown(&self, _tab: TabId, _exception_id: Option<i64>, _entry: &ConsoleErrorEntry) {}
+    fn thrown(&self, _tab: TabId, _exception_id: Option<i64>, _entry: ConsoleErrorEntry) {
+        self.count();
+    }
 
     fn revoked(&self, _tab: TabId, _exception_id: i64, _reason: &str) {}
 }
@@ -75,7 +93,11 @@ impl World {
 
     fn with(host_url: &str, manager: BrowserManager, standby_timeout: Duration) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let (errors, lines) = (Arc::<Mutex<ConsoleErrors>>::default(), Arc::new(Lines::default()));
+        let errors = Arc::<Mutex<ConsoleErrors>>::default();
+        let lines = Arc::new(Lines {
+            errors: Arc::clone(&errors),
+            ..Lines::default()
+        });
         let manager = Arc::new(manager);
         let options = DriverOptions {
             standby_page: StandbyPage::of_host_app(host_url),
@@ -289,7 +311,7 @@ fn a_host_app_that_is_down_or_answers_502_or_503_is_not_ready() {
                 "HTTP {status}: {failure:?}"
             );
             assert!(
-                world.lines.0.lock().expect("a lock").is_empty(),
+                world.lines.said.lock().expect("a lock").is_empty(),
                 "a {status} of /_standby was logged"
             );
             assert!(
@@ -578,7 +600,7 @@ fn console_errors_and_exceptions_are_there_when_the_answer_is() {
         assert!(
             world
                 .lines
-                .0
+                .said
                 .lock()
                 .expect("a lock")
                 .iter()
@@ -595,7 +617,7 @@ fn console_errors_and_exceptions_are_there_when_the_answer_is() {
         let texts = || {
             world
                 .lines
-                .0
+                .said
                 .lock()
                 .expect("a lock")
                 .iter()
@@ -611,6 +633,26 @@ fn console_errors_and_exceptions_are_there_when_the_answer_is() {
             "objects as JSON: {}",
             entries[0].text
         );
+        world.end().await;
+    });
+}
+
+#[test]
+fn an_error_is_listed_before_it_is_logged() {
+    on_io(async {
+        let host = Host::start(Standby::Ready).await;
+        let mut world = World::new(&host.url);
+        world.standby(CONTEXT, TAB).await.expect("a standby");
+        let page_id = world.driver.page_id(TAB).expect("a page id");
+        world.errors.lock().expect("a lock").reset(&page_id);
+        world.lines.listed.lock().expect("a lock").clear();
+        let code = "console.error('plain'); console.warn('not listed');
+            Promise.resolve().then(() => { throw new Error('thrown') });
+            new Promise(resolve => setTimeout(resolve, 20))";
+        let session = world.session(TAB);
+        session.send(evaluate(code)).await.expect("an answer");
+        let listed = world.lines.listed.lock().expect("a lock").clone();
+        assert_eq!(listed, [1, 1, 2], "entries that were there at each line");
         world.end().await;
     });
 }

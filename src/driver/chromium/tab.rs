@@ -20,12 +20,12 @@ const JSON_PATIENCE: Duration = Duration::from_secs(5);
 /// Messages of one page whose objects are being asked for; beyond it, objects stand for themselves.
 const MOST_ASKED: usize = 64;
 
-/// Where what pages say goes. Called on the I/O thread.
+/// Where what pages say goes, once it is in the list of errors. Called on the I/O thread.
 pub trait ConsoleSink: Send + Sync {
     /// A console message, for the log.
-    fn said(&self, tab: TabId, page_id: &str, line: &ConsoleLine);
+    fn said(&self, tab: TabId, page_id: &str, line: ConsoleLine);
     /// An uncaught exception, for the log.
-    fn thrown(&self, tab: TabId, exception_id: Option<i64>, entry: &ConsoleErrorEntry);
+    fn thrown(&self, tab: TabId, exception_id: Option<i64>, entry: ConsoleErrorEntry);
     /// An exception that V8 took back, for the log.
     fn revoked(&self, tab: TabId, exception_id: i64, reason: &str);
 }
@@ -185,15 +185,15 @@ impl Recorder {
                     .and_then(|thrown| exception_entry(thrown.exception_details.get()));
                 if let Some((id, entry)) = entry {
                     let id = id.map(of_page);
-                    thrown.capture.sink.thrown(thrown.tab, id, &entry);
-                    thrown.errors(|errors| errors.push_exception(&thrown.page_id, id, entry));
+                    thrown.errors(|errors| errors.push_exception(&thrown.page_id, id, entry.clone()));
+                    thrown.capture.sink.thrown(thrown.tab, id, entry);
                 }
             }),
             session.on("Runtime.exceptionRevoked", move |params| {
                 if let Ok(event) = serde_json::from_str::<ExceptionRevoked>(params.get()) {
                     let id = of_page(event.exception_id);
-                    revoked.capture.sink.revoked(revoked.tab, id, &event.reason);
                     revoked.errors(|errors| errors.revoke(&revoked.page_id, id));
+                    revoked.capture.sink.revoked(revoked.tab, id, &event.reason);
                 }
             }),
         ]
@@ -284,20 +284,20 @@ impl Recorder {
         });
     }
 
+    /// Lists the message before it is logged: who sees the line, on another thread, finds the entry.
     fn keep(&self, line: ConsoleLine, place: Place) {
-        self.capture.sink.said(self.tab, &self.page_id, &line);
-        if !line.level.is_error() {
-            return;
+        if line.level.is_error() {
+            let entry = ConsoleErrorEntry {
+                kind: line.kind.clone(),
+                text: line.text.clone(),
+                location: line.location.clone(),
+                stack_frames: line.stack_frames.clone(),
+                source: Some(Source::Console),
+                revoked: false,
+            };
+            self.errors(|errors| errors.push_console(&self.page_id, place, entry));
         }
-        let entry = ConsoleErrorEntry {
-            kind: line.kind,
-            text: line.text,
-            location: line.location,
-            stack_frames: line.stack_frames,
-            source: Some(Source::Console),
-            revoked: false,
-        };
-        self.errors(|errors| errors.push_console(&self.page_id, place, entry));
+        self.capture.sink.said(self.tab, &self.page_id, line);
     }
 }
 

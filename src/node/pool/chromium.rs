@@ -52,11 +52,11 @@ impl Outcomes for Post {
 }
 
 impl ConsoleSink for Post {
-    fn said(&self, tab: TabId, _: &str, line: &ConsoleLine) {
+    fn said(&self, tab: TabId, _: &str, line: ConsoleLine) {
         if line.level == ConsoleLevel::Debug && !self.debug {
             return;
         }
-        let (pool, line) = (self.pool, line.clone());
+        let pool = self.pool;
         self.thread.post(move |_| {
             if let Some(core) = registry::pool(pool) {
                 core.effects().chrome_said(tab, &line);
@@ -64,11 +64,11 @@ impl ConsoleSink for Post {
         });
     }
 
-    fn thrown(&self, tab: TabId, exception_id: Option<i64>, entry: &ConsoleErrorEntry) {
+    fn thrown(&self, tab: TabId, exception_id: Option<i64>, entry: ConsoleErrorEntry) {
         if !self.debug {
             return;
         }
-        let (pool, entry) = (self.pool, entry.clone());
+        let pool = self.pool;
         self.thread.post(move |_| {
             if let Some(core) = registry::pool(pool)
                 && let Some(info) = core.effects().tab(tab)
