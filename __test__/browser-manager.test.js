@@ -131,7 +131,8 @@ chromeModule('a browser manager', (kit, test) => {
     age('puppeteer_dev_chrome_profile-old', 2);
     age(used, 2);
     assert.strictEqual(await manager.cleanupUserDataDirs(), undefined, 'it says nothing');
-    const left = fs.readdirSync(kit().directory).sort();
+    // Chrome's socket is its own, where the path to the profile is too long for it.
+    const left = fs.readdirSync(kit().directory).filter((name) => !name.startsWith('org.chromium.')).sort();
     assert.deepEqual(left, [used, 'pagepool-profile-young', 'puppeteer_dev_chrome_profile-old'].sort(), 'what is left');
     assert.true((await manager.getBrowser()).isConnected(), 'the Chrome in use runs');
     fs.rmdirSync(path.join(kit().directory, 'pagepool-profile-young'));
