@@ -476,6 +476,11 @@ export declare class BrowserManager {
    * Rejects with the code `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`.
    */
   getBrowser(): Promise<Browser>
+  /**
+   * Resolves with the path of the Chrome that a launch would start now, and starts nothing. Unpacks the embedded one where
+   * that is it, which takes seconds. Rejects with the code `BROWSER_NOT_FOUND`.
+   */
+  executablePath(): Promise<string>
   /** Ends the browser and starts another. Rejects as `getBrowser()` does. */
   restartBrowser(): Promise<Browser>
   /** Ends the browser, and leaves nothing of it behind. */

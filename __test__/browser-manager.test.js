@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const lib = require('..');
+const { findChrome } = require('./helpers/chrome.js');
 const { chromeModule, processes } = require('./helpers/real-chrome.js');
 const { within } = require('./helpers/wait.js');
 
@@ -52,6 +53,14 @@ QUnit.module('an endpoint that takes the connection and does not answer', () => 
 chromeModule('a browser manager', (kit, test) => {
   /** The command line of the one Chrome that runs. */
   const commandLine = () => processes().find(({ command }) => command.includes(kit().directory) && command.includes('--remote-debugging-pipe')).command.split(' ');
+
+  test('says which Chrome it would start, as the environment is by then, and starts none', async (assert) => {
+    const manager = kit().manager();
+    assert.strictEqual(await manager.executablePath(), findChrome(), 'the one that is named');
+    assert.deepEqual(kit().browsers(), [], 'and nothing runs');
+    const named = new lib.BrowserManager({ executablePath: '/nowhere/chrome' });
+    await assert.rejects(named.executablePath(), (error) => error.code === 'BROWSER_NOT_FOUND' && /\/nowhere\/chrome/.test(error.message), 'there is none');
+  });
 
   test('shares one launch among those who ask at once, and one browser among those who ask later', async (assert) => {
     const manager = kit().manager();

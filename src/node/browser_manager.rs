@@ -96,6 +96,24 @@ impl BrowserManager {
         promise(scope, async move { manager.browser().await })
     }
 
+    /// Resolves with the path of the Chrome that a launch would start now, and starts nothing. Unpacks the embedded one where
+    /// that is it, which takes seconds. Rejects with the code `BROWSER_NOT_FOUND`.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn executable_path<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
+        let scope = Scope::of(env);
+        self.managed.look_at_environment(scope);
+        let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
+        let manager = Arc::clone(&self.managed.inner);
+        io::spawn(async move {
+            let found = manager.executable().await;
+            deferred.settle(move |scope| match found {
+                Ok(found) => Ok(scope.string(&found.path.to_string_lossy())),
+                Err(error) => Err(Thrown::new(browser_error(scope, &error))),
+            });
+        });
+        Ok(promise)
+    }
+
     /// Ends the browser and starts another. Rejects as `getBrowser()` does.
     #[napi(catch_unwind, ts_return_type = "Promise<Browser>")]
     pub fn restart_browser<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {

@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::oneshot;
 
 use super::browser::{Browser, LaunchError, Wanted};
+use super::find::{Executable, find};
 use super::options::{BrowserOptions, Environment};
 use super::profile::{self, CleanError, Cleaned};
 use crate::cdp::io;
@@ -130,6 +131,19 @@ impl BrowserManager {
             stop
         };
         stop.await;
+    }
+
+    /// The Chrome that a launch would start now. May unpack the embedded one, which takes seconds.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn executable(&self) -> Result<Executable, LaunchError> {
+        let (options, environment) = (self.options.clone(), (self.environment)());
+        let finding = io::handle().spawn_blocking(move || find(&options, &environment));
+        match finding.await {
+            Ok(found) => found.map_err(LaunchError::NotFound),
+            Err(_) => Err(LaunchError::Stopped),
+        }
     }
 
     /// Where profiles are made.

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+// `pagepool`: looks over a machine, serves renders over HTTP, and shows what a server is at.
+
+import { UsageError, version } from '../cli/command.mjs';
+
+const HELP = `pagepool ${version}: a pool of warm headless-Chrome pages
+
+  pagepool doctor    looks whether this machine can run a pool, and says what to do where not
+  pagepool serve     renders pages over HTTP, as HTML, PDF or a picture
+  pagepool top       shows what a running "pagepool serve" is at
+
+  --help             this text; after a command, that command's options
+  --version          the package's version
+`;
+
+const COMMANDS = {
+  doctor: () => import('../cli/doctor.mjs'),
+};
+
+async function main([name, ...args]) {
+  if (name === '--help' || name === '-h' || name === 'help') return void process.stdout.write(HELP);
+  if (name === '--version' || name === '-v') return void process.stdout.write(`${version}\n`);
+  if (!Object.hasOwn(COMMANDS, name ?? '')) {
+    throw new UsageError(name === undefined ? 'a command is missing' : `there is no command '${name}'`, HELP);
+  }
+  const command = await COMMANDS[name]();
+  await command.main(args);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`pagepool: ${error.message}\n\n${error.help}`);
+    process.exitCode = 2;
+  } else {
+    process.stderr.write(`pagepool: ${error?.stack ?? error}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,102 @@
+// What the commands have in common: their options, and how they print.
+
+import { readFileSync } from 'node:fs';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
+
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+/** The package's version. */
+export const { version } = manifest;
+/** The oldest Node.js that the package is for. */
+export const oldestNode = manifest.engines.node.replace('>=', '');
+
+/** A command line that cannot be followed; ends with status 2. */
+export class UsageError extends Error {
+  constructor(message, help) {
+    super(message);
+    this.help = help;
+  }
+}
+
+/**
+ * Reads a command's options. A description is one of `parseArgs`, and may have a `read` that turns a text into a value, or
+ * throws with what it takes.
+ *
+ * @returns what was given by name, or undefined where the help was asked for and has been printed
+ */
+export function readOptions(args, { help, options, positionals = 0 }) {
+  const described = { ...options, help: { type: 'boolean', short: 'h' } };
+  const forParser = Object.fromEntries(
+    Object.entries(described).map(([name, { read: _, ...rest }]) => [name, rest]),
+  );
+  let parsed;
+  try {
+    parsed = parseArgs({ args, options: forParser, allowPositionals: positionals > 0 });
+  } catch (error) {
+    if (error.code?.startsWith('ERR_PARSE_ARGS')) throw new UsageError(error.message, help);
+    throw error;
+  }
+  if (parsed.values.help) {
+    process.stdout.write(help);
+    return undefined;
+  }
+  if (parsed.positionals.length > positionals) {
+    throw new UsageError(`unexpected argument '${parsed.positionals[positionals]}'`, help);
+  }
+  const values = { positionals: parsed.positionals };
+  for (const [name, { read = (text) => text }] of Object.entries(described)) {
+    const given = parsed.values[name];
+    if (given === undefined) continue;
+    try {
+      values[name] = Array.isArray(given) ? given.map(read) : read(given);
+    } catch (error) {
+      throw new UsageError(`--${name} takes ${error.message}, and not '${given}'`, help);
+    }
+  }
+  return values;
+}
+
+/** Reads a whole number of at least `least`. */
+export const integer =
+  (least = 1, most = 2 ** 31 - 1) =>
+  (text) => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < least || number > most) {
+      throw new Error(`a whole number from ${least} to ${most}`);
+    }
+    return number;
+  };
+
+/** Reads an address with http: or https:. */
+export function httpURL(text) {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new Error('an http: or https: address');
+  return url.href;
+}
+
+/** Reads an address of any kind. */
+export function anyURL(text) {
+  if (!URL.canParse(text)) throw new Error('an absolute address');
+  return text;
+}
+
+/** Text of others for one line of a terminal: without control characters, and not without end. */
+export function printable(text, most = 500) {
+  const line = stripVTControlCharacters(String(text))
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim();
+  return line.length > most ? `${line.slice(0, most)}… (${line.length} characters)` : line;
+}
+
+const paint = (code) => (text, stream) =>
+  stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb' ? `\x1b[${code}m${text}\x1b[0m` : text;
+
+/** Text in the terminal's colours, where `stream` is one. */
+export const style = {
+  bold: paint(1),
+  dim: paint(2),
+  red: paint(31),
+  green: paint(32),
+  yellow: paint(33),
+  cyan: paint(36),
+};
