@@ -138,6 +138,16 @@ QUnit.module('pagepool doctor', (hooks) => {
     assert.true(/ENOENT/.test(check.detail) && /TMPDIR/.test(check.advice), `${check.detail} ${check.advice}`);
   });
 
+  QUnit.test('the help names the commands that there are, and no others', async (assert) => {
+    const { stdout } = await place.run(['--help']).ended();
+    const named = [...stdout.matchAll(/^ {2}pagepool (\w+)/gm)].map(([, name]) => name);
+    assert.true(named.length > 0, stdout);
+    for (const name of named) {
+      const run = await place.run([name, '--help']).ended();
+      assert.strictEqual(run.code, 0, `pagepool ${name} is there: ${run.stderr}`);
+    }
+  });
+
   for (const [args, code, pattern] of [
     [['doctor', '--help'], 0, /^Looks whether this machine[^]*--url URL/],
     [['--help'], 0, /pagepool doctor/],

@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-// `pagepool`: looks over a machine, serves renders over HTTP, and shows what a server is at.
+// `pagepool`: what there is to do from a shell.
 
 import { UsageError, version } from '../cli/command.mjs';
 
 const HELP = `pagepool ${version}: a pool of warm headless-Chrome pages
 
   pagepool doctor    looks whether this machine can run a pool, and says what to do where not
-  pagepool serve     renders pages over HTTP, as HTML, PDF or a picture
-  pagepool top       shows what a running "pagepool serve" is at
 
   --help             this text; after a command, that command's options
   --version          the package's version
