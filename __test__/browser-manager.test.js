@@ -6,6 +6,7 @@ const crypto = require('node:crypto');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
+const os = require('node:os');
 const path = require('node:path');
 const lib = require('..');
 const { findChrome } = require('./helpers/chrome.js');
@@ -20,6 +21,36 @@ QUnit.module('options of a browser manager', () => {
   ]) {
     QUnit.test(`${name}: ${JSON.stringify(options)} is a TypeError that names it`, (assert) => {
       assert.throws(() => new lib.BrowserManager(options), (error) => error instanceof TypeError && error.code === 'ERR_INVALID_ARG_VALUE' && error.message.startsWith(`${name} `));
+    });
+  }
+});
+
+QUnit.module('a Chrome that an installer has cached', () => {
+  /** Places that come before. */
+  const installed = ['/opt/google/chrome/chrome', '/opt/chromium.org/chromium/chromium'].find((file) => fs.existsSync(file));
+
+  for (const [whose, variable, place] of [
+    ['puppeteer', 'PUPPETEER_CACHE_DIR', (cacheDir, { computeExecutablePath, detectBrowserPlatform }) =>
+      computeExecutablePath({ browser: 'chrome-headless-shell', buildId: '150.0.1.2', platform: detectBrowserPlatform(), cacheDir })],
+    ['Playwright', 'PLAYWRIGHT_BROWSERS_PATH', (cache) => path.join(cache, 'chromium_headless_shell-1200', 'chrome-headless-shell-linux64', 'chrome-headless-shell')],
+  ]) {
+    QUnit.test(`is found where ${whose} keeps it`, async (assert) => {
+      const cache = fs.mkdtempSync(path.join(os.tmpdir(), 'pagepool-cache-'));
+      const changed = { PATH: cache, HOME: cache, XDG_CACHE_HOME: cache, PUPPETEER_EXECUTABLE_PATH: '', PUPPETEER_CACHE_DIR: '', PLAYWRIGHT_BROWSERS_PATH: '' };
+      const before = Object.keys(changed).map((name) => [name, process.env[name]]);
+      try {
+        const program = place(path.join(cache, 'of-the-installer'), await import('@puppeteer/browsers'));
+        fs.mkdirSync(path.dirname(program), { recursive: true });
+        fs.writeFileSync(program, '#!/bin/sh\n', { mode: 0o755 });
+        Object.assign(process.env, changed, { [variable]: path.join(cache, 'of-the-installer') });
+        assert.strictEqual(await new lib.BrowserManager().executablePath(), installed ?? program);
+      } finally {
+        for (const [name, value] of before) {
+          if (value === undefined) delete process.env[name];
+          else process.env[name] = value;
+        }
+        fs.rmSync(cache, { recursive: true });
+      }
     });
   }
 });

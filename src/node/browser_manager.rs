@@ -20,7 +20,7 @@ use crate::cdp::io;
 use crate::driver::chromium::{self, BrowserOptions, Environment, Headless};
 
 /// What a launch reads of the environment.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 13] = [
     "PUPPETEER_EXECUTABLE_PATH",
     "PUPPETEER_CHROME_ARGS",
     "CI",
@@ -32,6 +32,8 @@ const VARIABLES: [&str; 11] = [
     "TMPDIR",
     "XDG_CACHE_HOME",
     "HOME",
+    "PUPPETEER_CACHE_DIR",
+    "PLAYWRIGHT_BROWSERS_PATH",
 ];
 
 /// What Chrome needs for its own answers.

@@ -16,6 +16,9 @@ use super::find::{Executable, Flavour};
 
 pub(super) const PACKAGE: &str = "@sparticuz/chromium";
 
+/// True where the package's Chrome can run.
+pub(super) const IS_FOR_HERE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
 const EXECUTABLE: &str = "chromium";
 const LIBRARIES: &str = "lib";
 const FONT_CONFIG: &str = "fonts.conf";
@@ -40,6 +43,9 @@ pub(super) fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
 
 /// The package's directory, as Node would find it from one of the roots.
 pub(super) fn package(roots: &[PathBuf]) -> Option<PathBuf> {
+    if !IS_FOR_HERE {
+        return None;
+    }
     let candidates = roots.iter().flat_map(|root| root.ancestors());
     candidates
         .map(|directory| directory.join("node_modules").join(PACKAGE))

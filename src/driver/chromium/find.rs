@@ -30,6 +30,18 @@ const FULL_PATHS: &[&str] = &[
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
+/// How to get a Chrome.
+const REMEDY: &str = if embedded::IS_FOR_HERE {
+    "To get one: `npm install @sparticuz/chromium`, or `npx puppeteer browsers install chrome-headless-shell`, or \
+     Debian's package chromium-headless-shell; or name one by PUPPETEER_EXECUTABLE_PATH"
+} else {
+    "To get one: `npx puppeteer browsers install chrome-headless-shell`, or a package of the system; or name one by \
+     PUPPETEER_EXECUTABLE_PATH"
+};
+/// The same where a headless shell will not do.
+const FULL_REMEDY: &str = "To get one: `npx puppeteer browsers install chrome`, or a package of the system; or name one by \
+                           PUPPETEER_EXECUTABLE_PATH";
+
 /// The kind of a Chrome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flavour {
@@ -64,10 +76,12 @@ pub enum FindError {
         problem: &'static str,
     },
     /// Nothing anywhere.
-    #[error("no browser found; looked for {}", list(.looked))]
+    #[error("no browser found; looked for {}. {remedy}", list(.looked))]
     Nowhere {
         /// The places, in order.
         looked: Vec<String>,
+        /// How to get one.
+        remedy: &'static str,
     },
     /// The embedded Chrome is there, but cannot be unpacked.
     #[error("no browser found; the embedded one at {path} cannot be unpacked: {source}", path = .package.display())]
@@ -89,8 +103,8 @@ fn list(places: &[String]) -> String {
     text
 }
 
-/// Finds a Chrome: option, `PUPPETEER_EXECUTABLE_PATH`, usual names and places, embedded. May unpack the
-/// embedded one, which takes seconds.
+/// Finds a Chrome: option, `PUPPETEER_EXECUTABLE_PATH`, usual names and places, caches of puppeteer and Playwright,
+/// embedded. May unpack the embedded one, which takes seconds.
 ///
 /// # Errors
 /// Says where it looked.
@@ -131,17 +145,41 @@ pub fn find(options: &BrowserOptions, environment: &Environment) -> Result<Execu
             });
         }
     }
-    if windows || options.headless == Headless::New {
+    let is_full = windows || options.headless == Headless::New;
+    let flavours: &[Flavour] = if is_full {
+        &[Flavour::Full]
+    } else {
+        &[Flavour::Shell, Flavour::Full]
+    };
+    looked.extend(environment.caches.places());
+    for &flavour in flavours {
+        if let Some(path) = environment.caches.newest(flavour) {
+            return Ok(Executable {
+                path,
+                flavour,
+                variables: Vec::new(),
+            });
+        }
+    }
+    if is_full {
         let asked = if windows { "windows" } else { "headless: 'new'" };
         looked.push(format!(
             "no headless shell, since full Chrome was asked for ({asked})"
         ));
-        return Err(FindError::Nowhere { looked });
+        return Err(FindError::Nowhere {
+            looked,
+            remedy: FULL_REMEDY,
+        });
     }
     let roots = embedded::roots(&options.package_roots);
     looked.push(format!(
-        "{} from {} upwards",
+        "the package {}{} from {} upwards",
         embedded::PACKAGE,
+        if embedded::IS_FOR_HERE {
+            ""
+        } else {
+            " (which is for Linux on x64)"
+        },
         roots
             .iter()
             .map(|root| root.display().to_string())
@@ -151,7 +189,10 @@ pub fn find(options: &BrowserOptions, environment: &Environment) -> Result<Execu
     match embedded::package(&roots) {
         Some(package) => embedded::unpacked(&package, environment.cache.as_deref())
             .map_err(|source| FindError::Embedded { package, source }),
-        None => Err(FindError::Nowhere { looked }),
+        None => Err(FindError::Nowhere {
+            looked,
+            remedy: REMEDY,
+        }),
     }
 }
 
@@ -176,7 +217,7 @@ fn on_path(name: &str, path: Option<&OsStr>) -> Option<PathBuf> {
         .find(|file| problem_with(file).is_none())
 }
 
-fn problem_with(path: &Path) -> Option<&'static str> {
+pub(super) fn problem_with(path: &Path) -> Option<&'static str> {
     use std::os::unix::fs::PermissionsExt;
     match path.metadata() {
         Err(_) => Some("does not exist"),
@@ -197,6 +238,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::caches::BrowserCaches;
     use super::*;
 
     fn program(directory: &Path, name: &str) -> PathBuf {
@@ -230,6 +272,29 @@ mod tests {
             (full, Flavour::Full),
             "headless: 'new' asks for full Chrome"
         );
+    }
+
+    #[test]
+    fn what_an_installer_has_cached_comes_after_what_the_machine_has() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let cache = directory.path().join("chromium-1200/chrome-linux64");
+        fs::create_dir_all(&cache).expect("directories");
+        let cached = program(&cache, "chrome");
+        let environment = Environment {
+            caches: BrowserCaches {
+                puppeteer: None,
+                playwright: Some(directory.path().into()),
+            },
+            ..on(directory.path())
+        };
+        let found = find(&BrowserOptions::default(), &environment).expect("a browser");
+        // A machine with a Chrome in one of the fixed places finds that.
+        if !FULL_PATHS.iter().any(|path| found.path == Path::new(path)) {
+            assert_eq!((found.path, found.flavour), (cached, Flavour::Full));
+        }
+        let installed = program(directory.path(), "chromium");
+        let found = find(&BrowserOptions::default(), &environment).expect("a browser");
+        assert_eq!(found.path, installed);
     }
 
     #[test]
@@ -300,6 +365,7 @@ mod tests {
                     "chromium-headless-shell",
                     "on PATH",
                     embedded::PACKAGE,
+                    "npx puppeteer browsers install",
                 ] {
                     assert!(text.contains(place), "{place} is not in: {text}");
                 }

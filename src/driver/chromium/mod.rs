@@ -1,6 +1,6 @@
 //! Chrome over the DevTools protocol: started, watched, and driven.
 //!
-//! **The browser.** A [`BrowserManager`] has at most one [`Browser`]; `find` says which executable it is, `arguments`
+//! **The browser.** A [`BrowserManager`] has at most one [`Browser`]; `find` says which executable it is (with `caches` and `embedded`), `arguments`
 //! how it is called, `process` starts it and is certain that it ends, `profile` makes its directory and cleans up
 //! after owners that died. Nothing of it outlives us: its pipe closes, the kernel signals it, and a `watcher` that
 //! reads a pipe of ours kills the rest of its group and removes the profile, sockets included.
@@ -12,6 +12,7 @@
 mod arguments;
 mod ask;
 mod browser;
+mod caches;
 mod close;
 mod console;
 mod driver;
@@ -31,6 +32,7 @@ mod tab;
 mod watcher;
 
 pub use browser::{Browser, Ended, LaunchError};
+pub use caches::BrowserCaches;
 pub use close::CloseError;
 pub use console::ConsoleLine;
 pub use driver::{ChromiumDriver, DriverOptions, FailedStandby};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::caches::BrowserCaches;
 use crate::cdp::Limits;
 use crate::page::PageDefaults;
 
@@ -123,6 +124,8 @@ pub struct Environment {
     pub temporary: Option<PathBuf>,
     /// Where the embedded Chrome is unpacked to: `XDG_CACHE_HOME`, or `.cache` in `HOME`.
     pub cache: Option<PathBuf>,
+    /// Where puppeteer and Playwright keep the Chromes that they install.
+    pub caches: BrowserCaches,
 }
 
 impl Environment {
@@ -137,6 +140,23 @@ impl Environment {
         let filled = |name: &str| variable(name).filter(|value| !value.is_empty());
         let is_true = |name: &str| variable(name).is_some_and(|value| value == "true");
         let args = variable("PUPPETEER_CHROME_ARGS").unwrap_or_default();
+        let home = filled("HOME").map(PathBuf::from);
+        let in_home = |path: &str| home.as_ref().map(|home| home.join(path));
+        let cache = filled("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| in_home(".cache"));
+        let caches = BrowserCaches {
+            puppeteer: filled("PUPPETEER_CACHE_DIR")
+                .map(PathBuf::from)
+                .or_else(|| in_home(".cache/puppeteer")),
+            playwright: match filled("PLAYWRIGHT_BROWSERS_PATH") {
+                // Within Playwright's own package.
+                Some(path) if path == "0" => None,
+                Some(path) => Some(path.into()),
+                None if cfg!(target_os = "macos") => in_home("Library/Caches/ms-playwright"),
+                None => cache.as_ref().map(|cache| cache.join("ms-playwright")),
+            },
+        };
         Self {
             executable: filled("PUPPETEER_EXECUTABLE_PATH").map(PathBuf::from),
             args: args
@@ -151,9 +171,8 @@ impl Environment {
             v8_profile: is_true("PRERENDER_V8_PROF"),
             path: filled("PATH"),
             temporary: filled("TMPDIR").map(PathBuf::from),
-            cache: filled("XDG_CACHE_HOME")
-                .map(PathBuf::from)
-                .or_else(|| filled("HOME").map(|home| PathBuf::from(home).join(".cache"))),
+            cache,
+            caches,
         }
     }
 }
@@ -213,6 +232,43 @@ mod tests {
             "BOXEL_SHOW_PRERENDER=true shows windows"
         );
         assert_eq!(environment.cache, Some("/home/ann/.cache".into()));
+    }
+
+    #[test]
+    fn the_caches_of_installers_are_where_their_variables_say() {
+        let caches = |variables: &[(&str, &str)]| {
+            let value = |name: &str| variables.iter().find(|(known, _)| *known == name);
+            Environment::from(|name| value(name).map(|(_, value)| value.into())).caches
+        };
+        let home = ("HOME", "/home/ann");
+        let usual = caches(&[home]);
+        assert_eq!(usual.puppeteer, Some("/home/ann/.cache/puppeteer".into()));
+        if !cfg!(target_os = "macos") {
+            assert_eq!(usual.playwright, Some("/home/ann/.cache/ms-playwright".into()));
+            assert_eq!(
+                caches(&[home, ("XDG_CACHE_HOME", "/c")]),
+                BrowserCaches {
+                    puppeteer: usual.puppeteer,
+                    playwright: Some("/c/ms-playwright".into()),
+                },
+                "only Playwright looks at XDG_CACHE_HOME"
+            );
+        }
+        let named = [
+            home,
+            ("PUPPETEER_CACHE_DIR", "/a"),
+            ("PLAYWRIGHT_BROWSERS_PATH", "/b"),
+        ];
+        assert_eq!(
+            caches(&named),
+            BrowserCaches {
+                puppeteer: Some("/a".into()),
+                playwright: Some("/b".into()),
+            }
+        );
+        let within = caches(&[home, ("PLAYWRIGHT_BROWSERS_PATH", "0")]);
+        assert_eq!(within.playwright, None, "0: in Playwright's own package");
+        assert_eq!(caches(&[]), BrowserCaches::default(), "without a home");
     }
 
     #[test]
