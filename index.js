@@ -1,8 +1,9 @@
 // Loads the addon, and defines what N-API cannot: error classes, functions that run in pages, well-known symbols.
 'use strict';
 
-const { existsSync, readdirSync } = require('node:fs');
-const { join } = require('node:path');
+// First of all: says what to do where this file has become part of a bundle, in which `require` may not work either.
+const addon = load();
+
 const { Locator, locate, locateHandle, setTimeoutError } = require('./locator.js');
 
 class PrerenderCancelledError extends Error {
@@ -61,7 +62,7 @@ function probe() {
   return true;
 }
 
-const native = inThisRealm(load());
+const native = inThisRealm(addon);
 
 native.__register({
   PrerenderCancelledError,
@@ -80,7 +81,7 @@ native.__register({
   probe,
   locate,
   locateHandle,
-  root: __dirname,
+  root: packageRoot(),
 });
 
 if (native.PagePool && Symbol.asyncDispose) {
@@ -298,25 +299,61 @@ function inThisRealm(addon) {
   return own;
 }
 
+/** Where the search for the package of an embedded Chrome begins, upwards through `node_modules`. */
+function packageRoot() {
+  // Yarn's Plug'n'Play has none, but knows where it has put what.
+  const name = '@sparticuz/chromium';
+  try {
+    return process.versions.pnp ? require.resolve(name) : __dirname;
+  } catch {
+    return __dirname;
+  }
+}
+
 function load() {
-  const { platform, arch } = process;
+  const { existsSync } = process.getBuiltinModule('node:fs');
+  const { join } = process.getBuiltinModule('node:path');
   // The package has its sources along: where they are not beside this file, it has become part of a bundle.
-  const isBundled = typeof __dirname !== 'string' || !existsSync(join(__dirname, 'Cargo.toml'));
-  if (isBundled) {
+  if (typeof __dirname !== 'string' || !existsSync(join(__dirname, 'Cargo.toml'))) {
     throw missing("this file is part of a bundle, and the addon cannot be: mark 'pagepool' as external in the bundler's configuration");
   }
-  const stem = `pagepool.${platform}-${arch}`;
+  const { platform, arch } = process;
   const abis = { linux: ['-gnu', '-musl'], win32: ['-msvc'] }[platform] ?? [''];
-  const files = abis.map((abi) => join(__dirname, `${stem}${abi}.node`)).filter((path) => existsSync(path));
+  const triples = abis.map((abi) => `${platform}-${arch}${abi}`);
+  const beside = triples.map((triple) => join(__dirname, `pagepool.${triple}.node`)).filter((path) => existsSync(path));
+  const found = beside.length > 0 ? beside : triples.map(prebuilt).filter((path) => path !== null);
   // Making the report takes long: only where there is a choice.
-  const file = files.length > 1 && isMusl() ? files[1] : files[0];
+  const file = found.length > 1 && isMusl() ? found[1] : found[0];
+  const isCheckout = existsSync(join(__dirname, '__test__'));
+  const make = isCheckout ? '"npm run build" makes it' : `${rebuild(join)} builds it from source, with Rust`;
   if (!file) {
-    const there = readdirSync(__dirname).filter((name) => name.endsWith('.node'));
-    const make = existsSync(join(__dirname, '__test__')) ? 'npm run build' : 'npm rebuild pagepool';
-    const others = there.length ? ` (there: ${there.join(', ')})` : '';
-    throw missing(`no addon for ${platform} ${arch} beside index.js${others}; "${make}" makes it`);
+    const packages = isCheckout ? '' : ` and no package ${triples.map((triple) => `@pagepool/${triple}`).join(' or ')}`;
+    throw missing(`no addon for ${platform} ${arch} (${triples.map((triple) => `pagepool.${triple}.node`).join(' or ')}) beside index.js${packages}; ${make}`);
   }
-  return require(file);
+  try {
+    return require(file);
+  } catch (cause) {
+    const error = new Error(`pagepool: ${file} does not load: ${cause.message}; ${make}`, { cause });
+    throw Object.assign(error, { code: cause.code ?? 'ERR_DLOPEN_FAILED' });
+  }
+}
+
+/** The addon of the package for a platform, which is an optional dependency. The names are written out for tools that trace files. */
+function prebuilt(triple) {
+  try {
+    switch (triple) {
+      case 'linux-x64-gnu': return require.resolve('@pagepool/linux-x64-gnu');
+      case 'linux-arm64-gnu': return require.resolve('@pagepool/linux-arm64-gnu');
+      default: return null;
+    }
+  } catch {
+    return null;
+  }
+}
+
+/** The command that builds the addon where the package is installed. The package with prebuilt addons has no install script. */
+function rebuild(join) {
+  return require('./package.json').scripts?.install ? '"npm rebuild pagepool"' : `"node ${join(__dirname, 'scripts', 'install.mjs')}"`;
 }
 
 function missing(why) {

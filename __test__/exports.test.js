@@ -29,7 +29,8 @@ QUnit.module('what the package exports', () => {
     }
     assert.true(/^MODULE_NOT_FOUND pagepool: .* mark 'pagepool' as external/.test(required()), 'in a bundle');
     writeFileSync(path.join(folder, 'Cargo.toml'), '');
-    assert.true(/^MODULE_NOT_FOUND pagepool: no addon for \S+ \S+ .*"npm rebuild pagepool" makes it/.test(required()), 'installed');
+    writeFileSync(path.join(folder, 'package.json'), '{ "scripts": { "install": "node scripts/install.mjs" } }');
+    assert.true(/^MODULE_NOT_FOUND pagepool: no addon for \S+ \S+ .*"npm rebuild pagepool" builds it/.test(required()), 'installed');
     mkdirSync(path.join(folder, '__test__'));
     assert.true(/"npm run build" makes it/.test(required()), 'in a checkout');
     rmSync(folder, { recursive: true });

@@ -1,7 +1,8 @@
 // `npm install` of the package as somebody's dependency: keeps the addon that came along if it loads, else builds it.
+// The package with prebuilt addons does not run it: by hand it builds one from source, with `--force` even where one loads.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,6 @@ const isCheckout = () => existsSync(join(root, '__test__'));
 
 /** Whether the package can be used as it is. In a process of its own: an addon that was loaded cannot be replaced. */
 function loads() {
-  if (!readdirSync(root).some((name) => name.endsWith('.node'))) return false;
   try {
     execFileSync(process.execPath, ['-e', `require(${JSON.stringify(root)})`], { stdio: 'ignore' });
     return true;
@@ -57,7 +57,7 @@ async function build() {
   }
 }
 
-if (!isCheckout() && !loads()) {
+if (!isCheckout() && (process.argv.includes('--force') || !loads())) {
   try {
     await build();
   } catch (error) {
