@@ -67,6 +67,22 @@ chromeModule('Chrome dies', (kit, test) => {
     assert.strictEqual(await second.page.evaluate(() => 2 + 2), 4, 'and works');
   });
 
+  test('and whoever sees it before the pool was told gets no dead page', async (assert) => {
+    const { pool, manager } = kit().pool();
+    const first = await kit().take(pool, 'a');
+    first.release();
+    const browser = await manager.getBrowser();
+    process.kill(browser.process().pid, 'SIGKILL');
+    // Nothing reaches the pool's thread before this has seen it.
+    const end = performance.now() + 20_000;
+    while (browser.connected && performance.now() < end);
+    assert.false(browser.connected, 'the browser is gone');
+    const second = await kit().take(pool, 'a');
+    assert.notStrictEqual(second.page, first.page, 'another page');
+    assert.false(second.reused, 'which is not warm');
+    assert.strictEqual(await second.page.evaluate(() => 2 + 2), 4, 'and works');
+  });
+
   test('while a standby is being made: its caller is served by the next Chrome', async (assert) => {
     const { pool, manager } = kit().pool({ maxPages: 1 });
     const pid = await chromeOf(manager);

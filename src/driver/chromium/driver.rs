@@ -179,6 +179,25 @@ impl ChromiumDriver {
             .map(|(tab, _)| Arc::clone(tab))
     }
 
+    /// The end of the browser, where it has ended and this has not been reported yet; the caller reports it then. Who
+    /// knows that Chrome is gone, from whatever failed with it, shall find a pool that knows it, too.
+    #[must_use]
+    pub fn unreported_end(&self) -> Vec<Event> {
+        let browser = match &self.inner.lock().watched {
+            Some(watched) if !watched.reported => watched.browser.upgrade(),
+            _ => None,
+        };
+        let Some(browser) = browser.filter(|browser| !browser.is_connected()) else {
+            return Vec::new();
+        };
+        let ended = if browser.is_stopped() {
+            Ended::OnPurpose
+        } else {
+            Ended::Lost
+        };
+        self.inner.end_of(&browser, ended)
+    }
+
     /// The tab's page is about to be handed out: one that was frozen since it answered last goes on.
     pub fn thaw(&self, tab: TabId) {
         if let Some(tab) = self.tab(tab) {
@@ -380,22 +399,28 @@ impl Inner {
     }
 
     fn report_end(&self, browser: &Arc<Browser>, ended: Ended) {
+        for event in self.end_of(browser, ended) {
+            self.outcomes.report(event);
+        }
+    }
+
+    /// What the end of the browser is to the pool; nothing from the second time on.
+    fn end_of(&self, browser: &Arc<Browser>, ended: Ended) -> Vec<Event> {
         let mut registry = self.lock();
         match &mut registry.watched {
             Some(watched) if watched.browser.ptr_eq(&Arc::downgrade(browser)) && !watched.reported => {
                 watched.reported = true;
             }
-            _ => return,
+            _ => return Vec::new(),
         }
         registry.contexts.retain(|_, opening| !is_in(opening, browser));
         drop(registry);
-        if let Some(why) = browser.given_up() {
-            self.outcomes.report(Event::BrowserGivenUp { why });
-        }
-        self.outcomes.report(match ended {
+        let given_up = browser.given_up().map(|why| Event::BrowserGivenUp { why });
+        let end = match ended {
             Ended::OnPurpose => Event::BrowserStopped,
             Ended::Lost => Event::BrowserDisconnected,
-        });
+        };
+        given_up.into_iter().chain([end]).collect()
     }
 
     async fn load(self: &Arc<Self>, context: ContextId, tab: TabId) -> Result<(), Failure> {

@@ -73,6 +73,9 @@ fn start<'s>(
         pending: world.liveness.promise(),
     };
     world.requests.borrow_mut().insert(request, waiting);
+    for end in world.driver.unreported_end() {
+        pool.handle(end);
+    }
     pool.handle(event);
     Ok(())
 }

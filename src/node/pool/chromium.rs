@@ -171,6 +171,10 @@ impl PageDriver for Chrome {
         Some(page)
     }
 
+    fn unreported_end(&self) -> Vec<Event> {
+        self.inner.unreported_end()
+    }
+
     fn page_id(&self, tab: TabId) -> Option<String> {
         self.inner.page_id(tab)
     }

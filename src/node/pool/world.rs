@@ -57,6 +57,11 @@ pub(crate) trait PageDriver {
     /// An operation of this driver has ended; told before the pool is.
     fn settled(&self, _: &Event) {}
 
+    /// What has happened to the browser, and is still on its way to the pool.
+    fn unreported_end(&self) -> Vec<Event> {
+        Vec::new()
+    }
+
     /// The page's id, where the driver gave it one of its own.
     fn page_id(&self, _: TabId) -> Option<String> {
         None
