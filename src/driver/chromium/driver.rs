@@ -183,7 +183,8 @@ impl ChromiumDriver {
     /// knows that Chrome is gone, from whatever failed with it, shall find a pool that knows it, too.
     #[must_use]
     pub fn unreported_end(&self) -> Vec<Event> {
-        let browser = match &self.inner.lock().watched {
+        let mut registry = self.inner.lock();
+        let browser = match &registry.watched {
             Some(watched) if !watched.reported => watched.browser.upgrade(),
             _ => None,
         };
@@ -195,7 +196,7 @@ impl ChromiumDriver {
         } else {
             Ended::Lost
         };
-        self.inner.end_of(&browser, ended)
+        end_of(&mut registry, &browser, ended)
     }
 
     /// The tab's page is about to be handed out: one that was frozen since it answered last goes on.
@@ -399,28 +400,11 @@ impl Inner {
     }
 
     fn report_end(&self, browser: &Arc<Browser>, ended: Ended) {
-        for event in self.end_of(browser, ended) {
+        let mut registry = self.lock();
+        // Under the lock, so that who looks for an end that is on its way finds it at one of two places.
+        for event in end_of(&mut registry, browser, ended) {
             self.outcomes.report(event);
         }
-    }
-
-    /// What the end of the browser is to the pool; nothing from the second time on.
-    fn end_of(&self, browser: &Arc<Browser>, ended: Ended) -> Vec<Event> {
-        let mut registry = self.lock();
-        match &mut registry.watched {
-            Some(watched) if watched.browser.ptr_eq(&Arc::downgrade(browser)) && !watched.reported => {
-                watched.reported = true;
-            }
-            _ => return Vec::new(),
-        }
-        registry.contexts.retain(|_, opening| !is_in(opening, browser));
-        drop(registry);
-        let given_up = browser.given_up().map(|why| Event::BrowserGivenUp { why });
-        let end = match ended {
-            Ended::OnPurpose => Event::BrowserStopped,
-            Ended::Lost => Event::BrowserDisconnected,
-        };
-        given_up.into_iter().chain([end]).collect()
     }
 
     async fn load(self: &Arc<Self>, context: ContextId, tab: TabId) -> Result<(), Failure> {
@@ -815,6 +799,23 @@ fn thaw(tab: &Tab) {
         // That was our own doing.
         let _ = session.take_frozen();
     }
+}
+
+/// What the end of the browser is to the pool; nothing from the second time on.
+fn end_of(registry: &mut Registry, browser: &Arc<Browser>, ended: Ended) -> Vec<Event> {
+    match &mut registry.watched {
+        Some(watched) if watched.browser.ptr_eq(&Arc::downgrade(browser)) && !watched.reported => {
+            watched.reported = true;
+        }
+        _ => return Vec::new(),
+    }
+    registry.contexts.retain(|_, opening| !is_in(opening, browser));
+    let given_up = browser.given_up().map(|why| Event::BrowserGivenUp { why });
+    let end = match ended {
+        Ended::OnPurpose => Event::BrowserStopped,
+        Ended::Lost => Event::BrowserDisconnected,
+    };
+    given_up.into_iter().chain([end]).collect()
 }
 
 /// True if the context is there, and in this browser.

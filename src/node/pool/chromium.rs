@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::browser_manager::Managed;
 use super::super::js::{JsRef, JsThread, Scope, Value, with_scope};
@@ -37,11 +37,29 @@ struct Post {
     pool: u64,
     thread: JsThread,
     debug: bool,
+    /// Ends of the browser that the JavaScript thread has not heard of yet.
+    ends: Mutex<Vec<Event>>,
+}
+
+impl Post {
+    fn ends(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Outcomes for Post {
     fn report(&self, event: Event) {
         let pool = self.pool;
+        if let Event::BrowserGivenUp { .. } | Event::BrowserStopped | Event::BrowserDisconnected = event {
+            self.ends().push(event);
+            return self.thread.post(move |_| {
+                if let Some(core) = registry::pool(pool) {
+                    for end in core.effects().driver.unheard_ends() {
+                        core.handle(end);
+                    }
+                }
+            });
+        }
         self.thread.post(move |_| {
             if let Some(core) = registry::pool(pool) {
                 core.effects().driver.settled(&event);
@@ -95,6 +113,7 @@ impl ConsoleSink for Post {
 
 struct Chrome {
     inner: ChromiumDriver,
+    post: Arc<Post>,
     manager: Managed,
     pages: RefCell<HashMap<TabId, JsRef>>,
     liveness: Rc<Liveness>,
@@ -107,13 +126,16 @@ pub(super) fn driver(parts: ChromeParts) -> Rc<dyn PageDriver> {
         pool: parts.pool,
         thread: parts.thread,
         debug: parts.debug,
+        ends: Mutex::default(),
     });
     let errors = Arc::clone(parts.page_log.errors());
     let manager = parts.manager;
     let inner = Arc::clone(&manager.inner);
     let sink: Arc<dyn ConsoleSink> = Arc::<Post>::clone(&post);
+    let outcomes: Arc<dyn Outcomes> = Arc::<Post>::clone(&post);
     Rc::new(Chrome {
-        inner: ChromiumDriver::new(inner, parts.options, post, errors, sink),
+        inner: ChromiumDriver::new(inner, parts.options, outcomes, errors, sink),
+        post,
         manager,
         pages: RefCell::default(),
         liveness: parts.liveness,
@@ -171,8 +193,11 @@ impl PageDriver for Chrome {
         Some(page)
     }
 
-    fn unreported_end(&self) -> Vec<Event> {
-        self.inner.unreported_end()
+    fn unheard_ends(&self) -> Vec<Event> {
+        let unreported = self.inner.unreported_end();
+        let mut ends = std::mem::take(&mut *self.post.ends());
+        ends.extend(unreported);
+        ends
     }
 
     fn page_id(&self, tab: TabId) -> Option<String> {

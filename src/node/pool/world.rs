@@ -58,7 +58,7 @@ pub(crate) trait PageDriver {
     fn settled(&self, _: &Event) {}
 
     /// What has happened to the browser, and is still on its way to the pool.
-    fn unreported_end(&self) -> Vec<Event> {
+    fn unheard_ends(&self) -> Vec<Event> {
         Vec::new()
     }
 
