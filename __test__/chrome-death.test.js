@@ -53,6 +53,13 @@ chromeModule('Chrome dies', (kit, test) => {
     assert.strictEqual(await kit().visit(pool, 'a'), 'ready', 'and it serves');
   });
 
+  async function isServedAnew(assert, pool, first) {
+    const second = await kit().take(pool, 'a');
+    assert.notStrictEqual(second.page, first.page, 'another page');
+    assert.false(second.reused, 'which is not warm');
+    assert.strictEqual(await second.page.evaluate(() => 2 + 2), 4, 'and works');
+  }
+
   test('between two renders: whoever comes next does not get the dead page', async (assert) => {
     const { pool, manager } = kit().pool();
     const first = await kit().take(pool, 'a');
@@ -61,10 +68,7 @@ chromeModule('Chrome dies', (kit, test) => {
     const gone = new Promise((resolve) => browser.once('disconnected', resolve));
     process.kill(browser.process().pid, 'SIGKILL');
     await within(gone, 'the browser tells');
-    const second = await kit().take(pool, 'a');
-    assert.notStrictEqual(second.page, first.page, 'another page');
-    assert.false(second.reused, 'which is not warm');
-    assert.strictEqual(await second.page.evaluate(() => 2 + 2), 4, 'and works');
+    await isServedAnew(assert, pool, first);
   });
 
   test('and whoever sees it before the pool was told gets no dead page', async (assert) => {
@@ -77,10 +81,7 @@ chromeModule('Chrome dies', (kit, test) => {
     const end = performance.now() + 20_000;
     while (browser.connected && performance.now() < end);
     assert.false(browser.connected, 'the browser is gone');
-    const second = await kit().take(pool, 'a');
-    assert.notStrictEqual(second.page, first.page, 'another page');
-    assert.false(second.reused, 'which is not warm');
-    assert.strictEqual(await second.page.evaluate(() => 2 + 2), 4, 'and works');
+    await isServedAnew(assert, pool, first);
   });
 
   test('while a standby is being made: its caller is served by the next Chrome', async (assert) => {

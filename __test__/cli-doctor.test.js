@@ -20,7 +20,7 @@ const byName = ({ stdout }) => Object.fromEntries(JSON.parse(stdout).checks.map(
 function copied(directory, { addon = true } = {}) {
   const copy = path.join(directory, 'installed');
   fs.mkdirSync(copy);
-  for (const name of ['index.js', 'locator.js', 'package.json', 'Cargo.toml', 'bin', 'cli']) {
+  for (const name of ['index.js', 'locator.js', 'package.json', 'Cargo.toml', 'bin', 'cli', 'scripts']) {
     fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   }
   for (const name of addon ? fs.readdirSync(root).filter((name) => name.endsWith('.node')) : []) {

@@ -1,4 +1,4 @@
-// What the commands have in common: their options, and how they print.
+// What the commands have in common: their options, and the text that they print.
 
 import { readFileSync } from 'node:fs';
 import { parseArgs, stripVTControlCharacters } from 'node:util';
@@ -24,14 +24,14 @@ export class UsageError extends Error {
  *
  * @returns what was given by name, or undefined where the help was asked for and has been printed
  */
-export function readOptions(args, { help, options, positionals = 0 }) {
+export function readOptions(args, { help, options }) {
   const described = { ...options, help: { type: 'boolean', short: 'h' } };
   const forParser = Object.fromEntries(
     Object.entries(described).map(([name, { read: _, ...rest }]) => [name, rest]),
   );
   let parsed;
   try {
-    parsed = parseArgs({ args, options: forParser, allowPositionals: positionals > 0 });
+    parsed = parseArgs({ args, options: forParser });
   } catch (error) {
     if (error.code?.startsWith('ERR_PARSE_ARGS')) throw new UsageError(error.message, help);
     throw error;
@@ -40,15 +40,12 @@ export function readOptions(args, { help, options, positionals = 0 }) {
     process.stdout.write(help);
     return undefined;
   }
-  if (parsed.positionals.length > positionals) {
-    throw new UsageError(`unexpected argument '${parsed.positionals[positionals]}'`, help);
-  }
-  const values = { positionals: parsed.positionals };
+  const values = {};
   for (const [name, { read = (text) => text }] of Object.entries(described)) {
     const given = parsed.values[name];
     if (given === undefined) continue;
     try {
-      values[name] = Array.isArray(given) ? given.map(read) : read(given);
+      values[name] = read(given);
     } catch (error) {
       throw new UsageError(`--${name} takes ${error.message}, and not '${given}'`, help);
     }
@@ -67,13 +64,6 @@ export const integer =
     return number;
   };
 
-/** Reads an address with http: or https:. */
-export function httpURL(text) {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new Error('an http: or https: address');
-  return url.href;
-}
-
 /** Reads an address of any kind. */
 export function anyURL(text) {
   if (!URL.canParse(text)) throw new Error('an absolute address');
@@ -87,16 +77,3 @@ export function printable(text, most = 500) {
     .trim();
   return line.length > most ? `${line.slice(0, most)}… (${line.length} characters)` : line;
 }
-
-const paint = (code) => (text, stream) =>
-  stream.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb' ? `\x1b[${code}m${text}\x1b[0m` : text;
-
-/** Text in the terminal's colours, where `stream` is one. */
-export const style = {
-  bold: paint(1),
-  dim: paint(2),
-  red: paint(31),
-  green: paint(32),
-  yellow: paint(33),
-  cyan: paint(36),
-};

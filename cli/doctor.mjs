@@ -1,6 +1,7 @@
 // `pagepool doctor`: looks at everything that a pool needs, one thing after another.
 
-import { anyURL, integer, printable, readOptions, style } from './command.mjs';
+import { style } from '../scripts/lib/steps.mjs';
+import { anyURL, integer, printable, readOptions } from './command.mjs';
 import { ChromeChecks } from './doctor/chrome.mjs';
 import { addon, memory, node, openFiles, sandbox, sharedMemory, temporary } from './doctor/surroundings.mjs';
 
@@ -34,7 +35,7 @@ function print({ name, status, detail, advice }) {
   const margin = ' '.repeat(11 + WIDEST);
   const lines = [detail, ...(advice ? [`→ ${advice}`] : [])].flatMap((text) => text.split('\n'));
   const [first, ...rest] = lines.map((line) => printable(line, 2000));
-  const label = PAINT[status](status.padEnd(9), process.stdout);
+  const label = PAINT[status](status.padEnd(9));
   process.stdout.write(
     `${label}${name.padEnd(WIDEST + 2)}${first}\n${rest.map((line) => `${margin}${line}\n`).join('')}`,
   );

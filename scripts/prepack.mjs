@@ -1,25 +1,14 @@
 // Before `npm pack`: the optimised addon. Where it cannot be built, one that is there and loads will do.
 
-import { execFileSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { buildAddon } from './lib/addon.mjs';
+import { loads } from './lib/platform.mjs';
 import { complain, say } from './lib/steps.mjs';
 import { checkToolchain } from './lib/toolchain.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-function loads() {
-  try {
-    execFileSync(process.execPath, ['-e', `require(${JSON.stringify(join(root, 'index.js'))})`], {
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Why nothing can be built here, or `null`. */
 async function lacking() {
@@ -34,7 +23,7 @@ async function lacking() {
 try {
   const why = await lacking();
   if (!why) await buildAddon(root, { profile: 'release' });
-  else if (loads()) say('addon', `the one that is there: ${why.message}`);
+  else if (loads(root)) say('addon', `the one that is there: ${why.message}`);
   else throw why;
 } catch (error) {
   complain(error);

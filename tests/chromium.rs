@@ -133,6 +133,14 @@ impl World {
         }
     }
 
+    /// Makes a standby of which nothing is listed yet; returns its page's id.
+    async fn silent_standby(&mut self) -> String {
+        self.standby(CONTEXT, TAB).await.expect("a standby");
+        let page_id = self.driver.page_id(TAB).expect("a page id");
+        self.errors.lock().expect("a lock").reset(&page_id);
+        page_id
+    }
+
     async fn standby(&mut self, context: ContextId, tab: TabId) -> Result<(), Failure> {
         let wanted = self.operation();
         self.driver.perform(BrowserAction::CreateStandby {
@@ -576,9 +584,7 @@ fn console_errors_and_exceptions_are_there_when_the_answer_is() {
     on_io(async {
         let host = Host::start(Standby::Ready).await;
         let mut world = World::new(&host.url);
-        world.standby(CONTEXT, TAB).await.expect("a standby");
-        let page_id = world.driver.page_id(TAB).expect("a page id");
-        world.errors.lock().expect("a lock").reset(&page_id);
+        let page_id = world.silent_standby().await;
         let session = world.session(TAB);
         let code = "console.error('plain', 1); console.error('plain', 1); console.assert(false, 'asserted');
             console.log('not kept');
@@ -642,9 +648,7 @@ fn an_error_is_listed_before_it_is_logged() {
     on_io(async {
         let host = Host::start(Standby::Ready).await;
         let mut world = World::new(&host.url);
-        world.standby(CONTEXT, TAB).await.expect("a standby");
-        let page_id = world.driver.page_id(TAB).expect("a page id");
-        world.errors.lock().expect("a lock").reset(&page_id);
+        world.silent_standby().await;
         world.lines.listed.lock().expect("a lock").clear();
         let code = "console.error('plain'); console.warn('not listed');
             Promise.resolve().then(() => { throw new Error('thrown') });

@@ -6,6 +6,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { processes } = require('./real-chrome.js');
 const { until, within } = require('./wait.js');
 
 const BIN = path.join(__dirname, '..', '..', 'bin', 'pagepool.mjs');
@@ -56,19 +57,9 @@ class Workplace {
 
   /** The processes that name the directory: a Chrome with its profile there, and who watches over it. */
   processes() {
-    const found = [];
-    for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        const state = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)[0];
-        if (command.includes(this.directory) && !'ZX'.includes(state)) {
-          found.push(`${pid} ${command.slice(0, 150)}`);
-        }
-      } catch {
-        // It ended while it was looked at.
-      }
-    }
-    return found;
+    return processes()
+      .filter(({ command }) => command.includes(this.directory))
+      .map(({ pid, command }) => `${pid} ${command.slice(0, 150)}`);
   }
 
   /** Ends what still runs, and checks that nothing is left of any Chrome. */

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir, totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 
+import { atLeast } from '../../scripts/lib/toolchain.mjs';
 import { oldestNode, version } from '../command.mjs';
 
 const require = createRequire(import.meta.url);
@@ -31,11 +32,10 @@ function contents(file) {
 }
 
 export function node() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  const [leastMajor, leastMinor] = oldestNode.split('.').map(Number);
   const detail = `${process.version} on ${process.platform} ${process.arch}`;
-  const isOld = major < leastMajor || (major === leastMajor && minor < leastMinor);
-  return isOld ? failed(detail, `Install Node.js ${oldestNode} or newer.`) : ok(detail);
+  return atLeast(process.versions.node, oldestNode)
+    ? ok(detail)
+    : failed(detail, `Install Node.js ${oldestNode} or newer.`);
 }
 
 /** Loads the addon: what it exports, where it loads, and how that went. */

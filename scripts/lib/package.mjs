@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { addonOf, thisPlatform } from './platform.mjs';
 import { run, SetupError, tail } from './steps.mjs';
 
 /** The platforms that addons are built for ahead of time; `prebuilt` of index.js knows the same. */
@@ -13,14 +14,6 @@ export const PLATFORMS = {
 };
 
 export const packageOf = (platform) => `@pagepool/${platform}`;
-export const addonOf = (platform) => `pagepool.${platform}.node`;
-
-/** The platform of this process, as addons are named after it. */
-export function thisPlatform() {
-  const { platform, arch } = process;
-  if (platform !== 'linux') return `${platform}-${arch}`;
-  return `${platform}-${arch}-${process.report.getReport().header.glibcVersionRuntime ? 'gnu' : 'musl'}`;
-}
 
 /** The version of glibc that a program for Linux needs: the newest that it names in its table of strings. */
 export function glibcOf(file) {

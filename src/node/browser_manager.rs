@@ -14,7 +14,7 @@ use super::check::{self, invalid};
 use super::js::{Deferred, Scope, Thrown, Value};
 use super::launch;
 use super::loader::{definition, require_new};
-use super::page::wrap_browser;
+use super::page::{start_with, wrap_browser};
 use super::pool::{browser_error, environment};
 use crate::cdp::io;
 use crate::driver::chromium::{self, BrowserOptions, Environment, Headless};
@@ -104,16 +104,13 @@ impl BrowserManager {
     pub fn executable_path<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
         let scope = Scope::of(env);
         self.managed.look_at_environment(scope);
-        let (deferred, promise) = Deferred::new(scope).map_err(|thrown| thrown.into_napi(scope))?;
         let manager = Arc::clone(&self.managed.inner);
-        io::spawn(async move {
-            let found = manager.executable().await;
-            deferred.settle(move |scope| match found {
-                Ok(found) => Ok(scope.string(&found.path.to_string_lossy())),
-                Err(error) => Err(Thrown::new(browser_error(scope, &error))),
-            });
+        let found = async move { manager.executable().await };
+        let promise = start_with(scope, found, |scope, found| match found {
+            Ok(found) => Ok(scope.string(&found.path.to_string_lossy())),
+            Err(error) => Err(Thrown::new(browser_error(scope, &error))),
         });
-        Ok(promise)
+        promise.map_err(|thrown| thrown.into_napi(scope))
     }
 
     /// Ends the browser and starts another. Rejects as `getBrowser()` does.

@@ -1,6 +1,5 @@
 //! Chromes that the installers of puppeteer and Playwright have put into their caches.
 
-use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,8 +77,8 @@ fn newest_first(directory: &Path, prefix: &str) -> Vec<PathBuf> {
             Some((version.ok()?, entry.path()))
         })
         .collect();
-    builds.sort_by_key(|(version, _)| Reverse(version.clone()));
-    builds.into_iter().map(|(_, path)| path).collect()
+    builds.sort();
+    builds.into_iter().rev().map(|(_, path)| path).collect()
 }
 
 /// Builds have one directory, whose name depends on the platform and on the build's age, with the program in it.

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::ask;
-use super::browser::{Browser, Ended, LaunchError};
+use super::browser::{Browser, LaunchError};
 use super::close;
 use super::liveness;
 use super::load::{self, Failed, Load, LoadError};
@@ -184,19 +184,11 @@ impl ChromiumDriver {
     #[must_use]
     pub fn unreported_end(&self) -> Vec<Event> {
         let mut registry = self.inner.lock();
-        let browser = match &registry.watched {
-            Some(watched) if !watched.reported => watched.browser.upgrade(),
-            _ => None,
-        };
-        let Some(browser) = browser.filter(|browser| !browser.is_connected()) else {
-            return Vec::new();
-        };
-        let ended = if browser.is_stopped() {
-            Ended::OnPurpose
-        } else {
-            Ended::Lost
-        };
-        end_of(&mut registry, &browser, ended)
+        let watched = registry.watched.as_ref();
+        match watched.and_then(|watched| watched.browser.upgrade()) {
+            Some(browser) if !browser.is_connected() => end_of(&mut registry, &browser),
+            _ => Vec::new(),
+        }
     }
 
     /// The tab's page is about to be handed out: one that was frozen since it answered last goes on.
@@ -371,16 +363,16 @@ impl Inner {
             let (ended, mut losses) = (watched.ended(), watched.network_losses());
             tokio::pin!(ended);
             loop {
-                let ended = tokio::select! {
-                    ended = &mut ended => Some(ended),
+                let has_ended = tokio::select! {
+                    _ = &mut ended => true,
                     // The browser that is held keeps the sender.
-                    _ = losses.changed() => None,
+                    _ = losses.changed() => false,
                 };
                 let Some(inner) = inner.upgrade() else { return };
-                match ended {
-                    Some(ended) => return inner.report_end(&watched, ended),
-                    None => inner.outcomes.report(Event::NetworkServiceLost),
+                if has_ended {
+                    return inner.report_end(&watched);
                 }
+                inner.outcomes.report(Event::NetworkServiceLost);
             }
         });
         let (inner, of) = (Arc::downgrade(self), Arc::downgrade(browser));
@@ -399,10 +391,10 @@ impl Inner {
         });
     }
 
-    fn report_end(&self, browser: &Arc<Browser>, ended: Ended) {
+    fn report_end(&self, browser: &Arc<Browser>) {
         let mut registry = self.lock();
         // Under the lock, so that who looks for an end that is on its way finds it at one of two places.
-        for event in end_of(&mut registry, browser, ended) {
+        for event in end_of(&mut registry, browser) {
             self.outcomes.report(event);
         }
     }
@@ -641,8 +633,8 @@ impl Inner {
                     );
                     if is_lost {
                         // Told first, so that nothing else of the same browser is offered in its place.
-                        let ended = browser.ended().await;
-                        self.report_end(&browser, ended);
+                        browser.ended().await;
+                        self.report_end(&browser);
                     }
                     let failure = call_failure(error);
                     self.outcomes.report(Event::ProbeFailed { operation, failure });
@@ -802,7 +794,7 @@ fn thaw(tab: &Tab) {
 }
 
 /// What the end of the browser is to the pool; nothing from the second time on.
-fn end_of(registry: &mut Registry, browser: &Arc<Browser>, ended: Ended) -> Vec<Event> {
+fn end_of(registry: &mut Registry, browser: &Arc<Browser>) -> Vec<Event> {
     match &mut registry.watched {
         Some(watched) if watched.browser.ptr_eq(&Arc::downgrade(browser)) && !watched.reported => {
             watched.reported = true;
@@ -811,9 +803,10 @@ fn end_of(registry: &mut Registry, browser: &Arc<Browser>, ended: Ended) -> Vec<
     }
     registry.contexts.retain(|_, opening| !is_in(opening, browser));
     let given_up = browser.given_up().map(|why| Event::BrowserGivenUp { why });
-    let end = match ended {
-        Ended::OnPurpose => Event::BrowserStopped,
-        Ended::Lost => Event::BrowserDisconnected,
+    let end = if browser.is_stopped() {
+        Event::BrowserStopped
+    } else {
+        Event::BrowserDisconnected
     };
     given_up.into_iter().chain([end]).collect()
 }

@@ -1,7 +1,7 @@
 //! Chrome over the DevTools protocol: started, watched, and driven.
 //!
-//! **The browser.** A [`BrowserManager`] has at most one [`Browser`]; `find` says which executable it is (with `caches` and `embedded`), `arguments`
-//! how it is called, `process` starts it and is certain that it ends, `profile` makes its directory and cleans up
+//! **The browser.** A [`BrowserManager`] has at most one [`Browser`]; `find` says which executable it is (with `caches` and
+//! `embedded`), `arguments` how it is called, `process` starts it and is certain that it ends, `profile` makes its directory and cleans up
 //! after owners that died. Nothing of it outlives us: its pipe closes, the kernel signals it, and a `watcher` that
 //! reads a pipe of ours kills the rest of its group and removes the profile, sockets included.
 //!

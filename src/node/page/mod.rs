@@ -59,3 +59,4 @@ pub(in crate::node) use emulation::viewport as read_viewport;
 pub(in crate::node) use error::Rejection;
 pub(in crate::node) use options::keys;
 pub(crate) use page::wrap;
+pub(in crate::node) use promise::start_with;

@@ -34,7 +34,11 @@ where
 }
 
 /// The same with a conversion of failures too. What `convert` holds is dropped on the JavaScript thread.
-pub(super) fn start_with<T, F, C>(scope: Scope<'_>, future: F, convert: C) -> Result<Value<'_>, Thrown>
+pub(in crate::node) fn start_with<T, F, C>(
+    scope: Scope<'_>,
+    future: F,
+    convert: C,
+) -> Result<Value<'_>, Thrown>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

@@ -73,9 +73,7 @@ fn start<'s>(
         pending: world.liveness.promise(),
     };
     world.requests.borrow_mut().insert(request, waiting);
-    for end in world.driver.unheard_ends() {
-        pool.handle(end);
-    }
+    world.hear_ends();
     pool.handle(event);
     Ok(())
 }

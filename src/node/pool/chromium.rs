@@ -54,9 +54,7 @@ impl Outcomes for Post {
             self.ends().push(event);
             return self.thread.post(move |_| {
                 if let Some(core) = registry::pool(pool) {
-                    for end in core.effects().driver.unheard_ends() {
-                        core.handle(end);
-                    }
+                    core.effects().hear_ends();
                 }
             });
         }

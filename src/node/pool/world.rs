@@ -57,7 +57,7 @@ pub(crate) trait PageDriver {
     /// An operation of this driver has ended; told before the pool is.
     fn settled(&self, _: &Event) {}
 
-    /// What has happened to the browser, and is still on its way to the pool.
+    /// How the browser has ended, where that is still on its way to the pool.
     fn unheard_ends(&self) -> Vec<Event> {
         Vec::new()
     }
@@ -137,6 +137,13 @@ impl World {
     pub(super) fn report(&self, event: Event) {
         if let Some(core) = self.me.upgrade() {
             core.handle(event);
+        }
+    }
+
+    /// Brings the pool what its browser's end is to it, before anybody asks for a page.
+    pub(super) fn hear_ends(&self) {
+        for end in self.driver.unheard_ends() {
+            self.report(end);
         }
     }
 
