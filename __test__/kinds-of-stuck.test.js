@@ -95,6 +95,8 @@ chromeModule('kinds of stuck', (kit, test) => {
     const { pool, manager, logs } = kit().pool({ closeTimeoutMs: CLOSE_TIMEOUT_MS, standbyTimeoutMs: 5000, ...options });
     const bystander = await kit().take(pool, 'bystander');
     const stuck = await kit().take(pool, 'stuck');
+    // A page that is stuck is handed out all the same where no other is there.
+    await pool.warmStandbys();
     const { pid } = (await manager.getBrowser()).process();
     await within(kind.stick(stuck.page, kit().host), 'the page gets stuck', 20_000);
     return { pool, manager, logs, bystander, stuck, pid };
