@@ -6,6 +6,7 @@ import { UsageError, version } from '../cli/command.mjs';
 const HELP = `pagepool ${version}: a pool of warm headless-Chrome pages
 
   pagepool doctor    looks whether this machine can run a pool, and says what to do where not
+  pagepool serve     renders pages, PDFs and screenshots over HTTP, on pages that stay warm for their tenant
 
   --help             this text; after a command, that command's options
   --version          the package's version
@@ -13,6 +14,7 @@ const HELP = `pagepool ${version}: a pool of warm headless-Chrome pages
 
 const COMMANDS = {
   doctor: () => import('../cli/doctor.mjs'),
+  serve: () => import('../cli/serve.mjs'),
 };
 
 async function main([name, ...args]) {

@@ -20,14 +20,18 @@ export class UsageError extends Error {
 
 /**
  * Reads a command's options. A description is one of `parseArgs`, and may have a `read` that turns a text into a value, or
- * throws with what it takes.
+ * throws with what it takes, an `env`: the variables that are looked at, in this order, where the option is not given, and
+ * `secret`, where no message may have what was given.
  *
  * @returns what was given by name, or undefined where the help was asked for and has been printed
  */
 export function readOptions(args, { help, options }) {
   const described = { ...options, help: { type: 'boolean', short: 'h' } };
   const forParser = Object.fromEntries(
-    Object.entries(described).map(([name, { read: _, ...rest }]) => [name, rest]),
+    Object.entries(described).map(([name, { type, short, multiple = false }]) => [
+      name,
+      { type, multiple, ...(short ? { short } : {}) },
+    ]),
   );
   let parsed;
   try {
@@ -41,14 +45,24 @@ export function readOptions(args, { help, options }) {
     return undefined;
   }
   const values = {};
-  for (const [name, { read = (text) => text }] of Object.entries(described)) {
-    const given = parsed.values[name];
+  for (const [name, { read = (text) => text, env = [], multiple, secret, ...rest }] of Object.entries(
+    described,
+  )) {
+    // An empty variable counts as unset, as it is what "NAME= command" and a form's empty field make.
+    const variable = env.find((each) => process.env[each]);
+    const inherited = variable && (multiple ? process.env[variable].split(',') : process.env[variable]);
+    const given = parsed.values[name] ?? inherited ?? rest.default;
     if (given === undefined) continue;
-    try {
-      values[name] = read(given);
-    } catch (error) {
-      throw new UsageError(`--${name} takes ${error.message}, and not '${given}'`, help);
-    }
+    const called = parsed.values[name] === undefined && variable ? variable : `--${name}`;
+    const readOne = (text) => {
+      try {
+        return read(text);
+      } catch (error) {
+        const instead = secret ? '' : `, and not '${printable(text)}'`;
+        throw new UsageError(`${called} takes ${error.message}${instead}`, help);
+      }
+    };
+    values[name] = multiple ? given.map(readOne) : readOne(given);
   }
   return values;
 }
