@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::world::Subject;
 use crate::pool::{AffinityKey, ContextId, RequestId, TabId};
 
 /// A context that Chrome has not let go of.
@@ -133,6 +134,18 @@ impl Chrome {
             .values()
             .filter(|context| context.takes_slot)
             .count()
+    }
+
+    /// True if it is a context or a page that did not go with its browser.
+    pub(super) fn has(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Context(context) => self.contexts.contains_key(&context),
+            Subject::Tab(tab) => self
+                .pages
+                .get(&tab)
+                .is_some_and(|page| page.state != PageState::Lost),
+            _ => false,
+        }
     }
 
     /// True if the names are new; they are taken from here on.

@@ -35,10 +35,12 @@ impl World {
     }
 
     /// Closes that hang take slots. While one slot is left, nobody waits for ever; and disposals end in any case.
+    /// What went with its browser has nobody left whose answer could be waited for: its close ends.
     fn settle_around_hung_closes(&mut self) -> Result<(), Violation> {
         let hung: Vec<Pending> = [Work::ClosePage, Work::CloseContext]
             .into_iter()
             .flat_map(|kind| self.pending[kind.index()].iter().copied())
+            .filter(|pending| self.chrome.has(pending.subject))
             .collect();
         let mut slots = 0;
         for pending in &hung {

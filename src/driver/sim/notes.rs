@@ -3,7 +3,7 @@
 use super::chrome::{Page, PageState};
 use super::operation::Outcome;
 use super::world::{Pending, Subject, Ticket, World};
-use crate::pool::{AffinityKey, Event, RequestId, TabId};
+use crate::pool::{AffinityKey, ContextId, Event, RequestId, TabId};
 
 /// A probe, or the opening of a page, that is about to end.
 #[derive(Clone, Debug)]
@@ -131,6 +131,14 @@ impl World {
                 page.used = used;
             }
             return;
+        }
+        // Whether an eviction has condemned what a disposal kept, while a page of it was on its way, shows in no action.
+        let is_undecided = |row: &ContextId| {
+            let mut pages = self.chrome.pages_in(*row);
+            pages.any(|(_, page)| page.doomed.is_some() && page.is_being_opened())
+        };
+        if self.book.rows.get(affinity).is_some_and(is_undecided) {
+            self.book.unsure.insert(affinity.clone());
         }
         self.book.rows.entry(affinity.clone()).or_insert(context);
         self.book.untold.insert(affinity.clone());
