@@ -358,6 +358,12 @@ impl Inner {
         if watched.is_some_and(|watched| watched.browser.ptr_eq(&Arc::downgrade(browser))) {
             return;
         }
+        // Whoever watched the browser before it ends with this, and may not have come to tell.
+        if let Some(before) = watched.and_then(|watched| watched.browser.upgrade()) {
+            for event in end_of(&mut registry, &before) {
+                self.outcomes.report(event);
+            }
+        }
         let (inner, watched) = (Arc::downgrade(self), Arc::clone(browser));
         let task = io::spawn_owned(async move {
             let (ended, mut losses) = (watched.ended(), watched.network_losses());
