@@ -29,8 +29,8 @@ QUnit.module('the owner of a Chrome ends', (hooks) => {
   }
 
   /** Starts it, and resolves when it says that it is ready. */
-  async function start(how) {
-    const env = { ...process.env, TMPDIR: directory, PRERENDER_MANAGER_URL: '', ...(needsNoSandbox() && { PUPPETEER_DISABLE_SANDBOX: 'true' }) };
+  async function start(how, temporary = directory) {
+    const env = { ...process.env, TMPDIR: temporary, PRERENDER_MANAGER_URL: '', ...(needsNoSandbox() && { PUPPETEER_DISABLE_SANDBOX: 'true' }) };
     const child = spawn(process.execPath, [OWNER, how], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const ready = new Promise((resolve) => {
@@ -64,6 +64,31 @@ QUnit.module('the owner of a Chrome ends', (hooks) => {
       child.kill(signal);
       assert.strictEqual(await ended, signal, 'it ends by the signal');
       await nothingIsLeft(assert);
+    });
+  }
+
+  /** Names in `/tmp` of what is in the test's directory. */
+  const shortcuts = () => fs.readdirSync('/tmp').filter((name) => {
+    try {
+      return fs.readlinkSync(path.join('/tmp', name)).startsWith(directory);
+    } catch {
+      return false;
+    }
+  });
+
+  for (const signal of ['SIGKILL', 'SIGTERM']) {
+    test(`by ${signal}, with a TMPDIR that is too long for a socket's path`, async (assert) => {
+      const temporary = path.join(directory, 'long'.repeat(20));
+      fs.mkdirSync(temporary);
+      const { child, ended, output } = await start('a signal', temporary);
+      assert.true(running().length > 0, `Chrome runs: ${output()}`);
+      child.kill(signal);
+      assert.strictEqual(await ended, signal, 'it ends by the signal');
+      await until(() => running().length === 0 && fs.readdirSync(temporary).length === 0, 'Chrome and its profile are gone', 20_000).catch(() => {});
+      assert.deepEqual(running(), [], 'no process is left');
+      assert.deepEqual(fs.readdirSync(temporary), [], 'no profile and no socket is left');
+      await until(() => shortcuts().length === 0, 'the short name is gone', 10_000).catch(() => {});
+      assert.deepEqual(shortcuts(), [], 'nor a short name of it');
     });
   }
 

@@ -106,7 +106,7 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
     command.process_group(0);
     prepare_child(&mut command, chrome_reads.as_raw_fd(), chrome_writes.as_raw_fd());
     // First of all, so that nothing is left when we die between this and the next line.
-    let mut watcher = Watcher::start(profile.path())
+    let mut watcher = Watcher::start(&profile)
         .inspect_err(
             |error| tracing::warn!(%error, "no watcher; a SIGKILL of this process may leave a profile"),
         )

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use tempfile::TempDir;
+use tempfile::{TempDir, TempPath};
 
 use super::options::{BrowserOptions, Environment};
 
@@ -25,10 +26,15 @@ const LOCK: &str = "owner.lock";
 const TEMPORARY: &str = "tmp";
 /// The smallest of the systems' limits.
 const LONGEST_SOCKET_PATH: usize = 104;
+/// Where there is a name short enough for a socket's path.
+const SHORT_PARENT: &str = "/tmp";
+const SHORTCUT_PREFIX: &str = "pagepool-tmp-";
 
 /// A profile directory in use, removed when this is dropped. The kernel gives its lock up when this process dies.
 pub(super) struct Profile {
     directory: TempDir,
+    /// Another name of its directory of temporary files, where its own is too long for a socket's path.
+    shortcut: Option<TempPath>,
     _lock: File,
 }
 
@@ -38,9 +44,15 @@ impl Profile {
         let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
         let lock = File::create(directory.path().join(LOCK))?;
         lock.lock()?;
-        fs::create_dir(directory.path().join(TEMPORARY))?;
+        let temporary = directory.path().join(TEMPORARY);
+        fs::create_dir(&temporary)?;
+        // Without one, what Chrome leaves when it is killed stays in the directory of temporary files.
+        let shortcut = (!has_room_for_socket(&temporary))
+            .then(|| shortcut_to(&temporary).ok())
+            .flatten();
         Ok(Self {
             directory,
+            shortcut,
             _lock: lock,
         })
     }
@@ -52,9 +64,14 @@ impl Profile {
     /// Where Chrome puts its sockets and temporary files, so that they go with the profile; `None` where the paths
     /// would be too long for a socket.
     pub fn temporary(&self) -> Option<PathBuf> {
-        let directory = self.path().join(TEMPORARY);
-        let longest = directory.as_os_str().len() + "/org.chromium.Chromium.XXXXXX/SingletonSocket".len();
-        (longest < LONGEST_SOCKET_PATH).then_some(directory)
+        let own = || self.path().join(TEMPORARY);
+        let named = self.shortcut().map_or_else(own, Path::to_owned);
+        has_room_for_socket(&named).then_some(named)
+    }
+
+    /// What is to be removed besides the directory.
+    pub fn shortcut(&self) -> Option<&Path> {
+        self.shortcut.as_deref()
     }
 
     /// Removes the directory; what is still being written to it by a dying process is removed again.
@@ -72,6 +89,36 @@ impl Profile {
         }
         if let Err(error) = result {
             tracing::warn!(%error, profile = %self.path().display(), "a profile could not be removed");
+        }
+    }
+}
+
+/// True if Chrome can make its socket in this directory of temporary files.
+fn has_room_for_socket(temporary: &Path) -> bool {
+    temporary.as_os_str().len() + "/org.chromium.Chromium.XXXXXX/SingletonSocket".len() < LONGEST_SOCKET_PATH
+}
+
+fn shortcut_to(directory: &Path) -> io::Result<TempPath> {
+    let mut names = tempfile::Builder::new();
+    let link = names
+        .prefix(SHORTCUT_PREFIX)
+        .make_in(SHORT_PARENT, |path| symlink(directory, path))?;
+    Ok(link.into_temp_path())
+}
+
+/// Removes shortcuts whose profile is gone.
+fn remove_dangling_shortcuts() {
+    let entries = fs::read_dir(SHORT_PARENT).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| {
+        entry
+            .file_name()
+            .as_bytes()
+            .starts_with(SHORTCUT_PREFIX.as_bytes())
+    }) {
+        let link = entry.path();
+        if fs::read_link(&link).is_ok_and(|target| !target.exists()) {
+            // It is another user's where this fails.
+            let _ = fs::remove_file(link);
         }
     }
 }
@@ -131,6 +178,7 @@ pub fn clean(parent: &Path, max_age: Duration) -> Result<Cleaned, CleanError> {
             }
         }
     }
+    remove_dangling_shortcuts();
     failed.map_or(Ok(cleaned), Err)
 }
 

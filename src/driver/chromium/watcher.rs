@@ -7,10 +7,12 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Pid;
 
+use super::profile::Profile;
+
 /// Reads the process group from a pipe that only we hold, and waits for its end: then it kills the group and removes
 /// the profile. A word on the pipe sends it home. Zombies that nobody reaps stay in their group, and do not count.
 const WATCH: &str = r#"
-profile=$1
+profile=$1 shortcut=$2
 read -r group
 if read -r _; then exit 0; fi
 running() {
@@ -29,6 +31,7 @@ while [ -n "$group" ] && kill -s KILL -- "-$group" && [ "$n" -lt 100 ]; do
 done
 n=0
 while ! rm -rf -- "$profile" && [ "$n" -lt 50 ]; do n=$((n + 1)); sleep 0.1; done
+[ -z "$shortcut" ] || rm -f -- "$shortcut"
 "#;
 
 /// Watches over a profile, and over the Chrome on it once there is one.
@@ -36,10 +39,11 @@ pub(super) struct Watcher(Child);
 
 impl Watcher {
     /// Begins with the profile, so that there is no moment at which nobody would remove it.
-    pub fn start(profile: &Path) -> io::Result<Self> {
+    pub fn start(profile: &Profile) -> io::Result<Self> {
         Command::new("/bin/sh")
             .args(["-c", WATCH, "pagepool-watcher"])
-            .arg(profile)
+            .arg(profile.path())
+            .arg(profile.shortcut().unwrap_or(Path::new("")))
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
