@@ -86,7 +86,7 @@ const routes = {
       ? reply(200, HTML, '<title>Welcome</title>')
       : reply(401, { ...HTML, 'www-authenticate': 'Basic realm="test"' }, '<title>Denied</title>'),
   '/cached': ({ query, reply }) =>
-    reply(200, { ...HTML, 'cache-control': 'max-age=3600' }, `<title>${query.get('title') ?? 'cached'}</title>`, true),
+    reply(200, { ...HTML, 'cache-control': 'max-age=3600' }, `<title>${query.get('title') ?? 'cached'}</title>${query.get('body') ?? ''}`, true),
 };
 
 /** One server of one side: gates and the list of what was asked for are its own. */

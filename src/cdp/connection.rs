@@ -511,6 +511,7 @@ impl Shared {
             "Inspector.targetReloadedAfterCrash" => {
                 session.set_crashed(false);
             }
+            "Inspector.workerScriptLoaded" => session.set_script_loaded(),
             _ => {}
         }
     }

@@ -39,6 +39,8 @@ struct Inner {
     reason: OnceLock<Arc<str>>,
     /// Somebody may have frozen the target, and nobody has thawed it.
     frozen: AtomicBool,
+    /// Chrome has told that the script of the worker that this is has run.
+    script_loaded: AtomicBool,
 }
 
 /// The state of a session's target.
@@ -108,6 +110,7 @@ impl Session {
             health: watch::Sender::default(),
             reason: OnceLock::new(),
             frozen: AtomicBool::new(false),
+            script_loaded: AtomicBool::new(false),
         }))
     }
 
@@ -265,6 +268,16 @@ impl Session {
 
     pub(super) fn set_frozen(&self) {
         self.0.frozen.store(true, Ordering::Release);
+    }
+
+    /// Whether `Inspector.workerScriptLoaded` has come: it may before anybody can listen.
+    #[must_use]
+    pub fn is_script_loaded(&self) -> bool {
+        self.0.script_loaded.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_script_loaded(&self) {
+        self.0.script_loaded.store(true, Ordering::Release);
     }
 
     /// Counts one more; gives whoever will count the answer.

@@ -100,11 +100,22 @@ pub(super) struct Inner {
     /// Whether Chrome tells of the requests of a page that is made at a URL. Full Chrome is on its way there before
     /// anybody can listen.
     tells_first_requests: bool,
+    /// Whether Chrome tells when the script of a worker has run.
+    tells_worker_scripts: bool,
     listeners: Mutex<Vec<Listener>>,
 }
 
 /// The product name of the headless shell; full Chrome calls itself `Chrome`, without windows too.
 const SHELL: &str = "HeadlessChrome/";
+
+/// The first version of Chrome that tells when the script of a worker has run.
+const TELLS_WORKER_SCRIPTS: u32 = 143;
+
+/// The major version in a product such as `HeadlessChrome/143.0.7499.4`.
+fn major_version(product: &str) -> Option<u32> {
+    let (_, version) = product.split_once('/')?;
+    version.split('.').next()?.parse().ok()
+}
 
 #[derive(Default)]
 struct State {
@@ -132,6 +143,9 @@ impl Browser {
         tells_first_requests: bool,
         defaults: PageDefaults,
     ) -> Self {
+        let version = process
+            .upgrade()
+            .and_then(|process| major_version(process.product()));
         let browser = Self(Arc::new(Inner {
             connection: connection.clone(),
             process,
@@ -141,6 +155,7 @@ impl Browser {
             targets: Targets::default(),
             defaults,
             tells_first_requests,
+            tells_worker_scripts: version.is_some_and(|version| version >= TELLS_WORKER_SCRIPTS),
             listeners: Mutex::default(),
         }));
         let events: [(&'static str, Handle); 5] = [
@@ -448,6 +463,11 @@ impl Browser {
     /// Whether all is told of what a page requests that is made at a URL, its first document included.
     pub(super) fn tells_first_requests(&self) -> bool {
         self.0.tells_first_requests
+    }
+
+    /// Whether Chrome tells when the script of a worker has run.
+    pub(super) fn tells_worker_scripts(&self) -> bool {
+        self.0.tells_worker_scripts
     }
 
     pub(super) async fn new_page(&self, context: Option<&str>, url: &str) -> Result<Page, CallError> {

@@ -1,10 +1,12 @@
 //! Workers: what runs code without a document.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use crate::cdp::{CallError, Deadline, Listener, Session, io};
 
@@ -15,6 +17,9 @@ use super::evaluate::{self, Code};
 use super::frame_tree::{Realm, RealmWaiter};
 use super::page::send;
 use super::value::{RemoteObject, RemoteValue};
+
+/// How long the script of a service worker that is to be closed has to come to its end.
+const STARTING: Duration = Duration::from_secs(2);
 
 /// A dedicated, shared or service worker with a session on it. Clones are the same worker.
 #[derive(Clone)]
@@ -33,8 +38,10 @@ struct State {
     enabled: bool,
     over: bool,
     context: Option<i64>,
+    /// Its script has run, as far as can be known. The renderer may crash of code that runs in a worker before that.
+    started: bool,
     waiters: Vec<RealmWaiter>,
-    listener: Option<Listener>,
+    listeners: Vec<Listener>,
     end: Option<io::Task>,
 }
 
@@ -58,12 +65,21 @@ impl WebWorker {
             state: Mutex::default(),
         }));
         let weak = Arc::downgrade(&worker.0);
-        let listener = session.on("Runtime.executionContextCreated", move |params| {
+        let context = session.on("Runtime.executionContextCreated", move |params| {
             if let Some(inner) = weak.upgrade() {
                 Self(inner).on_context(params);
             }
         });
-        worker.lock().listener = Some(listener);
+        let weak = Arc::downgrade(&worker.0);
+        let script = session.on("Inspector.workerScriptLoaded", move |_| {
+            if let Some(inner) = weak.upgrade() {
+                Self(inner).on_started();
+            }
+        });
+        worker.lock().listeners = vec![context, script];
+        if session.is_script_loaded() || !browser.tells_worker_scripts() {
+            worker.on_started();
+        }
         worker
     }
 
@@ -99,17 +115,33 @@ impl WebWorker {
         let Some(ContextCreated { context }) = decode_event::<ContextCreated>(params) else {
             return;
         };
+        self.lock().context = Some(context.id);
+        self.serve_waiters();
+    }
+
+    fn on_started(&self) {
+        self.lock().started = true;
+        self.serve_waiters();
+    }
+
+    /// Lets those run who waited for its context and its script, once both are there.
+    fn serve_waiters(&self) {
         let mut state = self.lock();
-        state.context = Some(context.id);
+        let Some(realm) = self.realm(&state) else { return };
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        let realm = Realm {
-            session: self.0.session.clone(),
-            context: context.id,
-        };
         for waiter in waiters {
             waiter(Ok(realm.clone()));
         }
+    }
+
+    /// Where code can run, once it can.
+    fn realm(&self, state: &State) -> Option<Realm> {
+        let context = state.context.filter(|_| state.started)?;
+        Some(Realm {
+            session: self.0.session.clone(),
+            context,
+        })
     }
 
     fn on_end(&self) {
@@ -164,17 +196,14 @@ impl WebWorker {
             });
     }
 
-    /// Runs `then` with its context: at once where that is known, else when it is.
+    /// Runs `then` with its context: at once where that is known and its script has run, else when that is so.
     fn with_realm(&self, then: impl FnOnce(Result<Realm, EvaluateError>) + Send + 'static) {
         self.enable();
         let mut state = self.lock();
-        let realm = match state.context {
+        let realm = match self.realm(&state) {
             // What was on its way to it may not be known to have failed yet.
             _ if self.0.session.close_reason().is_some() => Err(EvaluateError::NoContext),
-            Some(context) => Ok(Realm {
-                session: self.0.session.clone(),
-                context,
-            }),
+            Some(realm) => Ok(realm),
             None if state.over => Err(EvaluateError::NoContext),
             None => {
                 state.waiters.push(Box::new(then));
@@ -231,6 +260,12 @@ impl WebWorker {
                 outcome => outcome.map(drop),
             };
         };
+        // Chrome forgets to close a service worker that is still starting.
+        if session.target_type() == Some("service_worker") {
+            let started = evaluate::called(session, |then| self.with_realm(|realm| then(realm.map(drop))));
+            // One whose script does not come to its end is closed as well as may be.
+            let _ = timeout(STARTING, started).await;
+        }
         let root = self.0.browser.session();
         send(root, "Target.closeTarget", json!({ "targetId": target })).await?;
         if session.target_type() == Some("shared_worker") {
