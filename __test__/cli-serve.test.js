@@ -2,6 +2,7 @@
 
 // `pagepool serve` as its clients and its operator meet it: in a process of its own, over HTTP, on a real Chrome.
 
+const http = require('node:http');
 const net = require('node:net');
 const QUnit = require('qunit');
 const { chromeTest } = require('./helpers/chrome.js');
@@ -258,6 +259,8 @@ serveModule('pagepool serve: who may ask for what', (kit) => {
     for (const path of ['/healthz', '/readyz']) {
       assert.strictEqual((await service.ask(path)).status, 200, `${path} is for whoever looks after the process`);
     }
+    const proxied = await service.raw('/render?html=x&affinity=a', { headers: { host: 'pages.example', authorization: 'Bearer s3cret' } });
+    assert.strictEqual(proxied.status, 200, 'a proxy may hand its own name on');
   });
 
   chromeTest('Chrome reaches the allowed hosts only, whoever names another', async (assert) => {
@@ -319,12 +322,30 @@ serveModule('pagepool serve: its life', (kit) => {
     socket.write(`GET /readyz HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`);
     await until(() => said.includes('\r\n\r\n{'), 'an answer on the old connection');
     assert.true(/^HTTP\/1\.1 503 [^]*"STOPPING"/.test(said), said);
-    await assert.rejects(service.ask('/healthz'), /fetch failed/, 'nobody new is let in');
+    await assert.rejects(service.raw('/healthz'), /ECONNREFUSED/, 'nobody new is let in');
     assert.strictEqual(service.run.code, undefined, 'it waits for the render');
     kit.site.open();
     assert.strictEqual((await under).status, 200, 'the render that was under way is answered');
     await service.run.ended();
     assert.deepEqual([service.run.code, service.run.stderr], [0, ''], 'status 0');
+  });
+
+  chromeTest('a client that reads slowly has all of its answer before the server ends', async (assert) => {
+    const service = await kit.start();
+    const size = 24 << 20;
+    kit.site.pages['/large'] = () => `<!doctype html><body><script>document.body.append(document.createComment('x'.repeat(${size})))</script>`;
+    const response = await new Promise((resolve, reject) => {
+      http.get(`${service.url}/render?url=${kit.site.url}/large&affinity=a`, { agent: false }, resolve).on('error', reject);
+    });
+    // Nothing is read yet: most of it is still the server's.
+    service.run.child.kill('SIGTERM');
+    await service.run.says('stdout', /SIGTERM: finishing/);
+    let read = 0;
+    for await (const chunk of response) read += chunk.length;
+    assert.strictEqual(read, Number(response.headers['content-length']), 'as many bytes as were announced');
+    assert.true(read > size, `all of the page: ${read}`);
+    await service.run.ended();
+    assert.strictEqual(service.run.code, 0, service.run.stderr);
   });
 
   chromeTest('a render that does not end holds it up for --grace only', async (assert) => {

@@ -129,7 +129,7 @@ function serveModule(name, define) {
       await kit.place.end(assert);
       await kit.site.stop();
     });
-    define(kit);
+    define(kit, hooks);
   });
 }
 

@@ -22,11 +22,12 @@ function given({ authorization = '' }) {
 /** A function that throws unless the request may be answered. */
 export function guard({ token, host }) {
   const expected = token === undefined ? undefined : digest(token);
-  const isLocal = isLoopback(host);
+  // With a token it does not matter: no browser sends that to a name that is a stranger's.
+  const isLocalOnly = token === undefined && isLoopback(host);
   return ({ headers }, { needsToken, isOpenToSites }) => {
     // A name that a stranger's site has pointed to this machine: its pages would count as of the same origin.
     const [, named = ''] = /^(.*?)(?::\d+)?$/.exec(headers.host ?? '');
-    if (isLocal && named !== '' && !LOOPBACK.test(named.toLowerCase())) {
+    if (isLocalOnly && named !== '' && !LOOPBACK.test(named.toLowerCase())) {
       throw new HTTPError(
         403,
         'HOST_NOT_ALLOWED',
@@ -44,7 +45,10 @@ export function guard({ token, host }) {
       const message =
         token === undefined ? 'a token is needed: "Authorization: Bearer TOKEN"' : 'the token is wrong';
       throw new HTTPError(401, 'UNAUTHORIZED', message, {
-        headers: { 'www-authenticate': 'Bearer realm="pagepool", Basic realm="pagepool", charset="UTF-8"' },
+        // A line each: Chrome reads the first scheme of a line only.
+        headers: {
+          'www-authenticate': ['Bearer realm="pagepool"', 'Basic realm="pagepool", charset="UTF-8"'],
+        },
       });
     }
   };

@@ -1,6 +1,7 @@
 // The HTTP server: which path and method does what, and how it ends.
 
 import { createServer } from 'node:http';
+import { Server as NetServer } from 'node:net';
 
 import { answerFor, HTTPError, invalidField } from './failures.mjs';
 import { guard } from './guard.mjs';
@@ -138,7 +139,10 @@ export function createService({ pool, browserManager, log, options }) {
     if (response.destroyed) return;
     if (stopping) response.shouldKeepAlive = false;
     response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
-    response.end(request.method === 'HEAD' ? undefined : body);
+    // Until it is on its way: what is ended before is cut off.
+    await new Promise((resolve) => {
+      response.once('close', resolve).end(request.method === 'HEAD' ? undefined : body, resolve);
+    });
   }
 
   const server = createServer({ requestTimeout: REQUEST_MS }, (request, response) => {
@@ -151,6 +155,10 @@ export function createService({ pool, browserManager, log, options }) {
     running.add(its);
     its.done = answer(request, controller.signal)
       .then((reply) => send(request, response, reply))
+      .catch((error) => {
+        log(`${request.method} ${request.url}: ${error?.stack ?? error}`);
+        response.destroy();
+      })
       .finally(() => running.delete(its));
   });
 
@@ -158,8 +166,8 @@ export function createService({ pool, browserManager, log, options }) {
 
   async function stop(graceMs) {
     stopping = true;
-    server.close();
-    server.closeIdleConnections();
+    // Not `server.close()`: a connection that is being sent an answer counts as idle there, and is cut off.
+    NetServer.prototype.close.call(server);
     const timers = [];
     const after = (ms) => new Promise((resolve) => timers.push(setTimeout(resolve, ms)));
     await Promise.race([settled(), after(graceMs)]);
