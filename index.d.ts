@@ -341,6 +341,172 @@ export interface WornTabSwaps {
   memory: number
 }
 
+/** How many values are how large, as Prometheus has it. */
+export interface Histogram {
+  /** Each counts the values up to `le` ms; the last `le` is `Infinity`. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[]
+  /** How many values there were. */
+  readonly count: number
+  /** Their sum, in ms. */
+  readonly sum: number
+}
+
+/** A pool in numbers, frozen. Totals are since it was made; `closeAll` does not clear them. */
+export interface PoolStats {
+  /** As many pages as the pool may have now. */
+  readonly maxPages: number
+  /**
+   * Tabs bound to affinities, until Chrome has let go of them: held by a lease; nobody's, and nobody waits for them; not given
+   * out any more. The rest of the `total` is on its way to a caller.
+   */
+  readonly tabs: { readonly total: number; readonly leased: number; readonly idle: number; readonly closing: number }
+  /** Tabs that stand by; those in the making; and how many of both there should be. */
+  readonly standbys: { readonly ready: number; readonly making: number; readonly wanted: number }
+  /** Browser contexts, until Chrome has let go of them: all, those kept without a page, those that close. */
+  readonly contexts: { readonly total: number; readonly orphans: number; readonly closing: number }
+  /** As many as `getWarmAffinities` names. */
+  readonly affinities: number
+  /** Leases held now. */
+  readonly leases: number
+  /** Calls of `getPage` that wait now, by what for: the same as in a lease's `waits`. */
+  readonly waiting: {
+    readonly semaphore: number
+    readonly admission: number
+    readonly tab: number
+    readonly standby: number
+    readonly probe: number
+  }
+  readonly totals: {
+    /** Granted: of a tab that was warm for the affinity, and others. */
+    readonly leases: { readonly warm: number; readonly cold: number }
+    /**
+     * Calls that ended without a lease, by the `code` of their error. Wrong arguments and signals that were aborted before are not
+     * counted; what a render semaphore of the caller's rejected with is `RENDER_SEMAPHORE_FAILED` here.
+     */
+    readonly rejected: Readonly<Record<string, number>>
+    readonly expansions: number
+    readonly contractions: number
+    /** Idle affinities, or single tabs of one, that were closed to make room, to contract, or by `evictIdleAffinities`. */
+    readonly evictions: number
+    /** Tabs that moved to another affinity. */
+    readonly migrations: number
+    /** Standbys made, and attempts at one that failed. */
+    readonly standbys: { readonly made: number; readonly failed: number }
+    /** Tabs that were taken out of use, by why: see `RetirementReason`. */
+    readonly retirements: Readonly<Record<RetirementReason, number>>
+    /** How often the pool came to use a Chrome that it had not used before; 0 with a browser manager from JavaScript. */
+    readonly browserStarts: number
+  }
+  /** The Chrome that runs, or ran last; null before there was one, and with a browser manager from JavaScript. */
+  readonly browser: PoolBrowser & { readonly connected: boolean } | null
+  /** Of granted leases, in ms: all of the wait (`launchMs`), and its parts (`waits`). */
+  readonly waits: {
+    readonly total: Histogram
+    readonly semaphore: Histogram
+    readonly admission: Histogram
+    readonly tabQueue: Histogram
+    readonly tabStartup: Histogram
+    readonly tabProbe: Histogram
+  }
+}
+
+/** A Chrome as a pool knows it: `pid` is null where this process has not started it. */
+export interface PoolBrowser {
+  readonly pid: number | null
+  /** Such as `HeadlessChrome/140.0.0.0`. */
+  readonly version: string | null
+}
+
+/**
+ * Why a tab was taken out of use: it did not answer its probe; it crashed or its page was closed; its page did what makes it unfit for
+ * another lease; it was worn (`maxUsesPerTab`, `maxTabAgeMs`, `maxTabMemoryMB`); its browser lost its cookies; or its lease was
+ * revoked: as its page did not answer, by its deadline, after `leaseGraceMs`, or as nobody could release it any more.
+ */
+export type RetirementReason =
+  | 'unresponsive'
+  | 'crashed'
+  | 'unfit'
+  | 'uses'
+  | 'age'
+  | 'memory'
+  | 'network-service'
+  | 'lease-unresponsive'
+  | 'lease-timeout'
+  | 'lease-grace'
+  | 'lease-lost'
+
+/** What happens in a pool: each event with what its listeners are given, frozen. docs/observability.md says when each comes. */
+export interface PagePoolEvents {
+  /** A `getPage` was granted. */
+  lease: {
+    readonly affinityKey: string
+    readonly pageId: string
+    readonly queue: QueueKind
+    readonly priority: number
+    readonly reused: boolean
+    readonly launchMs: number
+    readonly waits: Readonly<LeaseWaits>
+  }
+  /** A lease has ended. `revoked`: the code of what its signal was aborted with, where it ended under its holder. */
+  release: {
+    readonly affinityKey: string
+    readonly pageId: string
+    readonly queue: QueueKind
+    /** How long it lasted, in whole milliseconds. */
+    readonly leaseMs: number
+    readonly revoked: 'LEASE_TIMEOUT' | 'LEASE_REVOKED' | null
+  }
+  /** A `getPage` ended without a lease: `code` as in `PoolStats.totals.rejected`. */
+  reject: { readonly affinityKey: string; readonly queue: QueueKind; readonly code: string }
+  /** An attempt at a standby has ended, well or with an error. */
+  standby: {
+    readonly pageId: string | null
+    readonly ready: boolean
+    /** Which attempt it was, from 1. */
+    readonly attempt: number
+    readonly tookMs: number
+    readonly error?: StandbyError
+  }
+  /** So many idle tabs of an affinity are closed. */
+  evict: {
+    readonly affinityKey: string
+    readonly tabs: number
+    readonly reason: 'room' | 'contraction' | 'idle'
+  }
+  /** A tab is taken out of use; a standby has no affinity. */
+  retire: { readonly affinityKey: string | null; readonly pageId: string | null; readonly reason: RetirementReason }
+  /** A tab has moved from one affinity to this one, with its storage. */
+  migrate: { readonly affinityKey: string; readonly from: string; readonly pageId: string | null }
+  /** There is one page more. */
+  expand: { readonly from: number; readonly to: number; readonly priority: number; readonly reason: string }
+  /** There is one page less. */
+  contract: { readonly from: number; readonly to: number }
+  /** Chrome runs; or it died, or was stopped on purpose, and so many contexts are gone with it. */
+  browser: PoolBrowser & (
+    | { readonly state: 'started' }
+    | { readonly state: 'lost' | 'stopped'; readonly contexts: number }
+  )
+}
+
+/** What the channels `pagepool:lease` and so on of `diagnostics_channel` publish. */
+export type PagePoolMessage<K extends keyof PagePoolEvents> = PagePoolEvents[K] & {
+  /** Undefined where JavaScript has forgotten the pool while a lease of it lasts. */
+  readonly pool: PagePool<unknown> | undefined
+}
+
+/** What the `TracingChannel` `pagepool.getPage` publishes: one object for all events of a call. */
+export interface GetPageTrace {
+  readonly pool: PagePool<unknown>
+  /** As it was given. */
+  readonly affinityKey: string
+  readonly queue: QueueKind
+  readonly priority: number
+  /** From `asyncStart` on, of a call that was granted. */
+  readonly result?: Lease<unknown>
+  /** From `error` on, of one that was not. */
+  readonly error?: unknown
+}
+
 /** The ledger of shared contexts. */
 export interface SharedContextSnapshot {
   /** How many rows there may be; while there are more, contexts without a page are closed, oldest first. */
@@ -395,6 +561,21 @@ export interface PagePool<P = Page> {
    * lease's signal: its lease ends as with `revokeOnAbort`.
    */
   use<T>(affinityKey: string, run: (lease: Lease<P>) => T | PromiseLike<T>, options?: UseOptions): Promise<T>
+  /**
+   * Calls the listener at each event of that name, with what `PagePoolEvents` says. It is called in the midst of what the pool
+   * does: what it throws, or rejects with, is logged as an error, and nothing else happens.
+   */
+  on<K extends keyof PagePoolEvents>(event: K, listener: (event: PagePoolEvents[K]) => unknown): this
+  /** As `on`, for the next event alone. */
+  once<K extends keyof PagePoolEvents>(event: K, listener: (event: PagePoolEvents[K]) => unknown): this
+  /** Takes back one `on` or `once` of this listener. */
+  off<K extends keyof PagePoolEvents>(event: K, listener: (event: PagePoolEvents[K]) => unknown): this
+  /** The same as `on`. */
+  addListener<K extends keyof PagePoolEvents>(event: K, listener: (event: PagePoolEvents[K]) => unknown): this
+  /** The same as `off`. */
+  removeListener<K extends keyof PagePoolEvents>(event: K, listener: (event: PagePoolEvents[K]) => unknown): this
+  /** How many listeners the event has. */
+  listenerCount(event: keyof PagePoolEvents): number
   /** The same as `closeAll()`. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -525,6 +706,11 @@ export declare class PagePool<P = Page> {
    * pool can be used again afterwards.
    */
   closeAll(): Promise<void>
+  /**
+   * The pool in numbers: sizes now, totals since it was made, histograms of its leases' waits. A frozen object of its
+   * own each time. It asks nothing of Chrome.
+   */
+  stats(): PoolStats
   /** The affinities that have a warm tab. */
   getWarmAffinities(): Array<string>
   /** Which affinities are idle, and how badly others wait. */

@@ -4,6 +4,8 @@
 // First of all: says what to do where this file has become part of a bundle, in which `require` may not work either.
 const addon = load();
 
+const { EventEmitter } = require('node:events');
+const { channel, tracingChannel } = require('node:diagnostics_channel');
 const { Locator, locate, locateHandle, setTimeoutError } = require('./locator.js');
 
 class PrerenderCancelledError extends Error {
@@ -64,6 +66,9 @@ function probe() {
 
 const native = inThisRealm(addon);
 
+/** The events of pools; the channel of each is `pagepool:` and its name. */
+const EVENTS = ['lease', 'release', 'reject', 'standby', 'evict', 'retire', 'migrate', 'expand', 'contract', 'browser'];
+
 native.__register({
   PrerenderCancelledError,
   StandbyTargetNotReadyError,
@@ -82,6 +87,8 @@ native.__register({
   locate,
   locateHandle,
   root: packageRoot(),
+  EventEmitter,
+  channels: Object.fromEntries(EVENTS.map((name) => [name, channel(`pagepool:${name}`)])),
 });
 
 if (native.PagePool && Symbol.asyncDispose) {
@@ -180,8 +187,33 @@ async function use(affinityKey, run, options = {}) {
   }
 }
 
+const getPageChannel = tracingChannel('pagepool.getPage');
+const getPageUntraced = native.PagePool?.prototype.getPage;
+
+/** `pool.getPage`, traced where somebody has subscribed to that. */
+function getPage(...args) {
+  if (!getPageChannel.hasSubscribers) {
+    return getPageUntraced.apply(this, args);
+  }
+  const [affinityKey, queue = 'file', options] = args;
+  const message = { pool: this, affinityKey, queue, priority: options?.priority ?? 0 };
+  return getPageChannel.tracePromise(getPageUntraced, message, this, ...args);
+}
+
+/** `pool.on` and its like. The emitter only keeps the listeners: the addon calls them, and logs what they throw. */
+function listening(name) {
+  return { [name](...args) {
+    const emitter = this.__emitter();
+    const result = emitter[name](...args);
+    return result === emitter ? this : result;
+  } }[name];
+}
+
 if (native.PagePool) {
-  Object.defineProperty(native.PagePool.prototype, 'use', { value: use, writable: true, configurable: true });
+  const listeners = ['on', 'once', 'off', 'addListener', 'removeListener', 'listenerCount'].map(listening);
+  for (const method of [use, getPage, ...listeners]) {
+    Object.defineProperty(native.PagePool.prototype, method.name, { value: method, writable: true, configurable: true });
+  }
 }
 
 for (const [name, value] of Object.entries(native)) {

@@ -14,8 +14,12 @@ import {
   throwIfAborted,
   type ConsoleErrorEntry,
   type ConsoleErrorLocation,
+  type GetPageTrace,
   type Lease,
   type Page,
+  type PagePoolMessage,
+  type PoolStats,
+  type RetirementReason,
 } from '..';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -173,3 +177,28 @@ async function pages({ page }: Lease): Promise<void> {
   await page.evaluate((a: number) => a, 'one');
 }
 void pages;
+
+// Numbers, events and channels.
+declare const stats: PoolStats;
+same<ReturnType<typeof own.stats>, PoolStats>(true);
+same<typeof stats.totals.retirements.crashed, number>(true);
+same<(typeof stats.waits.total.buckets)[number], { readonly le: number; readonly count: number }>(true);
+// @ts-expect-error it is frozen
+stats.leases = 1;
+// @ts-expect-error so are its parts
+stats.totals.leases.warm = 1;
+// @ts-expect-error there may be no browser
+stats.browser.pid;
+own.on('lease', ({ affinityKey, waits }) => void [affinityKey satisfies string, waits.semaphoreMs satisfies number])
+  .once('browser', (event) => event.state !== 'started' && (event.contexts satisfies number))
+  .off('standby', ({ error }) => error?.phase)
+  .addListener('retire', ({ reason }) => reason satisfies RetirementReason)
+  .removeListener('evict', async ({ tabs }) => tabs satisfies number);
+same<ReturnType<typeof own.listenerCount>, number>(true);
+// @ts-expect-error there is no such event
+own.on('leases', () => {});
+declare const message: PagePoolMessage<'release'>;
+same<typeof message.revoked, 'LEASE_TIMEOUT' | 'LEASE_REVOKED' | null>(true);
+same<typeof message.leaseMs, number>(true);
+declare const trace: GetPageTrace;
+same<typeof trace.queue, 'file' | 'module' | 'command'>(true);

@@ -127,7 +127,7 @@ impl World {
     async fn event(&mut self) -> Event {
         loop {
             match self.events.recv().await.expect("an event") {
-                Event::BrowserGivenUp { .. } => {}
+                Event::BrowserStarted(_) | Event::BrowserGivenUp { .. } => {}
                 event => return event,
             }
         }

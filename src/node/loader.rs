@@ -13,7 +13,7 @@ use super::network;
 use super::pool::let_go_of_pools;
 
 /// What of it is asked for by name.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 13] = [
     "markStandby",
     "isStandbyReady",
     "isInDocument",
@@ -21,6 +21,8 @@ const KEPT: [&str; 11] = [
     "locate",
     "locateHandle",
     "root",
+    "EventEmitter",
+    "channels",
     "AsyncSemaphore",
     "BrowserManager",
     "PagePool",

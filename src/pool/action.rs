@@ -1,6 +1,9 @@
 //! The effects that the pool asks for.
 
-use super::{AffinityKey, ContextId, Failure, OperationId, Priority, RequestId, TabId, TicketId};
+use super::{
+    AffinityKey, ContextId, Failure, Occurrence, OperationId, Priority, RejectionCode, RequestId, TabId,
+    TicketId,
+};
 
 /// Something to be done, in the order in which [`super::Pool::poll_action`] returns it.
 #[derive(Clone, Debug)]
@@ -120,6 +123,8 @@ pub enum Action {
         /// Of this action.
         operation: OperationId,
     },
+    /// Tell whoever watches the pool what has happened.
+    Tell(Occurrence),
     /// Write a line to the log named `prerenderer`.
     Log {
         /// Its level.
@@ -295,6 +300,20 @@ pub enum PoolError {
     /// A render semaphore from JavaScript rejected; its error is passed on as it is.
     #[error("{}", .0.message)]
     Semaphore(Failure),
+}
+
+impl PoolError {
+    /// What it is counted as.
+    #[must_use]
+    pub fn code(&self) -> RejectionCode {
+        match self {
+            Self::StandbyUnavailable { .. } => RejectionCode::StandbyUnavailable,
+            Self::Closed => RejectionCode::PoolClosed,
+            Self::AcquireTimeout { .. } => RejectionCode::AcquireTimeout,
+            Self::TooManyWaiting { .. } => RejectionCode::TooManyWaiting,
+            Self::Semaphore(_) => RejectionCode::Semaphore,
+        }
+    }
 }
 
 /// Levels of the log.

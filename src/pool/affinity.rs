@@ -115,6 +115,13 @@ impl Pool {
             .map_or("", |affinity| affinity.key.as_str())
     }
 
+    /// The key of one that is known: whoever has a request, a tab or a context is.
+    pub(super) fn affinity_key(&self, id: AffinityId) -> AffinityKey {
+        self.affinities
+            .get(&id)
+            .map_or_else(|| AffinityKey::from(""), |affinity| affinity.key.clone())
+    }
+
     pub(super) fn reindex_affinity(&mut self, id: AffinityId) {
         let Some(affinity) = self.affinities.get_mut(&id) else {
             return;

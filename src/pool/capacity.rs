@@ -2,7 +2,7 @@
 
 use super::defects::{Defect, planted};
 use super::dispose::TeardownOptions;
-use super::{Action, Inputs, LogLevel, Now, Pool, Priority, RequestId};
+use super::{Action, EvictionReason, Inputs, LogLevel, Now, Occurrence, Pool, Priority, RequestId};
 
 /// Contraction under way or under consideration.
 #[derive(Debug, Default)]
@@ -106,6 +106,11 @@ impl Pool {
             priority.get()
         );
         self.log(LogLevel::Info, message);
+        self.note(Occurrence::Expanded {
+            from: old,
+            priority,
+            why: why.to_owned(),
+        });
         true
     }
 
@@ -198,6 +203,7 @@ impl Pool {
                     self.key_of(id)
                 ),
             );
+            self.note_eviction(id, EvictionReason::Contraction);
             self.tear_down_unattended(
                 id,
                 TeardownOptions {
@@ -229,6 +235,7 @@ impl Pool {
                 LogLevel::Info,
                 format!("contracted from {old} to {} pages", old - 1),
             );
+            self.note(Occurrence::Contracted { from: old });
         }
     }
 }

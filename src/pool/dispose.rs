@@ -7,8 +7,8 @@ use super::affinity::{Affinity, AffinityId};
 use super::context::ContextState;
 use super::tab::TabState;
 use super::{
-    Action, AffinityKey, ContextId, DisposeOptions, LogLevel, Operation, OperationId, Pool, RequestId, TabId,
-    TicketId,
+    Action, AffinityKey, ContextId, DisposeOptions, EvictionReason, LogLevel, Occurrence, Operation,
+    OperationId, Pool, RequestId, TabId, TicketId,
 };
 
 /// The rest of an affinity that is being taken out of use: what its end waits for. Disposals of one key share it.
@@ -216,6 +216,7 @@ impl Pool {
             bounded: true,
         };
         for id in idle {
+            self.note_eviction(id, EvictionReason::Idle);
             self.tear_down(id, options, Some(Listener::IdleEviction(ticket)));
         }
     }
@@ -499,6 +500,7 @@ impl Pool {
                     self.key_of(id)
                 ),
             );
+            self.note_eviction(id, EvictionReason::Room);
             let retain_context = planted(Defect::EvictedContextKept);
             self.tear_down_unattended(
                 id,
@@ -518,12 +520,30 @@ impl Pool {
             LogLevel::Info,
             format!("closing an idle tab of {key}, least recently used, {why}"),
         );
+        if let Some(affinity) = affinity.map(|id| self.affinity_key(id)) {
+            self.note(Occurrence::Evicted {
+                affinity,
+                tabs: 1,
+                reason: EvictionReason::Room,
+            });
+        }
         // The context goes with it, whether it is its own or the affinity's primary.
         if let Some(context) = self.tabs.get(&tab).map(|tab| tab.context) {
             self.condemn(context, false);
         }
         self.retire_alone(tab);
         true
+    }
+
+    /// All tabs of the affinity, which are idle, are about to be closed.
+    pub(super) fn note_eviction(&mut self, id: AffinityId, reason: EvictionReason) {
+        if let Some(affinity) = self.affinity(id) {
+            self.note(Occurrence::Evicted {
+                affinity: affinity.key.clone(),
+                tabs: affinity.offered.len(),
+                reason,
+            });
+        }
     }
 
     /// Closes one tab of an affinity that goes on with others. They may all be held by files now: what these may be

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{AffinityKey, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
+use super::{AffinityKey, BrowserInfo, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
 
 /// The time, as given from outside.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -213,6 +213,8 @@ pub enum Event {
         /// The tab.
         tab: TabId,
     },
+    /// The pool has come to use a Chrome that it has not used before.
+    BrowserStarted(BrowserInfo),
     /// The browser lives, but the cookies of all its contexts are gone: its pages are replaced, those that somebody
     /// holds at their release.
     NetworkServiceLost,

@@ -5,7 +5,10 @@ use super::defects::{Defect, planted};
 use super::dispose::TeardownOptions;
 use super::request::RequestState;
 use super::tab::TabState;
-use super::{BrowserAction, ContextId, Failure, LogLevel, Operation, Pool, RequestId, TabId};
+use super::{
+    BrowserAction, ContextId, Failure, LogLevel, Occurrence, Operation, Pool, RequestId, RetirementReason,
+    TabId,
+};
 
 /// How many tabs a request may win in all; the last it gets as it is.
 const CHOICES: u8 = 3;
@@ -121,7 +124,19 @@ impl Pool {
             ),
         );
         *self.swaps.entry(key).or_default() += u32::from(!planted(Defect::SwapNotCounted));
+        self.note_retirement(tab, RetirementReason::Unresponsive);
         self.retire(tab);
+    }
+
+    /// The tab is about to be taken out of use.
+    pub(super) fn note_retirement(&mut self, tab: TabId, reason: RetirementReason) {
+        let owner = self.tabs.get(&tab).and_then(super::tab::Tab::affinity);
+        let affinity = owner.map(|id| self.affinity_key(id));
+        self.note(Occurrence::Retired {
+            affinity,
+            tab,
+            reason,
+        });
     }
 
     /// Takes a tab that is no good out of use: alone if the affinity has others, else with all that a disposal
@@ -149,28 +164,30 @@ impl Pool {
         {
             return;
         }
-        self.replace(id, "crashed or was closed");
+        self.replace(id, "crashed or was closed", RetirementReason::Crashed);
     }
 
     /// The page did what makes it unfit for others.
     pub(super) fn tab_spoiled(&mut self, id: TabId, why: &str) {
         if !planted(Defect::SpoiltPageKept) {
-            self.replace(id, why);
+            self.replace(id, why, RetirementReason::Unfit);
         }
     }
 
     /// Takes a tab out of use, and sees to it that another comes. A lease on it lasts until its release.
-    fn replace(&mut self, id: TabId, why: &str) {
+    fn replace(&mut self, id: TabId, why: &str, reason: RetirementReason) {
         let Some(tab) = self.tabs.get(&id) else { return };
         match tab.state {
             TabState::Standby => {
                 self.log_of(id, LogLevel::Warn, format!("a standby page {why}"));
+                self.note_retirement(id, reason);
                 self.close_standby(id);
                 self.kick_refill();
             }
             TabState::Live { affinity } => {
                 let key = self.key_of(affinity);
                 self.log_of(id, LogLevel::Warn, format!("a page of {key} {why}"));
+                self.note_retirement(id, reason);
                 self.retire(id);
                 self.kick_refill();
             }
@@ -193,6 +210,7 @@ impl Pool {
             ),
         );
         for standby in self.standbys.clone() {
+            self.note_retirement(standby, RetirementReason::NetworkService);
             self.close_standby(standby);
         }
         let affected: Vec<_> = self
@@ -208,6 +226,9 @@ impl Pool {
             .filter_map(|id| self.affinity(*id))
             .flat_map(|affinity| affinity.offered.iter().map(|at| at.2))
             .collect();
+        for tab in &offered {
+            self.note_retirement(*tab, RetirementReason::NetworkService);
+        }
         let displaced: Vec<RequestId> = offered.into_iter().flat_map(|tab| self.drain(tab)).collect();
         for affinity in affected {
             self.tear_down_or_close_orphan(affinity, TeardownOptions::EVICT);
@@ -230,6 +251,7 @@ impl Pool {
             level,
             format!("the browser is gone, and {contexts} contexts with it"),
         );
+        self.note_end_of_browser(false, contexts);
         if self.lose_browser() {
             self.kick_refill();
         }
@@ -242,10 +264,20 @@ impl Pool {
             LogLevel::Debug,
             format!("the browser was stopped, and {contexts} contexts are gone with it"),
         );
+        self.note_end_of_browser(true, contexts);
         if !self.is_refill_awaited() {
             self.wind_down_refill();
         }
         self.lose_browser();
+    }
+
+    fn note_end_of_browser(&mut self, on_purpose: bool, contexts: usize) {
+        let browser = self.tally.browser().cloned();
+        self.note(Occurrence::BrowserGone {
+            browser,
+            on_purpose,
+            contexts,
+        });
     }
 
     /// Every context and page is gone. Leases on them last until their release; everybody else chooses again. Says

@@ -6,8 +6,8 @@ use super::dispose::TeardownOptions;
 use super::request::{Request, RequestState};
 use super::tab::TabState;
 use super::{
-    Action, BrowserAction, Deadline, Failure, LogLevel, Operation, OperationId, Pool, PoolError, RequestId,
-    Revocation, TabId, Terms,
+    Action, BrowserAction, Deadline, Failure, LogLevel, Occurrence, Operation, OperationId, Pool, PoolError,
+    RequestId, Revocation, TabId, Terms,
 };
 
 /// A page that answers is not asked again for at least this long, ms.
@@ -181,6 +181,20 @@ impl Pool {
         }
     }
 
+    /// The lease ends. Told before anything that follows from it.
+    pub(super) fn note_release(&mut self, id: RequestId, revocation: Option<Revocation>) {
+        let (Some(tab), Some(request)) = (self.leased_tab(id), self.requests.get(&id)) else {
+            return;
+        };
+        self.note(Occurrence::Released {
+            affinity: self.affinity_key(request.affinity),
+            tab,
+            queue: request.queue,
+            lease_ms: self.now.monotonic_ms.saturating_sub(request.bounds.began),
+            revocation,
+        });
+    }
+
     pub(super) fn extend_lease(&mut self, id: RequestId, ms: u64) {
         let due = self.now.monotonic_ms.saturating_add(ms);
         if self.leased_tab(id).is_none() || planted(Defect::ExtensionIgnored) {
@@ -307,12 +321,15 @@ impl Pool {
         };
         self.log(LogLevel::Warn, message);
         let is_stuck = matches!(reason, Revocation::Unresponsive { .. });
+        let retirement = reason.retirement();
         self.act(Action::LeaseRevoked {
             request: id,
             tab,
-            reason,
+            reason: reason.clone(),
         });
+        self.note_release(id, Some(reason));
         if let Some(TabState::Live { affinity }) = self.tabs.get(&tab).map(|tab| tab.state) {
+            self.note_retirement(tab, retirement);
             if self
                 .affinity(affinity)
                 .is_some_and(|affinity| affinity.offered.len() > 1)

@@ -20,6 +20,7 @@ mod health;
 mod ids;
 mod invariants;
 mod lease;
+mod occurrence;
 mod popups;
 mod refill;
 mod report;
@@ -27,6 +28,7 @@ mod request;
 mod select;
 mod shutdown;
 mod snapshot;
+mod stats;
 mod tab;
 #[cfg(test)]
 mod testing;
@@ -42,9 +44,13 @@ pub use config::{Config, Notice, PoolOptions};
 pub use event::{DisposeOptions, Event, Failure, FailureKind, Inputs, Now, Terms};
 pub use ids::{AffinityKey, ContextId, OperationId, Priority, QueueKind, RequestId, TabId, TicketId};
 pub use invariants::Violation;
+pub use occurrence::{BrowserInfo, EvictionReason, Occurrence, RejectionCode, RetirementReason};
 pub use report::{
     AdmissionDepth, AffinityQueueDepth, ByQueue, QueueDepthSnapshot, SharedContextEntry,
     SharedContextSnapshot, Vacancy, WornTabSwaps,
+};
+pub use stats::{
+    ContextCounts, Histogram, StandbyCounts, Stats, TabCounts, Totals, WaitHistograms, WaitingCounts,
 };
 
 use affinity::{Affinity, AffinityId};
@@ -55,6 +61,7 @@ use dispose::IdleEviction;
 use refill::{JobId, Refill};
 use request::Request;
 use shutdown::Shutdown;
+use stats::Tally;
 use tab::{LastUsed, Tab};
 use waiters::Waiters;
 
@@ -107,6 +114,7 @@ pub struct Pool {
     idle_evictions: BTreeMap<TicketId, IdleEviction>,
     swaps: BTreeMap<AffinityKey, u32>,
     worn: WornTabSwaps,
+    tally: Tally,
     /// The context of the worn tab that was replaced last: the next waits until it has closed.
     replacing: Option<ContextId>,
     /// How long leases last of late, ms: an average.
@@ -223,6 +231,7 @@ impl Pool {
             idle_evictions: BTreeMap::new(),
             swaps: BTreeMap::new(),
             worn: WornTabSwaps::default(),
+            tally: Tally::default(),
             replacing: None,
             lease_ms: lease::USUAL_MS,
             stuck_warned: false,
@@ -275,6 +284,7 @@ impl Pool {
             Event::PopupClosed { tab } => self.popup_closed(tab),
             Event::BrowserGivenUp { why } => self.log(LogLevel::Warn, why.to_owned()),
             Event::MemoryMeasured { operation, memory_mb } => self.measured(operation, memory_mb),
+            Event::BrowserStarted(browser) => self.note(Occurrence::BrowserStarted(browser)),
             Event::NetworkServiceLost => self.network_service_lost(),
             Event::BrowserDisconnected => self.browser_disconnected(),
             Event::BrowserStopped => self.browser_stopped(),
@@ -429,7 +439,7 @@ impl Pool {
             return;
         };
         match operation {
-            Operation::CreateStandby { job, context, .. } => self.standby_failed(job, context, failure),
+            Operation::CreateStandby { job, context, tab } => self.standby_failed(job, context, tab, failure),
             Operation::OpenPage { tab } => self.page_open_failed(tab, failure),
             Operation::Probe { tab } => self.probe_failed(tab, failure),
             Operation::Ask { request } => self.ask_failed(request, failure),

@@ -40,7 +40,7 @@ impl Pool {
         !self.config.keep_popups && has_stray_popups(tab) && !self.is_leased(id)
     }
 
-    fn is_leased(&self, id: TabId) -> bool {
+    pub(super) fn is_leased(&self, id: TabId) -> bool {
         let holder = self.tabs.get(&id).and_then(|tab| tab.holder);
         holder
             .and_then(|holder| self.requests.get(&holder))

@@ -8,8 +8,8 @@ use super::request::{Request, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::waiters::Place;
 use super::{
-    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Operation, Pool, Priority, QueueKind,
-    RequestId, Rounds, TabId, TicketId,
+    BrowserAction, ContextId, Deadline, Failure, FailureKind, LogLevel, Occurrence, Operation, Pool,
+    Priority, QueueKind, RequestId, Rounds, TabId, TicketId,
 };
 
 const ATTEMPTS: u32 = 3;
@@ -23,6 +23,8 @@ pub(super) struct JobId(pub(super) u64);
 #[derive(Debug)]
 struct Job {
     attempts: u32,
+    /// When the last attempt began, on the monotonic clock.
+    began: u64,
     state: JobState,
 }
 
@@ -136,7 +138,7 @@ impl Pool {
     }
 
     /// How many standbys there should be, made or in the making.
-    fn wanted_standbys(&self) -> usize {
+    pub(super) fn wanted_standbys(&self) -> usize {
         if !self.can_make_standby() {
             return 0;
         }
@@ -383,9 +385,11 @@ impl Pool {
         let job_id = due.unwrap_or_else(|| JobId(self.fresh()));
         let job = self.refill.jobs.entry(job_id).or_insert(Job {
             attempts: 0,
+            began: 0,
             state: JobState::Making,
         });
         job.attempts += 1;
+        job.began = self.now.monotonic_ms;
         job.state = JobState::Making;
         self.refill.making += 1;
         let context = ContextId(self.fresh());
@@ -409,6 +413,7 @@ impl Pool {
     }
 
     pub(super) fn standby_ready(&mut self, job: JobId, tab_id: TabId) {
+        self.note_attempt(job, tab_id, None);
         self.refill.making -= 1;
         self.refill.jobs.remove(&job);
         if self.refill.last_failure.take().is_some() && self.config.tells_failures_once {
@@ -425,7 +430,27 @@ impl Pool {
         }
     }
 
-    pub(super) fn standby_failed(&mut self, job_id: JobId, context: ContextId, failure: &Failure) {
+    /// An attempt at a standby has ended.
+    fn note_attempt(&mut self, job: JobId, tab: TabId, failure: Option<Failure>) {
+        // One whose pool was closed meanwhile is no job any more.
+        let job = self.refill.jobs.get(&job);
+        let (attempt, began) = job.map_or((ATTEMPTS, self.now.monotonic_ms), |job| (job.attempts, job.began));
+        self.note(Occurrence::Standby {
+            tab,
+            attempt,
+            took_ms: self.now.monotonic_ms.saturating_sub(began),
+            failure,
+        });
+    }
+
+    pub(super) fn standby_failed(
+        &mut self,
+        job_id: JobId,
+        context: ContextId,
+        tab: TabId,
+        failure: &Failure,
+    ) {
+        self.note_attempt(job_id, tab, Some(failure.clone()));
         self.refill.making -= 1;
         self.discard_context(context);
         let attempts = self.refill.jobs.get(&job_id).map_or(ATTEMPTS, |job| job.attempts);
@@ -483,7 +508,14 @@ impl Pool {
     fn pause(&mut self, id: JobId, attempts: u32, ms: u64) {
         let until = self.now.monotonic_ms.saturating_add(ms);
         let state = JobState::Paused { until };
-        self.refill.jobs.insert(id, Job { attempts, state });
+        self.refill.jobs.insert(
+            id,
+            Job {
+                attempts,
+                began: 0,
+                state,
+            },
+        );
         self.deadlines.insert((until, Deadline::Retry(id)));
     }
 

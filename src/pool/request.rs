@@ -7,8 +7,8 @@ use super::lease::Bounds;
 use super::tab::TabState;
 use super::waiters::Place;
 use super::{
-    Action, AffinityKey, ContextId, Failure, Grant, Operation, OperationId, Pool, PoolError, Priority,
-    QueueKind, RequestId, TabId, Terms, Waits,
+    Action, AffinityKey, ContextId, Failure, Grant, Occurrence, Operation, OperationId, Pool, PoolError,
+    Priority, QueueKind, RejectionCode, RequestId, TabId, Terms, Waits,
 };
 
 /// Where a request is.
@@ -124,6 +124,11 @@ impl WaitClock {
         self.since = now;
     }
 
+    /// What is waited for now.
+    pub(super) fn phase(&self) -> Option<Phase> {
+        self.phase
+    }
+
     /// The current phase turned out to be no wait at all.
     fn discard_phase(&mut self) {
         self.phase = None;
@@ -168,10 +173,7 @@ impl Pool {
         terms: Terms,
     ) {
         if self.shutdown.is_some() {
-            self.act(Action::Reject {
-                request: id,
-                error: PoolError::Closed,
-            });
+            self.refuse(id, affinity.clone(), queue, PoolError::Closed);
             return;
         }
         self.contraction.note_use();
@@ -369,11 +371,7 @@ impl Pool {
         // The semaphore has ended the wait itself: there is nothing to abandon.
         self.semaphore_waiting -= 1;
         self.leave_tab(id);
-        self.end(id);
-        self.act(Action::Reject {
-            request: id,
-            error: PoolError::Semaphore(failure),
-        });
+        self.end_rejected(id, PoolError::Semaphore(failure));
     }
 
     /// Notes that its own call has not served the request, if so: whatever does is another event.
@@ -439,6 +437,19 @@ impl Pool {
             self.act(Action::Grant { request: id, grant });
         }
         self.act(Action::Grant { request: id, grant });
+        self.note_lease(id, grant);
+    }
+
+    fn note_lease(&mut self, id: RequestId, grant: Grant) {
+        let Some(request) = self.requests.get(&id) else {
+            return;
+        };
+        self.note(Occurrence::Leased {
+            affinity: self.affinity_key(request.affinity),
+            queue: request.queue,
+            priority: request.priority(),
+            grant,
+        });
     }
 
     pub(super) fn release(&mut self, id: RequestId) {
@@ -449,6 +460,7 @@ impl Pool {
             return;
         };
         self.note_lease_length(id);
+        self.note_release(id, None);
         self.release_semaphore(id);
         self.touch(tab);
         // Before the tab is given to anybody, or asked.
@@ -478,14 +490,40 @@ impl Pool {
         if matches!(request.state, RequestState::Granted { .. }) {
             return;
         }
+        let (affinity, queue) = (self.affinity_key(request.affinity), request.queue);
         self.detach(id);
         self.end(id);
+        self.note(Occurrence::Rejected {
+            affinity,
+            queue,
+            code: RejectionCode::Cancelled,
+        });
     }
 
     pub(super) fn reject(&mut self, id: RequestId, error: PoolError) {
         self.detach(id);
+        self.end_rejected(id, error);
+    }
+
+    /// The request, which holds nothing any more but its permit, ends without a lease.
+    fn end_rejected(&mut self, id: RequestId, error: PoolError) {
+        let known = self.requests.get(&id);
+        let Some((affinity, queue)) = known.map(|request| (request.affinity, request.queue)) else {
+            return;
+        };
+        let affinity = self.affinity_key(affinity);
         self.end(id);
-        self.act(Action::Reject { request: id, error });
+        self.refuse(id, affinity, queue, error);
+    }
+
+    fn refuse(&mut self, request: RequestId, affinity: AffinityKey, queue: QueueKind, error: PoolError) {
+        let code = error.code();
+        self.act(Action::Reject { request, error });
+        self.note(Occurrence::Rejected {
+            affinity,
+            queue,
+            code,
+        });
     }
 
     /// Takes the request off wherever it waits and whatever it holds, except its permit. A tab that it held goes

@@ -6,8 +6,8 @@ use super::defects::{Defect, planted};
 use super::request::{Phase, RequestState};
 use super::tab::{LastUsed, Tab, TabState};
 use super::{
-    Action, BrowserAction, ContextId, Failure, LogLevel, Operation, Pool, PoolError, QueueKind, RequestId,
-    TabId,
+    Action, BrowserAction, ContextId, Failure, LogLevel, Occurrence, Operation, Pool, PoolError, QueueKind,
+    RequestId, TabId,
 };
 
 impl Pool {
@@ -370,6 +370,11 @@ impl Pool {
             self.key_of(to)
         );
         self.log(LogLevel::Warn, message);
+        self.note(Occurrence::Migrated {
+            tab: tab_id,
+            from: self.affinity_key(from),
+            to: self.affinity_key(to),
+        });
         let displaced = self.displace(tab_id);
         let Some(tab) = self.tabs.get_mut(&tab_id) else {
             return;

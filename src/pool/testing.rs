@@ -68,6 +68,7 @@ pub(super) struct World {
     pub(super) cleanings: usize,
     pub(super) forgotten: Vec<(TabId, bool)>,
     pub(super) log: Vec<(LogLevel, String)>,
+    pub(super) told: Vec<Occurrence>,
     /// Everything that was to be done, in order, as short words.
     pub(super) trace: Vec<String>,
     /// Standbys begun.
@@ -126,6 +127,7 @@ impl World {
             cleanings: 0,
             forgotten: Vec::new(),
             log: Vec::new(),
+            told: Vec::new(),
             trace: Vec::new(),
             attempts: 0,
         }
@@ -353,6 +355,7 @@ impl World {
                     failure: None,
                 });
             }
+            Action::Tell(occurrence) => self.told.push(occurrence),
             Action::Log { level, message, .. } => self.log.push((level, message)),
         }
     }

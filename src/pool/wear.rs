@@ -3,7 +3,7 @@
 use super::context::Lateness;
 use super::defects::{Defect, planted};
 use super::tab::TabState;
-use super::{BrowserAction, LogLevel, Operation, Pool, TabId};
+use super::{BrowserAction, LogLevel, Operation, Pool, RetirementReason, TabId};
 
 /// Why a tab was replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,6 +89,12 @@ impl Pool {
     }
 
     fn count_replacement(&mut self, worn: TabId, wear: Wear) {
+        let reason = match wear {
+            Wear::Uses(_) => RetirementReason::Uses,
+            Wear::Age(_) => RetirementReason::Age,
+            Wear::Memory(_) => RetirementReason::Memory,
+        };
+        self.note_retirement(worn, reason);
         let counts = &mut self.worn;
         let (count, why) = match wear {
             Wear::Uses(uses) => (&mut counts.uses, format!("it has served {uses} leases")),

@@ -25,7 +25,7 @@ use crate::capture::ConsoleErrors;
 use crate::cdp::{CallError, Deadline, Health, Listener, MESSAGE_DROPPED, MessageDropped, io};
 use crate::driver::{Driver, Outcomes, StandbyPage, StandbyReport};
 use crate::page::{BrowserContext, Page, PopupHandler};
-use crate::pool::{BrowserAction, ContextId, Event, Failure, FailureKind, OperationId, TabId};
+use crate::pool::{BrowserAction, BrowserInfo, ContextId, Event, Failure, FailureKind, OperationId, TabId};
 
 /// How long Chrome may take over a new context; it answers in milliseconds.
 const CREATION_PATIENCE: Duration = Duration::from_secs(30);
@@ -395,6 +395,11 @@ impl Inner {
             reported: false,
             asked: Instant::now(),
         });
+        // Under the lock, as its end is.
+        self.outcomes.report(Event::BrowserStarted(BrowserInfo {
+            pid: browser.pid(),
+            version: browser.product().to_owned(),
+        }));
     }
 
     fn report_end(&self, browser: &Arc<Browser>) {

@@ -281,6 +281,16 @@ impl<'s> Value<'s> {
         };
     }
 
+    /// `Object.freeze(this)`, of an object of our own.
+    pub(crate) fn frozen(self) -> Self {
+        #[expect(unsafe_code, reason = "changes a JavaScript object")]
+        // SAFETY: as above.
+        unsafe {
+            sys::napi_object_freeze(self.scope.raw_env(), self.raw)
+        };
+        self
+    }
+
     pub(crate) fn set_element(self, index: u32, value: Value<'_>) {
         #[expect(unsafe_code, reason = "writes a JavaScript property")]
         // SAFETY: as above.

@@ -13,12 +13,12 @@ use super::liveness::{Liveness, Work};
 use super::page_log::PageLog;
 use super::registry;
 use super::tab::TabInfo;
-use super::world::PageDriver;
+use super::world::{BrowserSeen, PageDriver};
 use crate::capture::{ConsoleErrorEntry, ConsoleLevel};
 use crate::cdp::io;
 use crate::driver::chromium::{ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions};
 use crate::driver::{Driver, Outcomes};
-use crate::pool::{BrowserAction, Event, Failure, FailureKind, OperationId, TabId};
+use crate::pool::{BrowserAction, BrowserInfo, Event, Failure, FailureKind, OperationId, TabId};
 
 pub(super) struct ChromeParts {
     /// The pool's number.
@@ -37,7 +37,7 @@ struct Post {
     pool: u64,
     thread: JsThread,
     debug: bool,
-    /// Ends of the browser that the JavaScript thread has not heard of yet.
+    /// Starts and ends of the browser that the JavaScript thread has not heard of yet.
     ends: Mutex<Vec<Event>>,
 }
 
@@ -50,7 +50,12 @@ impl Post {
 impl Outcomes for Post {
     fn report(&self, event: Event) {
         let pool = self.pool;
-        if let Event::BrowserGivenUp { .. } | Event::BrowserStopped | Event::BrowserDisconnected = event {
+        // Its start goes the same way, so that it is heard of first.
+        if let Event::BrowserStarted(_)
+        | Event::BrowserGivenUp { .. }
+        | Event::BrowserStopped
+        | Event::BrowserDisconnected = event
+        {
             self.ends().push(event);
             return self.thread.post(move |_| {
                 if let Some(core) = registry::pool(pool) {
@@ -196,6 +201,15 @@ impl PageDriver for Chrome {
         let mut ends = std::mem::take(&mut *self.post.ends());
         ends.extend(unreported);
         ends
+    }
+
+    fn running(&self) -> Option<BrowserSeen> {
+        let browser = self.manager.inner.running()?;
+        let info = BrowserInfo {
+            pid: browser.pid(),
+            version: browser.product().to_owned(),
+        };
+        Some(BrowserSeen { info })
     }
 
     fn page_id(&self, tab: TabId) -> Option<String> {

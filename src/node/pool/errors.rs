@@ -44,12 +44,16 @@ fn with_retry(error: Value<'_>, retry_after_ms: u64) -> Value<'_> {
 
 /// Why a lease was revoked, as its signal has it.
 pub(super) fn revocation<'s>(scope: Scope<'s>, reason: &Revocation) -> Value<'s> {
-    let code = match reason {
-        Revocation::Expired => "LEASE_TIMEOUT",
-        Revocation::Unresponsive { .. } | Revocation::GraceOver { .. } | Revocation::Lost => "LEASE_REVOKED",
-    };
+    let code = revocation_code(reason);
     let message = format!("the lease was revoked: {reason}");
     scope.error(ErrorClass::Error, &message, Some(code))
+}
+
+pub(super) fn revocation_code(reason: &Revocation) -> &'static str {
+    match reason {
+        Revocation::Expired => "LEASE_TIMEOUT",
+        Revocation::Unresponsive { .. } | Revocation::GraceOver { .. } | Revocation::Lost => "LEASE_REVOKED",
+    }
 }
 
 /// What a failure came from: the very value that JavaScript threw, where it came from there.

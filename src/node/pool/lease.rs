@@ -10,7 +10,7 @@ use super::errors;
 use super::registry;
 use super::world::Core;
 use crate::pool::config::duration;
-use crate::pool::{Event, Grant, RequestId, Revocation};
+use crate::pool::{Event, Grant, RequestId, Revocation, Waits};
 
 /// What is kept of a lease while it is held.
 pub(super) struct Held {
@@ -118,6 +118,17 @@ impl Drop for Return {
     }
 }
 
+/// Where a request's time went.
+pub(super) fn waits<'s>(scope: Scope<'s>, waits: &Waits) -> Value<'s> {
+    scope
+        .object()
+        .set("semaphoreMs", milliseconds(scope, waits.semaphore_ms))
+        .set("admissionMs", milliseconds(scope, waits.admission_ms))
+        .set("tabQueueMs", milliseconds(scope, waits.tab_queue_ms))
+        .set("tabStartupMs", milliseconds(scope, waits.tab_startup_ms))
+        .set("tabProbeMs", milliseconds(scope, waits.tab_probe_ms))
+}
+
 /// A plain object with properties of its own: callers spread it, and call `release` detached.
 pub(super) fn lease<'s>(
     scope: Scope<'s>,
@@ -128,13 +139,6 @@ pub(super) fn lease<'s>(
     page: Value<'_>,
     page_id: &str,
 ) -> Value<'s> {
-    let waits = scope
-        .object()
-        .set("semaphoreMs", milliseconds(scope, grant.waits.semaphore_ms))
-        .set("admissionMs", milliseconds(scope, grant.waits.admission_ms))
-        .set("tabQueueMs", milliseconds(scope, grant.waits.tab_queue_ms))
-        .set("tabStartupMs", milliseconds(scope, grant.waits.tab_startup_ms))
-        .set("tabProbeMs", milliseconds(scope, grant.waits.tab_probe_ms));
     let back = pool.upgrade().map(|pool| {
         let thread = pool.effects().thread.clone();
         Rc::new(Return {
@@ -170,7 +174,7 @@ pub(super) fn lease<'s>(
         .set("pageId", scope.string(page_id))
         .set("reused", scope.boolean(grant.reused))
         .set("launchMs", milliseconds(scope, grant.launch_ms))
-        .set("waits", waits)
+        .set("waits", waits(scope, &grant.waits))
         .set("release", release);
     // Hidden: to whoever lists its properties, a lease has those of the class that this one replaces.
     lease.define_hidden("extend", extend);
@@ -220,6 +224,6 @@ fn set_async_dispose<'s>(scope: Scope<'s>, lease: Value<'s>, back: Option<Rc<Ret
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no wait lasts 2^53 ms")]
-fn milliseconds(scope: Scope<'_>, ms: u64) -> Value<'_> {
+pub(super) fn milliseconds(scope: Scope<'_>, ms: u64) -> Value<'_> {
     scope.number(ms as f64)
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod chromium;
 mod errors;
+mod events;
 mod lease;
 mod liveness;
 mod log;
@@ -12,6 +13,7 @@ mod page_log;
 mod registry;
 mod render_semaphore;
 mod snapshot;
+mod stats;
 mod tab;
 mod vault;
 mod world;
@@ -132,6 +134,23 @@ impl PagePool {
         let scope = Scope::of(env);
         calls::ticket(&self.core, scope, |ticket| Event::CloseAll { ticket })
             .map_err(|thrown| thrown.into_napi(scope))
+    }
+
+    /// The pool in numbers: sizes now, totals since it was made, histograms of its leases' waits. A frozen object of its
+    /// own each time. It asks nothing of Chrome.
+    #[napi(catch_unwind, ts_return_type = "PoolStats")]
+    pub fn stats<'s>(&self, env: &'s Env) -> Value<'s> {
+        let numbers = self.core.read(crate::pool::Pool::stats);
+        let running = self.core.effects().driver.running();
+        stats::stats(Scope::of(env), &numbers, running.as_ref())
+    }
+
+    /// The `EventEmitter` behind `on` and its like.
+    #[napi(js_name = "__emitter", catch_unwind, skip_typescript)]
+    pub fn emitter<'s>(&self, env: &'s Env) -> napi::Result<Value<'s>> {
+        let scope = Scope::of(env);
+        let emitter = self.core.effects().emitter(scope);
+        emitter.map_err(|thrown| thrown.into_napi(scope))
     }
 
     /// The affinities that have a warm tab.

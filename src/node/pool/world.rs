@@ -10,11 +10,13 @@ use super::super::browser_manager::BrowserManager;
 use super::super::clock::{date_now, monotonic_ms};
 use super::super::js::realm::{self, Realm};
 use super::super::js::{
-    Deferred, ErrorClass, JsRef, JsThread, Scope, Settled, Thrown, Value, settled, spawn_local, with_scope,
+    Deferred, ErrorClass, JsRef, JsThread, JsWeak, Scope, Settled, Thrown, Value, settled, spawn_local,
+    with_scope,
 };
 use super::super::timer::Timer;
 use super::chromium::{self, ChromeParts};
 use super::errors;
+use super::events::Audience;
 use super::lease;
 use super::liveness::{Liveness, PendingPromise, Work};
 use super::log::{LOGGER, Log, POOL_LOG};
@@ -28,8 +30,8 @@ use super::vault::Vault;
 use crate::driver::chromium::DriverOptions;
 use crate::driver::host::{self, HostParts};
 use crate::pool::{
-    Action, AffinityKey, BrowserAction, Config, Event, Failure, Grant, Inputs, LogLevel, Now, OperationId,
-    Pool, RequestId, Revocation, TabId, TicketId,
+    Action, AffinityKey, BrowserAction, BrowserInfo, Config, Event, Failure, Grant, Inputs, LogLevel, Now,
+    OperationId, Pool, RequestId, Revocation, TabId, TicketId,
 };
 use crate::runtime::{Effects, Runtime};
 
@@ -62,6 +64,11 @@ pub(crate) trait PageDriver {
         Vec::new()
     }
 
+    /// The browser that runs now, where that is known.
+    fn running(&self) -> Option<BrowserSeen> {
+        None
+    }
+
     /// The page's id, where the driver gave it one of its own.
     fn page_id(&self, _: TabId) -> Option<String> {
         None
@@ -75,6 +82,11 @@ pub(crate) trait PageDriver {
 
     /// Removes stale profiles, then calls `ended` with what went wrong, if anything did.
     fn clean_user_data_dirs(&self, ended: Box<dyn FnOnce(Option<Failure>)>);
+}
+
+/// A browser that runs.
+pub(crate) struct BrowserSeen {
+    pub(super) info: BrowserInfo,
 }
 
 /// A `getPage` call that has not ended.
@@ -102,6 +114,7 @@ pub(crate) struct World {
     pub(super) liveness: Rc<Liveness>,
     pub(super) log: Rc<Log>,
     pub(super) page_log: Rc<PageLog>,
+    pub(super) audience: Audience,
     pub(super) driver: Rc<dyn PageDriver>,
     pub(super) semaphore: Option<Rc<RenderSemaphore>>,
     /// Whether the pool can expand at all, so that the semaphore is asked whether it is full.
@@ -425,6 +438,10 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             liveness,
             log,
             page_log,
+            audience: Audience {
+                pool: JsWeak::new(owner),
+                is_listened_to: Cell::new(false),
+            },
             driver,
             semaphore,
             dynamic,
@@ -573,6 +590,7 @@ impl Effects for World {
                     }
                 }));
             }
+            Action::Tell(occurrence) => self.tell(&occurrence),
             Action::Log { level, message, tab } => self.write_line(level, message, tab),
         }
     }

@@ -19,5 +19,6 @@ mod select;
 mod shutdown;
 mod simulated;
 mod snapshot;
+mod stats;
 mod waits;
 mod wear;

@@ -122,6 +122,7 @@ impl World {
     /// The snapshots against what is alive.
     pub(in crate::driver::sim) fn check_snapshots(&mut self) {
         self.tally.checks += 1;
+        self.check_stats();
         let depth = self.pool.queue_depth_snapshot();
         for row in &depth.affinities {
             let key = &row.affinity;

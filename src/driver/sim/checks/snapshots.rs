@@ -2,7 +2,7 @@
 
 use crate::driver::sim::chrome::{Page, PageState};
 use crate::driver::sim::world::{Request, World};
-use crate::pool::{AffinityKey, AffinityQueueDepth, Priority, QueueKind, Vacancy};
+use crate::pool::{AffinityKey, AffinityQueueDepth, Priority, QueueKind, RejectionCode, Vacancy};
 
 impl World {
     /// Warm list, vacancies and queue depths, against calls and pages.
@@ -43,6 +43,52 @@ impl World {
             .find_map(|row| Some((self.wrong_in_vacancy(&row)?, format!("{row:?}"))));
         if let Some((what, row)) = wrong {
             self.fail("snapshot", || format!("{what}: {row}"));
+        }
+    }
+
+    /// Sizes and totals, against what was called and done.
+    pub(in crate::driver::sim) fn check_stats(&mut self) {
+        let stats = self.pool.stats();
+        let leased = self.requests.values().filter(|at| at.lease.is_some()).count();
+        let waiting = stats.waiting;
+        let waiting = waiting.semaphore + waiting.admission + waiting.tab + waiting.standby + waiting.probe;
+        // Of those who have no lease, the ones whose promise settles next wait for nothing any more.
+        let without = self.requests.len() - leased;
+        if !(without.saturating_sub(self.microtasks.len())..=without).contains(&waiting) {
+            return self.fail("stats", || {
+                format!("{waiting} wait, of {without} without a lease")
+            });
+        }
+        let rejected = |code: RejectionCode| stats.totals.rejected[code as usize];
+        let (totals, tally) = (&stats.totals, &self.tally);
+        let late = rejected(RejectionCode::AcquireTimeout) + rejected(RejectionCode::TooManyWaiting);
+        let histograms = &stats.waits;
+        let granted = tally.granted_warm + tally.granted_fresh;
+        let told = [
+            ("leases", stats.leases as u64, leased as u64),
+            ("warm leases", totals.warm_leases, tally.granted_warm),
+            ("cold leases", totals.cold_leases, tally.granted_fresh),
+            ("waits", histograms.total.count(), granted),
+            ("probes", histograms.tab_probe.count(), granted),
+            ("cancelled", rejected(RejectionCode::Cancelled), tally.cancelled),
+            (
+                "unavailable",
+                rejected(RejectionCode::StandbyUnavailable),
+                tally.unavailable,
+            ),
+            ("closed", rejected(RejectionCode::PoolClosed), tally.closed),
+            ("turned away", late, tally.turned_away),
+            (
+                "semaphore",
+                rejected(RejectionCode::Semaphore),
+                tally.semaphore_failed,
+            ),
+            ("migrations", totals.migrations, tally.migrations),
+        ];
+        if let Some((what, told, done)) = told.into_iter().find(|at| at.1 != at.2) {
+            self.fail("stats", || {
+                format!("{what}: {told} are told, and there were {done}")
+            });
         }
     }
 
