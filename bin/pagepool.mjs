@@ -7,6 +7,7 @@ const HELP = `pagepool ${version}: a pool of warm headless-Chrome pages
 
   pagepool doctor    looks whether this machine can run a pool, and says what to do where not
   pagepool serve     renders pages, PDFs and screenshots over HTTP, on pages that stay warm for their tenant
+  pagepool top       shows what such a server is doing, live in a terminal
 
   --help             this text; after a command, that command's options
   --version          the package's version
@@ -15,6 +16,7 @@ const HELP = `pagepool ${version}: a pool of warm headless-Chrome pages
 const COMMANDS = {
   doctor: () => import('../cli/doctor.mjs'),
   serve: () => import('../cli/serve.mjs'),
+  top: () => import('../cli/top.mjs'),
 };
 
 async function main([name, ...args]) {

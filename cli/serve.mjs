@@ -39,6 +39,8 @@ Where an option is not given, a variable of the environment counts: PORT for
   GET or POST /render, /pdf, /screenshot   of { url or html, affinity, ... }
   GET /healthz                             the process and Chrome are alive
   GET /readyz                              a page is ready
+  GET /dashboard                           what the pool is doing, to look at
+  GET /stats, /events                      the same as JSON, and as it happens
 
 docs/serve.md of the package has all of it. Without --allow-host a client can
 have this machine fetch from wherever it reaches, inside your network too: let
@@ -155,6 +157,7 @@ async function build(options) {
     browserManager,
     log: complain,
     options: {
+      version,
       host: options.host,
       token: options.token,
       allowHosts,

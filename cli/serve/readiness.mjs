@@ -2,31 +2,18 @@
 
 import { HTTPError } from './failures.mjs';
 
-const LOOK_MS = 1000;
-
-/** Makes a function that resolves when a tab stands by or is idle, and rejects with an HTTPError else. */
+/** Makes a function that returns how many tabs stand by or are idle, and throws an HTTPError where none is. */
 export function readiness(pool) {
-  let warmth = { ready: 0 };
-  let asked;
-  return async (isStopping) => {
+  let lastError;
+  return (isStopping) => {
     const headers = { 'retry-after': '1' };
     if (isStopping) throw new HTTPError(503, 'STOPPING', 'the server is stopping', { headers });
-    const idle = Object.values(pool.getVacancySnapshot()).filter((each) => each.idle).length;
-    // Asking also has the pool try again where it has given up.
-    asked ??= pool.warmStandbys().then((found) => {
-      warmth = found;
-      asked = undefined;
+    const { standbys, tabs } = pool.stats();
+    if (standbys.ready + tabs.idle > 0) return { status: 'ready', standbys: standbys.ready, idle: tabs.idle };
+    // Asking has the pool try again where it has given up; why that fails is known at the next question.
+    pool.warmStandbys().then((warmth) => {
+      ({ lastError } = warmth);
     });
-    let timer;
-    await Promise.race([
-      asked,
-      new Promise((resolve) => {
-        timer = setTimeout(resolve, LOOK_MS);
-      }),
-    ]);
-    clearTimeout(timer);
-    const { ready, lastError } = warmth;
-    if (ready + idle > 0) return { status: 'ready', standbys: ready, idle };
     const why = lastError ? `no page is ready: ${lastError.message}` : 'no page is ready';
     throw new HTTPError(503, lastError?.code ?? 'NOT_READY', why, { headers });
   };

@@ -3,7 +3,9 @@
 import { createServer } from 'node:http';
 import { Server as NetServer } from 'node:net';
 
+import { dashboard } from './dashboard.mjs';
 import { answerFor, HTTPError, invalidField } from './failures.mjs';
+import { asJSON, Feed } from './feed.mjs';
 import { guard } from './guard.mjs';
 import { health } from './health.mjs';
 import { readiness } from './readiness.mjs';
@@ -22,7 +24,7 @@ const CALLED_OFF_MS = 5000;
 const json = (body, status = 200) => ({
   status,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  body: `${JSON.stringify(body)}\n`,
+  body: `${asJSON(body)}\n`,
 });
 
 /** What is known of a render goes into headers, beside its body. */
@@ -44,8 +46,11 @@ function rendered({ type, body, status, url, reused, timing }) {
   };
 }
 
+const stoppingError = () =>
+  new HTTPError(503, 'STOPPING', 'the server is stopping', { headers: { 'retry-after': '1' } });
+
 /** The routes: by path, then by method, what to do; and who may. */
-function routes({ pool, browserManager, options, isStopping }) {
+function routes({ pool, browserManager, feed, options, isStopping }) {
   const { timeoutMs, maxBody, allowHosts } = options;
   const taskRoutes = Object.entries(tasks({ timeoutMs, maxBody })).map(([path, { type, conflict, make }]) => {
     const run = async ({ request, query, signal }) => {
@@ -60,10 +65,28 @@ function routes({ pool, browserManager, options, isStopping }) {
     return [path, { needsToken: true, methods: { GET: run, POST: run } }];
   });
   const ready = readiness(pool);
+  const watch = async ({ request }) => {
+    if (isStopping()) throw stoppingError();
+    feed.admit();
+    return request.method === 'HEAD'
+      ? { status: 200, headers: { 'content-type': 'text/event-stream' }, body: '' }
+      : { stream: (response) => feed.open(response) };
+  };
   return new Map([
     ...taskRoutes,
+    ['/stats', { needsToken: true, methods: { GET: async () => json(pool.stats()) } }],
+    ['/events', { needsToken: true, methods: { GET: watch } }],
+    // A link on another site's page may lead here.
+    ['/dashboard', { needsToken: true, isOpenToSites: true, methods: { GET: async () => dashboard } }],
+    [
+      '/',
+      {
+        isOpenToSites: true,
+        methods: { GET: async () => ({ status: 302, headers: { location: '/dashboard' }, body: '' }) },
+      },
+    ],
     ['/healthz', { isOpenToSites: true, methods: { GET: async () => json(await health(browserManager)) } }],
-    ['/readyz', { isOpenToSites: true, methods: { GET: async () => json(await ready(isStopping())) } }],
+    ['/readyz', { isOpenToSites: true, methods: { GET: async () => json(ready(isStopping())) } }],
   ]);
 }
 
@@ -79,9 +102,9 @@ function isRead(request) {
   });
 }
 
-/** HEAD is GET without a body, but for what a page would be taken for. */
-function methodOf({ method }, { needsToken, methods }) {
-  return method === 'HEAD' && !needsToken && methods.GET ? 'GET' : method;
+/** HEAD is GET without a body, but where a page would be taken for it. */
+function methodOf({ method }, { methods }) {
+  return method === 'HEAD' && !methods.POST ? 'GET' : method;
 }
 
 function find(table, path, request) {
@@ -110,7 +133,8 @@ export function createService({ pool, browserManager, log, options }) {
   let stopping = false;
   const running = new Set();
   const isStopping = () => stopping;
-  const table = routes({ pool, browserManager, options, isStopping });
+  const feed = new Feed(pool, { version: options.version });
+  const table = routes({ pool, browserManager, feed, options, isStopping });
   const mayAsk = guard(options);
 
   async function answer(request, signal) {
@@ -132,11 +156,16 @@ export function createService({ pool, browserManager, log, options }) {
     }
   }
 
-  async function send(request, response, { status, headers, body }) {
+  async function send(request, response, { status, headers, body, stream }) {
     // A client that still sends may see its connection fail before it reads the answer: what it sends is read for a while.
     if (!request.complete && (request.destroyed || !(await isRead(request))))
       response.shouldKeepAlive = false;
     if (response.destroyed) return;
+    if (stream) {
+      stream(response);
+      if (stopping) response.end();
+      return;
+    }
     if (stopping) response.shouldKeepAlive = false;
     response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
     // Until it is on its way: what is ended before is cut off.
@@ -166,6 +195,7 @@ export function createService({ pool, browserManager, log, options }) {
 
   async function stop(graceMs) {
     stopping = true;
+    feed.end();
     // Not `server.close()`: a connection that is being sent an answer counts as idle there, and is cut off.
     NetServer.prototype.close.call(server);
     const timers = [];
