@@ -107,6 +107,33 @@ differential('input', [
     return counts;
   }, { body: `${BUTTON}<script>document.querySelector('button').onclick = () => console.log('clicked')</script>`,
     right: Array.from({ length: 20 }, (_, click) => click + 1) }),
+  ...Object.entries({
+    click: (page) => page.mouse.click(15, 25),
+    key: (page) => page.keyboard.press('a'),
+  }).map(([what, act]) =>
+    scenario(`a ${what} after an evaluate that has not begun`, async ({ page }) => {
+      await page.evaluate(() => (globalThis.heard = []));
+      await Promise.all([
+        page.evaluate(() => {
+          const end = performance.now() + 200;
+          while (performance.now() < end);
+        }),
+        page.evaluate(() => {
+          for (const name of ['click', 'keydown']) addEventListener(name, () => heard.push(name));
+        }),
+        act(page),
+      ]);
+      return page.evaluate('heard');
+    }, { body: BUTTON })),
+  scenario('a click that a pending evaluate waits for', async ({ page, side }) => {
+    // Of puppeteer's it would never hear, now and then.
+    if (side !== 'ours') return 'clicked';
+    const [clicked] = await Promise.all([
+      page.evaluate(() => new Promise((resolve) => addEventListener('click', () => resolve('clicked')))),
+      page.mouse.click(15, 25),
+    ]);
+    return clicked;
+  }, { body: BUTTON, right: 'clicked' }),
   scenario('click of nothing rejects', ({ page }) => page.click('.missing'), { body: BUTTON }),
   scenario('click of a hidden element rejects', ({ page }) => page.click('button'), { body: '<button style="display:none">x</button>' }),
   scenario('click of an element without size rejects', ({ page }) => page.click('p'), { body: '<p style="width:0;height:0;margin:0"></p>' }),

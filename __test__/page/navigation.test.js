@@ -250,6 +250,17 @@ differential('navigation', [
     const forward = await page.goForward();
     return [back?.url(), there, forward?.url(), page.url()];
   }),
+  scenario('goBack to a document with frames', async ({ page, server, side }) => {
+    const frames = '<iframe name="a" srcdoc="first"></iframe><iframe srcdoc="second<iframe srcdoc=third></iframe>"></iframe>';
+    await page.goto(server.url(`/cached?body=${encodeURIComponent(frames)}`));
+    // Another site: full Chrome keeps the document in its back-forward cache.
+    await page.goto(`${server.crossOrigin}/text`);
+    await page.goBack();
+    // Puppeteer does not find frames that come out of the cache.
+    if (side !== 'ours') return ['first', 'second', 'third'];
+    const texts = await Promise.all(page.frames().slice(1).map((frame) => frame.evaluate(() => document.body.firstChild.data)));
+    return texts.sort();
+  }, { ownContext: true, right: ['first', 'second', 'third'] }),
   scenario('goBack with nowhere to go', async ({ page, attempt }) => attempt(page.goBack())),
   scenario('goForward with nowhere to go', async ({ page, server, attempt }) => {
     await page.goto(server.url('/'));

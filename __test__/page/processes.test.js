@@ -33,6 +33,17 @@ const askWorker = (page, url) =>
 const path = (request) => new URL(request.url()).pathname;
 
 differential('processes', [
+  scenario('goBack to a document with a frame', async ({ page, server, side }) => {
+    const inner = server.url('/html', { body: 'inner' }, server.crossOrigin);
+    const body = `<iframe src="${inner}"></iframe><iframe srcdoc="local"></iframe>`;
+    await page.goto(server.url('/cached', { body }));
+    await page.goto(server.url('/text', {}, server.crossOrigin));
+    await page.goBack();
+    // Puppeteer does not find frames that come out of the back-forward cache.
+    if (side !== 'ours') return ['inner', 'local'];
+    const texts = await Promise.all(page.frames().slice(1).map((frame) => frame.evaluate(() => document.body.textContent)));
+    return texts.sort();
+  }, { ownContext: true, right: ['inner', 'local'] }),
   scenario('waitForNetworkIdle after the removal of a frame with a request', async ({ page, server, attempt }) => {
     await page.goto(server.url('/'));
     const url = server.url('/', {}, server.crossOrigin);

@@ -169,11 +169,57 @@ struct State {
     /// calls one after another, one wakes it.
     next_look: Option<Instant>,
     sessions: HashMap<Box<str>, Session>,
+    /// Commands that wait until a session's scripts have begun, in their order.
+    held: HashMap<SessionKey, Vec<Vec<u8>>>,
     tasks: Vec<AbortHandle>,
     closed: bool,
 }
 
+/// Answered by the thread of the page's scripts, behind all that it was sent before.
+const BARRIER: &str = "Runtime.releaseObjectGroup";
+
+/// Whether a command runs a script of the page.
+fn is_script(method: &str) -> bool {
+    matches!(method, "Runtime.evaluate" | "Runtime.callFunctionOn")
+}
+
+/// Whether a command keeps its place behind input that waits. What may end the wait does not.
+fn keeps_order(method: &str) -> bool {
+    let is_ordered = ["Input.", "Runtime.", "DOM."]
+        .iter()
+        .any(|domain| method.starts_with(domain));
+    is_ordered
+        && !matches!(
+            method,
+            BARRIER | "Runtime.terminateExecution" | "Runtime.runIfWaitingForDebugger"
+        )
+}
+
 impl State {
+    /// Whether Chrome may not have begun a script of the session's.
+    fn may_overtake(&self, session: &Session) -> bool {
+        let begun = session.begun();
+        self.pending
+            .iter()
+            .any(|(id, call)| *id > begun && call.session == session.key() && is_script(&call.method))
+    }
+
+    /// Keeps the command back where it has to wait for its turn. `Some(true)`: it is the first to.
+    fn hold(&mut self, session: &Session, method: &str, message: &mut Vec<u8>) -> Option<bool> {
+        let is_first = !self.held.contains_key(&session.key());
+        let holds = if is_first {
+            // Chrome's input takes another way to the page than its scripts, and a shorter one.
+            session.id().is_some() && method.starts_with("Input.") && self.may_overtake(session)
+        } else {
+            keeps_order(method)
+        };
+        if holds {
+            let held = self.held.entry(session.key()).or_default();
+            held.push(std::mem::take(message));
+        }
+        holds.then_some(is_first)
+    }
+
     fn take(&mut self, id: u64) -> Option<Pending> {
         let pending = self.pending.remove(&id)?;
         if let Some(due) = pending.due {
@@ -309,7 +355,7 @@ impl Shared {
             params,
             session_id: session.id(),
         };
-        let message = match serde_json::to_vec(&envelope) {
+        let mut message = match serde_json::to_vec(&envelope) {
             Ok(message) => message,
             Err(source) => return callback(Err(CallError::Encode { method, source })),
         };
@@ -327,6 +373,7 @@ impl Shared {
                 .filter(is_same)
                 .for_each(Session::set_frozen);
         }
+        let held = state.hold(session, &method, &mut message);
         let due = self.due(deadline);
         if let Some(Due { at, .. }) = due {
             state.deadlines.insert((at, id));
@@ -347,7 +394,36 @@ impl Shared {
             },
         );
         drop(state);
-        self.send(message);
+        match held {
+            None => self.send(message),
+            Some(true) => self.send_barrier(session, id),
+            Some(false) => {}
+        }
+    }
+
+    /// Lets what is held go when Chrome has begun all scripts that were sent before this call.
+    fn send_barrier(&self, session: &Session, before: u64) {
+        let held_by = session.clone();
+        let answered = move |answer: Result<&RawValue, CallError>| {
+            let Some(shared) = held_by.shared() else { return };
+            let is_gone = answer.is_err_and(|error| error.is_gone());
+            held_by.set_begun(before);
+            // Under the lock: whoever sends next comes behind.
+            let mut state = shared.lock();
+            for message in state.held.remove(&held_by.key()).into_iter().flatten() {
+                if !is_gone {
+                    shared.send(message);
+                }
+            }
+        };
+        let params = serde_json::json!({ "objectGroup": "pagepool" });
+        self.call(
+            session,
+            BARRIER.into(),
+            params,
+            Deadline::Protocol,
+            Box::new(answered),
+        );
     }
 
     fn due(&self, deadline: Deadline) -> Option<Due> {
@@ -568,10 +644,9 @@ impl Shared {
 
     /// Rejects the session's pending calls of page scripts, as Chrome does with one that it was running.
     pub fn reject_scripts(&self, session: &Session) {
-        let calls = self.lock().take_where(|call| {
-            call.session == session.key()
-                && matches!(&*call.method, "Runtime.evaluate" | "Runtime.callFunctionOn")
-        });
+        let calls = self
+            .lock()
+            .take_where(|call| call.session == session.key() && is_script(&call.method));
         for call in calls {
             (call.callback)(Err(CallError::Protocol {
                 method: call.method,
@@ -616,6 +691,7 @@ impl Shared {
             }
             state.sessions.clear();
             state.deadlines.clear();
+            state.held.clear();
             (
                 std::mem::take(&mut state.pending),
                 std::mem::take(&mut state.tasks),

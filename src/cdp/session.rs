@@ -17,7 +17,7 @@ use super::connection::Shared;
 use super::{CallError, CloseReason, Deadline};
 
 /// Names a session within its connection; session ids of Chrome are strings.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct SessionKey(pub u64);
 
 /// One attached target, or the browser itself. Clones are the same session.
@@ -41,6 +41,8 @@ struct Inner {
     frozen: AtomicBool,
     /// Chrome has told that the script of the worker that this is has run.
     script_loaded: AtomicBool,
+    /// Chrome has begun all scripts that were sent up to this call.
+    begun: AtomicU64,
 }
 
 /// The state of a session's target.
@@ -111,6 +113,7 @@ impl Session {
             reason: OnceLock::new(),
             frozen: AtomicBool::new(false),
             script_loaded: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
         }))
     }
 
@@ -280,6 +283,15 @@ impl Session {
         self.0.script_loaded.store(true, Ordering::Release);
     }
 
+    /// The last call up to which Chrome has begun all scripts, as far as is known.
+    pub(super) fn begun(&self) -> u64 {
+        self.0.begun.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_begun(&self, call: u64) {
+        self.0.begun.fetch_max(call, Ordering::AcqRel);
+    }
+
     /// Counts one more; gives whoever will count the answer.
     pub(super) fn act(&self) -> Arc<AtomicU64> {
         self.0.activity.fetch_add(1, Ordering::AcqRel);
@@ -353,6 +365,10 @@ impl Session {
             .wait_for(wanted)
             .await
             .map_or(Health::Closed(CloseReason::Disconnected), |health| *health)
+    }
+
+    pub(super) fn shared(&self) -> Option<Arc<Shared>> {
+        self.0.shared.upgrade()
     }
 
     pub(super) fn key(&self) -> SessionKey {

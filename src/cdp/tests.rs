@@ -66,6 +66,105 @@ fn what_is_not_understood_is_skipped() {
     connection.close();
 }
 
+/// Sends a command whose outcome is not looked at.
+fn tell(session: &Session, method: &'static str) {
+    session.call(method, json!({}), Deadline::Protocol, |_| {});
+}
+
+fn hear_methods(chrome: &mut Chrome, count: usize) -> Vec<String> {
+    let hear = |_| chrome.hear()["method"].as_str().expect("a method").to_owned();
+    (0..count).map(hear).collect()
+}
+
+#[test]
+fn input_waits_until_the_scripts_before_it_have_begun() {
+    let (mut chrome, connection) = Chrome::start();
+    chrome.attach("page", "P", None);
+    chrome.attach("other", "O", None);
+    let page = session(&mut chrome, &connection, "page");
+    let other = session(&mut chrome, &connection, "other");
+    tell(&page, "Runtime.evaluate");
+    for method in [
+        "Input.dispatchKeyEvent",
+        "Runtime.evaluate",
+        "DOM.getContentQuads",
+        "Input.insertText",
+    ] {
+        tell(&page, method);
+    }
+    // What may end the wait, and what is of another page, does not wait.
+    tell(&page, "Page.handleJavaScriptDialog");
+    tell(&page, "Runtime.terminateExecution");
+    tell(&other, "Input.insertText");
+    assert_eq!(chrome.hear()["method"], "Runtime.evaluate");
+    let barrier = chrome.hear();
+    assert_eq!(barrier["method"], "Runtime.releaseObjectGroup");
+    assert_eq!(
+        hear_methods(&mut chrome, 3),
+        [
+            "Page.handleJavaScriptDialog",
+            "Runtime.terminateExecution",
+            "Input.insertText"
+        ],
+        "what need not wait"
+    );
+    chrome.say(&json!({ "id": barrier["id"], "result": {}, "sessionId": "page" }).to_string());
+    assert_eq!(
+        hear_methods(&mut chrome, 4),
+        [
+            "Input.dispatchKeyEvent",
+            "Runtime.evaluate",
+            "DOM.getContentQuads",
+            "Input.insertText"
+        ],
+        "the order of what waited"
+    );
+    connection.close();
+}
+
+#[test]
+fn input_does_not_wait_again_for_a_script_that_has_begun() {
+    let (mut chrome, connection) = Chrome::start();
+    chrome.attach("page", "P", None);
+    let page = session(&mut chrome, &connection, "page");
+    tell(&page, "Input.insertText");
+    tell(&page, "Runtime.callFunctionOn");
+    tell(&page, "Input.insertText");
+    let before = hear_methods(&mut chrome, 2);
+    assert_eq!(
+        before,
+        ["Input.insertText", "Runtime.callFunctionOn"],
+        "nothing to wait for"
+    );
+    let barrier = chrome.hear();
+    chrome.say(&json!({ "id": barrier["id"], "result": {}, "sessionId": "page" }).to_string());
+    settle(&mut chrome, &connection);
+    // The script waits for something of the page's own.
+    tell(&page, "Input.insertText");
+    assert_eq!(hear_methods(&mut chrome, 1), ["Input.insertText"]);
+    connection.close();
+}
+
+#[test]
+fn input_that_waits_ends_with_its_session() {
+    let (mut chrome, connection) = Chrome::start();
+    chrome.attach("page", "P", None);
+    let page = session(&mut chrome, &connection, "page");
+    tell(&page, "Runtime.evaluate");
+    let (sender, receiver) = mpsc::channel();
+    page.call("Input.insertText", json!({}), Deadline::Protocol, move |answer| {
+        sender.send(answer.map(drop)).expect("a waiter");
+    });
+    chrome.say(r#"{"method":"Target.detachedFromTarget","params":{"sessionId":"page"}}"#);
+    let outcome = receiver.recv().expect("an outcome");
+    assert!(
+        matches!(outcome, Err(CallError::TargetClosed { .. })),
+        "{outcome:?}"
+    );
+    settle(&mut chrome, &connection);
+    connection.close();
+}
+
 #[test]
 fn a_detached_session_ends_its_calls_and_those_attached_through_it() {
     let (mut chrome, connection) = Chrome::start();

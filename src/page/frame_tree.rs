@@ -49,6 +49,8 @@ pub(crate) struct FrameState {
     pub lifecycle: Lifecycle,
     /// A frame that never began to load does not hold up its parent.
     pub started_loading: bool,
+    /// It came with its document, which is about to take its parent's place: out of the back-forward cache.
+    pub comes_with_document: bool,
     pub session: Session,
     pub context: Option<i64>,
     pub waiters: Vec<RealmWaiter>,
@@ -65,6 +67,7 @@ impl FrameState {
             loader: String::new(),
             lifecycle: Lifecycle::default(),
             started_loading: false,
+            comes_with_document: false,
             session,
             context: None,
             waiters: Vec::new(),
@@ -116,10 +119,28 @@ impl FrameState {
 pub(crate) struct FrameTree {
     frames: Vec<FrameState>,
     main: Option<FrameId>,
+    /// Contexts of frames that have not been told of: a document out of the back-forward cache brings them along.
+    early: Vec<EarlyContext>,
+}
+
+struct EarlyContext {
+    session: Session,
+    frame: FrameId,
+    context: i64,
+    world: World,
 }
 
 impl FrameTree {
-    pub fn add(&mut self, frame: FrameState) {
+    pub fn add(&mut self, mut frame: FrameState) {
+        let is_its = |early: &mut EarlyContext| early.frame == frame.id;
+        for early in self.early.extract_if(.., is_its).collect::<Vec<_>>() {
+            if early.session.id() == frame.session.id() {
+                match early.world {
+                    World::Main => frame.context = Some(early.context),
+                    World::Helpers => frame.helpers.context = Some(early.context),
+                }
+            }
+        }
         if frame.parent.is_none() {
             self.main = Some(Arc::clone(&frame.id));
         }
@@ -157,12 +178,31 @@ impl FrameTree {
         removed
     }
 
+    /// The same for a document that another one replaces which comes out of the back-forward cache, with its frames of
+    /// other processes.
+    pub fn remove_replaced_children(&mut self, id: &str) -> Vec<FrameState> {
+        let (kept, replaced): (Vec<_>, Vec<_>) = self
+            .children(id)
+            .map(|child| (child.comes_with_document, Arc::clone(&child.id)))
+            .partition(|(comes, _)| *comes);
+        for (_, id) in kept {
+            if let Some(frame) = self.get_mut(&id) {
+                frame.comes_with_document = false;
+            }
+        }
+        replaced
+            .iter()
+            .flat_map(|(_, child)| self.remove(child))
+            .collect()
+    }
+
     pub fn remove_children(&mut self, id: &str) -> Vec<FrameState> {
         let children: Vec<FrameId> = self.children(id).map(|child| Arc::clone(&child.id)).collect();
         children.iter().flat_map(|child| self.remove(child)).collect()
     }
 
     pub fn clear(&mut self) -> Vec<FrameState> {
+        self.early.clear();
         match self.main.take() {
             Some(main) => self.remove(&main),
             None => Vec::new(),
@@ -184,8 +224,24 @@ impl FrameTree {
                 frame.context = Some(context);
                 std::mem::take(&mut frame.waiters)
             }
-            _ => Vec::new(),
+            Some(_) => Vec::new(),
+            None => self.early_context(session, id, context, World::Main),
         }
+    }
+
+    fn early_context(&mut self, session: &Session, id: &str, context: i64, world: World) -> Vec<RealmWaiter> {
+        self.early.push(EarlyContext {
+            session: session.clone(),
+            frame: id.into(),
+            context,
+            world,
+        });
+        Vec::new()
+    }
+
+    /// Forgets the early contexts of sessions that have ended.
+    pub fn forget_closed_sessions(&mut self) {
+        self.early.retain(|early| early.session.close_reason().is_none());
     }
 
     /// The same for the world of our helpers.
@@ -195,11 +251,14 @@ impl FrameTree {
                 frame.helpers.context = Some(context);
                 std::mem::take(&mut frame.helpers.waiters)
             }
-            _ => Vec::new(),
+            Some(_) => Vec::new(),
+            None => self.early_context(session, id, context, World::Helpers),
         }
     }
 
     pub fn context_destroyed(&mut self, session: &Session, context: i64) {
+        self.early
+            .retain(|early| early.session.id() != session.id() || early.context != context);
         for frame in &mut self.frames {
             if frame.session.id() != session.id() {
                 continue;
@@ -214,6 +273,7 @@ impl FrameTree {
     }
 
     pub fn contexts_cleared(&mut self, session: &Session) {
+        self.early.retain(|early| early.session.id() != session.id());
         for frame in &mut self.frames {
             if frame.session.id() == session.id() {
                 frame.forget_contexts();

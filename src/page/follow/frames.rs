@@ -3,9 +3,10 @@
 use std::sync::{Arc, MutexGuard};
 
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::cdp::Session;
+use crate::cdp::{Deadline, Session};
 
 use super::super::decode::decode_event;
 use super::super::error::EvaluateError;
@@ -66,24 +67,54 @@ impl Page {
         self.emit(&Event::FrameAttached(self.frame_handle(&id)));
     }
 
-    pub(super) fn on_frame_navigated(&self, _: &Session, params: &RawValue) {
+    pub(super) fn on_frame_navigated(&self, session: &Session, params: &RawValue) {
         let Some(event) = decode_event::<FrameNavigated>(params) else {
             return;
         };
         let id: FrameId = event.frame.id.as_str().into();
+        let is_restored = event.kind.as_deref() == Some("BackForwardCacheRestore");
         let mut state = self.lock();
-        let removed = state.tree.remove_children(&id);
+        let removed = if is_restored {
+            state.tree.remove_replaced_children(&id)
+        } else {
+            state.tree.remove_children(&id)
+        };
+        let loader = event.frame.loader_id.clone();
         if let Some(frame) = state.tree.get_mut(&id) {
             frame.url = event.frame.full_url();
             frame.name = event.frame.name;
-            if event.kind.as_deref() == Some("BackForwardCacheRestore") {
-                // Its life cycle is over already, and is not told again.
+            if is_restored {
                 frame.loader = event.frame.loader_id;
-                frame.lifecycle = Lifecycle::complete();
+                frame.lifecycle = Lifecycle::default();
             }
         }
         self.frames_removed(state, removed);
-        self.emit(&Event::FrameNavigated(self.frame_handle(&id)));
+        if is_restored {
+            self.find_restored_frames(session, id, loader);
+        } else {
+            self.emit(&Event::FrameNavigated(self.frame_handle(&id)));
+        }
+    }
+
+    /// A document that is back out of the back-forward cache has its frames with it, and Chrome tells of none. Its life
+    /// cycle is over, and is not told again.
+    fn find_restored_frames(&self, session: &Session, id: FrameId, loader: String) {
+        let (weak, asked) = (Arc::downgrade(&self.0), session.clone());
+        let method = "Page.getFrameTree";
+        session.call(method, json!({}), Deadline::Protocol, move |answer| {
+            let Some(inner) = weak.upgrade() else { return };
+            let page = Self(inner);
+            if let Ok(answer) = answer {
+                page.on_frame_tree(&asked, answer);
+            }
+            let mut state = page.lock();
+            if let Some(frame) = state.tree.get_mut(&id).filter(|frame| frame.loader == loader) {
+                frame.lifecycle = Lifecycle::complete();
+            }
+            state.check_watchers();
+            drop(state);
+            page.emit(&Event::FrameNavigated(page.frame_handle(&id)));
+        });
     }
 
     pub(super) fn on_navigated_within_document(&self, _: &Session, params: &RawValue) {

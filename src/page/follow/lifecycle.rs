@@ -15,7 +15,14 @@ impl Page {
         let Some(event) = decode_event::<OfFrame>(params) else {
             return;
         };
-        if let Some(frame) = self.lock().tree.get_mut(&event.frame_id) {
+        let mut state = self.lock();
+        if event.frame_id == self.target_id() {
+            // What is there now is of the document that is left.
+            for frame in state.tree.all_mut() {
+                frame.comes_with_document = false;
+            }
+        }
+        if let Some(frame) = state.tree.get_mut(&event.frame_id) {
             frame.started_loading = true;
         }
     }

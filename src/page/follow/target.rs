@@ -61,7 +61,8 @@ impl Page {
         if was_there {
             // Its parent's process does not speak of it.
             let parent_frame = parent_frame.as_deref().map(Into::into);
-            let frame = FrameState::new(Arc::clone(&id), parent_frame, child.clone());
+            let mut frame = FrameState::new(Arc::clone(&id), parent_frame, child.clone());
+            frame.comes_with_document = true;
             state.tree.add(frame);
         }
         let Some(frame) = state.tree.get_mut(&id) else {
@@ -164,6 +165,7 @@ impl Page {
             }
         }
         state.tracker.detached(&event.session_id, &moving);
+        state.tree.forget_closed_sessions();
         self.frames_removed(state, removed);
         for worker in workers {
             self.emit(&Event::WorkerDestroyed(worker));
