@@ -922,8 +922,8 @@ export interface Browser extends EventSource<BrowserEvents>, HasTargets {
   /** Empty where no port is open. */
   wsEndpoint(): string
   /**
-   * The process that was started; null for a browser that was connected to. Of a `ChildProcess` it has `pid`, `killed`,
-   * `exitCode`, `signalCode`, `kill()` and events.
+   * The process that was started; null for a browser that was connected to. Of a `ChildProcess` it has `pid`, `spawnfile`,
+   * `spawnargs`, `killed`, `exitCode`, `signalCode`, `kill()` and events.
    */
   process(): ChildProcess | null
   isConnected(): boolean

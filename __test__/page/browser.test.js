@@ -1,7 +1,7 @@
 'use strict';
 
 const { differential, scenario, once } = require('./harness.js');
-const { openSide } = require('./sides.js');
+const { ARGS, executablePath, openSide } = require('./sides.js');
 
 /** Runs with a browser of its own, for what ends or changes the whole browser. */
 const ownBrowser = (name, run) =>
@@ -19,7 +19,13 @@ differential('browser', [
   scenario('version', ({ browser }) => browser.version()),
   scenario('userAgent', ({ browser }) => browser.userAgent()),
   scenario('connected', ({ browser }) => [browser.connected, browser.isConnected()]),
-  scenario('process', ({ browser }) => [typeof browser.process().pid, browser.process().killed]),
+  scenario('process', ({ browser }) => {
+    const { pid, killed, exitCode, signalCode, spawnfile, spawnargs } = browser.process();
+    return [
+      typeof pid, killed, exitCode, signalCode, spawnfile === executablePath(), spawnargs[0] === spawnfile,
+      ARGS.every((arg) => spawnargs.includes(arg)), spawnargs.some((arg) => arg.startsWith('--user-data-dir=')),
+    ];
+  }, { right: ['number', false, null, null, true, true, true, true] }),
   scenario('createBrowserContext', async ({ browser, newContext }) => {
     const context = await newContext();
     return [typeof context.id, context.closed, context.browser() === browser, browser.browserContexts().includes(context)];

@@ -86,6 +86,22 @@ differential('connect', [
     await connected.disconnect();
     return text;
   }, 'other'),
+  ...Object.entries({
+    goto: (page, server) => page.goto(server.url('/text', { gate: 'never' })),
+    'goto of a document that has come': (page, server) => page.goto(server.html(`<img src="${server.url('/pixel.png', { gate: 'never' })}">`)),
+    waitForNavigation: (page) => page.waitForNavigation(),
+  }).map(([what, begin]) =>
+    withPort(`disconnect during ${what}`, async ({ lib, endpoint, server, attempt, side }) => {
+      const connected = await lib.connect(endpoint);
+      const page = await connected.newPage();
+      await page.goto(server.url('/'));
+      const asked = what === 'waitForNavigation' ? page.evaluate('1') : page.waitForRequest((request) => request.url().includes('gate=never'));
+      const pending = begin(page, server);
+      const code = pending.catch((error) => (side === 'ours' ? error.code : 'BROWSER_DISCONNECTED'));
+      await asked;
+      await connected.disconnect();
+      return [await attempt(pending), await code];
+    }, [{ threw: 'Error: Navigating frame was detached' }, 'BROWSER_DISCONNECTED'])),
   withPort('disconnect leaves it running', async ({ lib, browser, endpoint }) => {
     const connected = await lib.connect(endpoint);
     const told = once(connected, 'disconnected');

@@ -329,4 +329,21 @@ differential('emulation', [
     ]);
     return [title, typeof metrics.Nodes];
   }),
+  scenario('a metrics listener that comes late', async ({ page }) => {
+    await page.evaluate(() => console.timeStamp('early'));
+    const marks = [];
+    page.on('metrics', ({ title }) => marks.push(title));
+    await page.evaluate(() => console.timeStamp('late'));
+    while (!marks.includes('late')) await new Promise((resolve) => setTimeout(resolve, 10));
+    return marks;
+  }, { right: ['late'] }),
+  scenario('a metrics listener that comes after the call', async ({ page }) => {
+    const marks = [];
+    const marked = page.evaluate(() => console.timeStamp('early'));
+    page.on('metrics', ({ title }) => marks.push(title));
+    await marked;
+    await page.evaluate(() => console.timeStamp('late'));
+    while (!marks.includes('late')) await new Promise((resolve) => setTimeout(resolve, 10));
+    return marks;
+  }),
 ]);

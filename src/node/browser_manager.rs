@@ -247,6 +247,7 @@ const OPTIONS: &[&str] = &[
     "headless",
     "ignoreDefaultArgs",
     "launchTimeoutMs",
+    "maxKeptBodyBytes",
     "maxMessageBytes",
     "noSandbox",
     "profileParent",
@@ -300,17 +301,16 @@ fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
         let ms = ms.ok_or_else(|| invalid(timeout, "options.launchTimeoutMs", "a number above 0"))?;
         read.launch_timeout = Duration::from_secs_f64(ms.min(86_400_000.0) / 1_000.0);
     }
-    let most = options.get("maxMessageBytes")?;
-    if !most.is_undefined() {
-        let bytes = most.as_f64().filter(|bytes| *bytes >= LEAST_MESSAGE_BYTES);
-        let bytes =
-            bytes.ok_or_else(|| invalid(most, "options.maxMessageBytes", "a number of at least 1048576"))?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the number is positive, and the cast saturates"
-        )]
-        let bytes = bytes as usize;
+    if let Some(bytes) = bytes(options, "maxKeptBodyBytes", 0.0, "a number of 0 or more")? {
+        read.pages.max_kept_body_bytes = bytes;
+    }
+    let most = bytes(
+        options,
+        "maxMessageBytes",
+        LEAST_MESSAGE_BYTES,
+        "a number of at least 1048576",
+    )?;
+    if let Some(bytes) = most {
         read.limits.max_message_bytes = bytes;
     }
     let timeout = options.get("protocolTimeout")?;
@@ -324,6 +324,22 @@ fn browser_options(options: Value<'_>) -> Result<BrowserOptions, Thrown> {
     }
     launch::read(options, &mut read)?;
     Ok(read)
+}
+
+/// A number of bytes, where it is given.
+fn bytes(options: Value<'_>, name: &str, least: f64, expected: &str) -> Result<Option<usize>, Thrown> {
+    let value = options.get(name)?;
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let bytes = value.as_f64().filter(|bytes| *bytes >= least);
+    let bytes = bytes.ok_or_else(|| invalid(value, &format!("options.{name}"), expected))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number is not negative, and the cast saturates"
+    )]
+    Ok(Some(bytes as usize))
 }
 
 pub(super) fn text(options: Value<'_>, name: &str) -> Result<Option<String>, Thrown> {

@@ -69,6 +69,8 @@ pub struct PageDefaults {
     pub viewport: Option<Viewport>,
     /// What becomes of downloads, in every context that is not made with something else. Default: Chrome's.
     pub downloads: Option<Downloads>,
+    /// Bytes of response bodies that a page keeps for those who read one again. Default: 64 MiB.
+    pub max_kept_body_bytes: usize,
 }
 
 impl Default for PageDefaults {
@@ -76,6 +78,7 @@ impl Default for PageDefaults {
         Self {
             viewport: Some(Viewport::default()),
             downloads: None,
+            max_kept_body_bytes: 64 << 20,
         }
     }
 }
@@ -463,6 +466,11 @@ impl Browser {
     /// Whether all is told of what a page requests that is made at a URL, its first document included.
     pub(super) fn tells_first_requests(&self) -> bool {
         self.0.tells_first_requests
+    }
+
+    /// Bytes of response bodies that a page keeps.
+    pub(super) fn max_kept_body_bytes(&self) -> usize {
+        self.0.defaults.max_kept_body_bytes
     }
 
     /// Whether Chrome tells when the script of a worker has run.

@@ -64,6 +64,9 @@ pub enum NavigationError {
     /// The frame went away meanwhile.
     #[error("Navigating frame was detached")]
     FrameDetached,
+    /// Its browser went away meanwhile, or the connection to it.
+    #[error("Navigating frame was detached")]
+    BrowserGone,
     /// The frame was gone before the call.
     #[error("Attempted to use detached Frame '{0}'.")]
     Detached(Arc<str>),

@@ -136,6 +136,9 @@ impl Frame {
                 .await?;
                 return self.response(&mut watch).await;
             }
+            if let Err(CallError::Disconnected { .. }) = answer {
+                return Err(self.gone());
+            }
             let mut answer: Navigated = decode("Page.navigate", answer?.get())?;
             if let Some(text) = answer.failure() {
                 return Err(NavigationError::Failed {
@@ -248,8 +251,7 @@ impl Frame {
     /// Why the frame is there no more: with its browser, or by itself.
     fn gone(&self) -> NavigationError {
         if self.is_lost() {
-            let method = "Page.navigate".into();
-            CallError::Disconnected { method }.into()
+            NavigationError::BrowserGone
         } else {
             NavigationError::FrameDetached
         }

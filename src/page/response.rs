@@ -145,15 +145,12 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
-    /// Bytes that a page keeps.
-    const MOST: usize = 64 << 20;
-
-    /// Lets go of what was not used for longest; false where one is too large to be kept at all.
-    fn make_room(&mut self, request: &Arc<Request>, size: usize) -> bool {
-        if size > Self::MOST {
+    /// Lets go of what was not used for longest, beyond `most` bytes; false where one is too large to be kept at all.
+    fn make_room(&mut self, request: &Arc<Request>, size: usize, most: usize) -> bool {
+        if size > most {
             return false;
         }
-        while self.bytes + size > Self::MOST
+        while self.bytes + size > most
             && let Some((oldest, bytes)) = self.kept.pop_front()
         {
             self.bytes -= bytes;
@@ -317,7 +314,9 @@ impl Response {
         }
         let body: Arc<[u8]> = self.fetch().await?.into();
         if let Some(page) = self.0.page()
-            && page.lock_bodies().make_room(&self.0, body.len())
+            && page
+                .lock_bodies()
+                .make_room(&self.0, body.len(), page.browser().max_kept_body_bytes())
         {
             *answer.kept() = Some(Arc::clone(&body));
         }

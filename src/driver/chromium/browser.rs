@@ -371,6 +371,12 @@ impl Browser {
         self.process.as_ref().map(|process| process.pid)
     }
 
+    /// What its process was started with, the executable first; empty where we did not start it.
+    #[must_use]
+    pub fn command_line(&self) -> &[String] {
+        self.process.as_ref().map_or(&[], |process| &process.command_line)
+    }
+
     /// How its process has ended, once it has.
     #[must_use]
     pub fn exit_status(&self) -> Option<ExitStatus> {

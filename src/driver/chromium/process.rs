@@ -70,6 +70,8 @@ pub(super) struct Started {
 /// A Chrome process. Its supervisor lives until it, its group and its profile are gone.
 pub(super) struct Process {
     pub pid: u32,
+    /// What it was started with, itself first.
+    pub command_line: Vec<String>,
     pub stderr: Stderr,
     kill: watch::Sender<bool>,
     ended: watch::Receiver<Option<ExitStatus>>,
@@ -86,6 +88,10 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
         let _ = enlarge(pipe);
     }
     let mut command = Command::new(start.executable);
+    let command_line = std::iter::once(start.executable.as_os_str())
+        .chain(start.args.iter().map(OsString::as_os_str))
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
     command.args(start.args);
     if let Some(environment) = start.environment {
         command.env_clear().envs(environment);
@@ -156,6 +162,7 @@ pub(super) fn start(start: Start<'_>, profile: Profile) -> io::Result<Started> {
     });
     let process = Process {
         pid: group.as_raw_nonzero().get().unsigned_abs(),
+        command_line,
         stderr,
         kill,
         ended,

@@ -71,7 +71,9 @@ impl Rejection for NavigationError {
             Self::FrameDetached | Self::Detached(_) => {
                 scope.error(ErrorClass::Error, &message, Some("PAGE_CLOSED"))
             }
-            Self::Lost(_) => scope.error(ErrorClass::Error, &message, Some("BROWSER_DISCONNECTED")),
+            Self::BrowserGone | Self::Lost(_) => {
+                scope.error(ErrorClass::Error, &message, Some("BROWSER_DISCONNECTED"))
+            }
             Self::Failed { .. } | Self::NoHistoryEntry => {
                 scope.error(ErrorClass::Error, &message, Some("PROTOCOL_ERROR"))
             }

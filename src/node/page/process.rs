@@ -94,6 +94,14 @@ impl Class for ChildProcess {
             let pid = child.browser.pid();
             Ok(pid.map_or_else(|| scope.undefined(), |pid| scope.number(f64::from(pid))))
         }),
+        Method::getter("spawnfile", |scope, child, _| {
+            let file = child.browser.command_line().first();
+            Ok(file.map_or_else(|| scope.undefined(), |file| scope.string(file)))
+        }),
+        Method::getter("spawnargs", |scope, child, _| {
+            let parts = child.browser.command_line().iter();
+            Ok(scope.array(parts.map(|part| scope.string(part))))
+        }),
         Method::getter("killed", |scope, child, _| Ok(scope.boolean(child.killed.get()))),
         Method::getter("exitCode", |scope, child, _| {
             Ok(code(scope, child.browser.exit_status()))
