@@ -8,26 +8,11 @@ const http = require('node:http');
 const path = require('node:path');
 const QUnit = require('qunit');
 const { chromeTest, findChrome } = require('./helpers/chrome.js');
-const { Workplace } = require('./helpers/cli.js');
+const { Workplace, copied } = require('./helpers/cli.js');
 const { within } = require('./helpers/wait.js');
-
-const root = path.join(__dirname, '..');
 
 /** The checks by name. */
 const byName = ({ stdout }) => Object.fromEntries(JSON.parse(stdout).checks.map((check) => [check.name, check]));
-
-/** A copy of what the package needs to run, away from any other package; without the addon where so asked. */
-function copied(directory, { addon = true } = {}) {
-  const copy = path.join(directory, 'installed');
-  fs.mkdirSync(copy);
-  for (const name of ['index.js', 'locator.js', 'package.json', 'Cargo.toml', 'bin', 'cli', 'scripts']) {
-    fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
-  }
-  for (const name of addon ? fs.readdirSync(root).filter((name) => name.endsWith('.node')) : []) {
-    fs.symlinkSync(path.join(root, name), path.join(copy, name));
-  }
-  return path.join(copy, 'bin', 'pagepool.mjs');
-}
 
 QUnit.module('pagepool doctor', (hooks) => {
   let place;

@@ -40,7 +40,8 @@ Where an option is not given, a variable of the environment counts: PORT for
   GET /healthz                             the process and Chrome are alive
   GET /readyz                              a page is ready
   GET /dashboard                           what the pool is doing, to look at
-  GET /stats, /events                      the same as JSON, and as it happens
+  GET /stats, /events, /metrics            the same as JSON, as it happens, and
+                                           for Prometheus
 
 docs/serve.md of the package has all of it. Without --allow-host a client can
 have this machine fetch from wherever it reaches, inside your network too: let
@@ -207,7 +208,9 @@ export async function main(args) {
     if (started) {
       parts.pool.warmStandbys();
       const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
-      process.stdout.write(`pagepool ${version} serves ${url} with ${options['max-pages']} pages\n`);
+      process.stdout.write(
+        `pagepool ${version} serves ${url} with ${options['max-pages']} pages; ${url}/dashboard shows what they do\n`,
+      );
       if (options.token === undefined && !isLoopback(host)) {
         complain(
           `pagepool: whoever reaches ${host} can use this server: --token, or PAGEPOOL_TOKEN, asks for one`,

@@ -9,7 +9,8 @@ const path = require('node:path');
 const { processes } = require('./real-chrome.js');
 const { until, within } = require('./wait.js');
 
-const BIN = path.join(__dirname, '..', '..', 'bin', 'pagepool.mjs');
+const root = path.join(__dirname, '..', '..');
+const BIN = path.join(root, 'bin', 'pagepool.mjs');
 const VARIABLES = /^(PRERENDER_|RENDER_TIMEOUT_MS$|PAGEPOOL_|BOXEL_|NO_COLOR$|FORCE_COLOR$)/;
 const LIMIT_MS = 60_000;
 
@@ -78,4 +79,17 @@ class Workplace {
   }
 }
 
-module.exports = { BIN, Workplace };
+/** A copy of what the package needs to run, away from any other package; without the addon where so asked. */
+function copied(directory, { addon = true } = {}) {
+  const copy = path.join(directory, 'installed');
+  fs.mkdirSync(copy);
+  for (const name of ['index.js', 'locator.js', 'package.json', 'Cargo.toml', 'bin', 'cli', 'scripts']) {
+    fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+  }
+  for (const name of addon ? fs.readdirSync(root).filter((name) => name.endsWith('.node')) : []) {
+    fs.symlinkSync(path.join(root, name), path.join(copy, name));
+  }
+  return path.join(copy, 'bin', 'pagepool.mjs');
+}
+
+module.exports = { BIN, Workplace, copied };

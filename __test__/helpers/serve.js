@@ -114,10 +114,10 @@ function serveModule(name, define) {
       kit.place = new Workplace();
       kit.site = await startSite();
       /** Starts one on a free port, without waiting for it. */
-      kit.run = (args = [], env = {}) => kit.place.run(['serve', '--port', '0', ...args], { env: { PUPPETEER_EXECUTABLE_PATH: findChrome(), ...env } });
+      kit.run = (args = [], env = {}, bin = undefined) => kit.place.run(['serve', '--port', '0', ...args], { bin, env: { PUPPETEER_EXECUTABLE_PATH: findChrome(), ...env } });
       /** Starts one, and resolves when it serves. */
-      kit.start = async (args, env) => {
-        const run = kit.run(args, env);
+      kit.start = async (args, env, bin) => {
+        const run = kit.run(args, env, bin);
         const [, url] = await run.says('stdout', /serves (http:\S+) /);
         return new Service(run, url.replace('0.0.0.0', '127.0.0.1'));
       };

@@ -8,6 +8,7 @@ import { answerFor, HTTPError, invalidField } from './failures.mjs';
 import { asJSON, Feed } from './feed.mjs';
 import { guard } from './guard.mjs';
 import { health } from './health.mjs';
+import { metrics } from './metrics.mjs';
 import { readiness } from './readiness.mjs';
 import { render } from './render.mjs';
 import { readFields } from './requests.mjs';
@@ -75,6 +76,7 @@ function routes({ pool, browserManager, feed, options, isStopping }) {
   return new Map([
     ...taskRoutes,
     ['/stats', { needsToken: true, methods: { GET: async () => json(pool.stats()) } }],
+    ['/metrics', { needsToken: true, methods: { GET: metrics(pool) } }],
     ['/events', { needsToken: true, methods: { GET: watch } }],
     // A link on another site's page may lead here.
     ['/dashboard', { needsToken: true, isOpenToSites: true, methods: { GET: async () => dashboard } }],
