@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use crate::cdp::{CallError, Connection, Deadline, Listener, Session, io};
 use crate::driver::chromium;
 
+use super::clipboard::Clipboard;
 use super::context::{BrowserContext, ContextOptions, Downloads};
 use super::decode::{decode, decode_event};
 use super::events::Event;
@@ -99,6 +100,7 @@ pub(super) struct Inner {
     /// The pages that were there are attached.
     pub(super) follows: watch::Sender<bool>,
     pub(super) targets: Targets,
+    clipboard: Clipboard,
     defaults: PageDefaults,
     /// Whether Chrome tells of the requests of a page that is made at a URL. Full Chrome is on its way there before
     /// anybody can listen.
@@ -156,6 +158,7 @@ impl Browser {
             attached: Notify::new(),
             follows: watch::Sender::new(false),
             targets: Targets::default(),
+            clipboard: Clipboard::default(),
             defaults,
             tells_first_requests,
             tells_worker_scripts: version.is_some_and(|version| version >= TELLS_WORKER_SCRIPTS),
@@ -231,6 +234,11 @@ impl Browser {
             return;
         }
         let mut target = target;
+        if let Some(context) = &target.browser_context_id
+            && self.clipboard().take_helper(context, &session)
+        {
+            return;
+        }
         target.browser_context_id = target.browser_context_id.filter(|id| self.is_made(id));
         let prepare = match (&target.opener_id, &target.browser_context_id) {
             (None, Some(context)) => self.lock().prepared.remove(context.as_str()),
@@ -301,6 +309,10 @@ impl Browser {
             page.on_closed();
             self.target_gone(page);
         }
+    }
+
+    pub(super) fn clipboard(&self) -> &Clipboard {
+        &self.0.clipboard
     }
 
     /// Whether the context was made here; Chrome names the default one as well.
@@ -405,7 +417,8 @@ impl Browser {
         Ok(context)
     }
 
-    /// Makes a context that ends with the connection, also in a browser that goes on.
+    /// Makes a context that ends with the connection, also in a browser that goes on, and that is kept apart from others
+    /// where Chrome alone does not do so.
     ///
     /// # Errors
     /// As any command.
@@ -415,6 +428,9 @@ impl Browser {
         // Ends with its calls. Whoever has given up meanwhile leaves no context behind.
         io::spawn(async move {
             let created = browser.create(json!({ "disposeOnDetach": true })).await;
+            if let Ok(context) = &created {
+                context.keep_apart();
+            }
             if let Err(Ok(unwanted)) = sender.send(created) {
                 drop(unwanted.close().await);
             }
@@ -450,6 +466,7 @@ impl Browser {
     /// Takes a context out of those that are there.
     pub(super) fn forget_context(&self, id: &str) {
         self.lock().contexts.retain(|context| **context != *id);
+        self.forget_clipboard_of(id);
     }
 
     /// Has this done with the next page of the context.

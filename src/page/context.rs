@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cdp::{CallError, Deadline};
 
 use super::browser::Browser;
+use super::clipboard::clipboard_permission;
 use super::commands::Sent;
 use super::page::{Page, send};
 
@@ -179,6 +180,22 @@ impl BrowserContext {
         }
     }
 
+    /// Keeps it apart from others where Chrome alone does not do so.
+    pub(super) fn keep_apart(&self) {
+        if let Some(id) = &self.id {
+            self.browser.keep_apart(id);
+        }
+    }
+
+    /// Notes that its pages may use the clipboard, by these permissions of the web's names.
+    async fn note_clipboard<'a>(&self, granted: impl Iterator<Item = &'a str>) {
+        let granted: Vec<bool> = granted.filter_map(clipboard_permission).collect();
+        if !granted.is_empty() {
+            let reads = granted.contains(&true);
+            self.browser.clipboard_granted(self.id(), reads).await;
+        }
+    }
+
     pub(super) async fn set_up(&self, options: &ContextOptions) -> Result<(), CallError> {
         if let Some(downloads) = &options.downloads {
             self.set_downloads(downloads).await?;
@@ -210,6 +227,7 @@ impl BrowserContext {
     pub async fn override_permissions(&self, origin: &str, names: &[String]) -> Result<(), PermissionError> {
         let permissions: Result<Vec<_>, _> = names.iter().map(|name| protocol_permission(name)).collect();
         let params = self.params(json!({ "origin": origin, "permissions": permissions? }));
+        self.note_clipboard(names.iter().map(String::as_str)).await;
         send(self.browser.session(), "Browser.grantPermissions", params).await?;
         Ok(())
     }
@@ -223,6 +241,15 @@ impl BrowserContext {
         origin: &str,
         permissions: Vec<(Value, String)>,
     ) -> Result<(), CallError> {
+        let granted = permissions.iter().filter(|(_, setting)| setting != "denied");
+        let names = granted.filter_map(|(permission, _)| match permission["name"].as_str()? {
+            // By itself the web's permission is for what Chrome has looked through.
+            "clipboard-write" if permission["allowWithoutSanitization"] != true => {
+                Some("clipboard-sanitized-write")
+            }
+            name => Some(name),
+        });
+        self.note_clipboard(names).await;
         let mut calls = Vec::with_capacity(permissions.len());
         for (permission, setting) in permissions {
             let mut params = self.params(json!({ "permission": permission, "setting": setting }));
@@ -243,7 +270,11 @@ impl BrowserContext {
     /// As any command.
     pub async fn clear_permission_overrides(&self) -> Result<(), CallError> {
         let params = self.params(json!({}));
-        send(self.browser.session(), "Browser.resetPermissions", params).await?;
+        let reset = send(self.browser.session(), "Browser.resetPermissions", params);
+        if let Some(id) = self.id() {
+            self.browser.clipboard_refused(id);
+        }
+        reset.await?;
         Ok(())
     }
 }

@@ -137,6 +137,13 @@ impl Page {
         send(self.session(), "Input.dispatchMouseEvent", event)
     }
 
+    /// Where another key is held a key may paste: not what somebody else has copied and is on its way out.
+    async fn before_key(&self, commands: Option<&[String]>) {
+        if commands.is_some() || self.lock_input().keyboard.modifiers != 0 {
+            self.browser().clipboard().settled().await;
+        }
+    }
+
     /// Holds a key down. `text` is what it types where that is not what the key says.
     ///
     /// # Errors
@@ -147,6 +154,7 @@ impl Page {
         text: Option<&str>,
         commands: Option<&[String]>,
     ) -> Result<(), InputError> {
+        self.before_key(commands).await;
         self.send_key_down(key, text, commands)?.await?;
         Ok(())
     }
@@ -186,6 +194,7 @@ impl Page {
         commands: Option<&[String]>,
         delay: Option<Duration>,
     ) -> Result<(), InputError> {
+        self.before_key(commands).await;
         let down = self.send_key_down(key, text, commands)?;
         let Some(delay) = delay else {
             let up = self.send_key_up(key)?;

@@ -15,6 +15,7 @@
 
 mod accessibility;
 mod browser;
+mod clipboard;
 mod commands;
 mod console;
 mod context;

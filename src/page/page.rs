@@ -211,6 +211,7 @@ impl Page {
         let weak = Arc::downgrade(&self.0);
         let tree_session = session.clone();
         session.call("Page.enable", json!({}), Deadline::Protocol, |_| {});
+        self.observe_copies(session);
         session.call(
             "Page.getFrameTree",
             json!({}),
@@ -272,6 +273,11 @@ impl Page {
     #[must_use]
     pub fn opener(&self) -> Option<Page> {
         self.0.browser.page(self.0.opener.as_deref()?)
+    }
+
+    /// Whether another page has opened it.
+    pub(super) fn is_popup(&self) -> bool {
+        self.0.opener.is_some()
     }
 
     pub(super) fn set_located(&self) {

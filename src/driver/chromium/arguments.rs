@@ -56,6 +56,9 @@ const DISABLED_FEATURES: &[&str] = &[
 
 const ENABLED_FEATURES: &[&str] = &["PdfOopif"];
 
+/// Without it what is selected in a page could be pasted in any other, of another context too, by the middle button.
+const BLINK_SETTINGS: &[&str] = &["selectionClipboardBufferAvailable=false"];
+
 /// The whole command line, without the executable.
 pub(super) fn command_line(
     options: &BrowserOptions,
@@ -102,7 +105,7 @@ pub(super) fn command_line(
     line
 }
 
-/// The default arguments. Takes the features out of what was given.
+/// The default arguments. Takes the features and settings out of what was given.
 fn usual(
     options: &BrowserOptions,
     environment: &Environment,
@@ -116,6 +119,9 @@ fn usual(
     let mut enabled: Vec<String> = ENABLED_FEATURES.iter().map(ToString::to_string).collect();
     enabled.extend(take_features(given, "--enable-features="));
     line.push(format!("--enable-features={}", enabled.join(",")).into());
+    let mut settings: Vec<String> = BLINK_SETTINGS.iter().map(ToString::to_string).collect();
+    settings.extend(take_features(given, "--blink-settings="));
+    line.push(format!("--blink-settings={}", settings.join(",")).into());
 
     if !environment.show_windows && options.headless != Headless::Off {
         let full = options.headless == Headless::New || flavour == Flavour::Full;
@@ -125,7 +131,7 @@ fn usual(
     line
 }
 
-/// Chrome takes only the last list of features, so lists are joined.
+/// Chrome takes only the last list, so lists are joined.
 fn take_features(args: &mut Vec<OsString>, flag: &str) -> Vec<String> {
     let lists = take_values(args, flag);
     let features = lists.iter().flat_map(|list| list.split(','));
@@ -276,6 +282,20 @@ mod tests {
         assert_eq!(
             flags,
             ["--js-flags=--prof --logfile=/var/tmp/ours/prerender-v8-prof-%p.log --expose-gc"]
+        );
+    }
+
+    #[test]
+    fn the_caller_s_blink_settings_are_added_to_ours() {
+        let options = BrowserOptions {
+            args: vec!["--blink-settings=imagesEnabled=false".into()],
+            ..BrowserOptions::default()
+        };
+        let line = line(&options, &Environment::default(), Flavour::Shell, false);
+        let lists: Vec<_> = line.iter().filter(|arg| arg.starts_with("--blink-")).collect();
+        assert_eq!(
+            lists,
+            ["--blink-settings=selectionClipboardBufferAvailable=false,imagesEnabled=false"]
         );
     }
 

@@ -198,6 +198,24 @@ impl ChromiumDriver {
         }
     }
 
+    /// The tab's page is about to be handed out. Where this gives something, that is to be waited for first: what
+    /// another tenant has copied is still being cleared, and this page could read it.
+    #[must_use]
+    pub fn lease_begins(&self, tab: TabId) -> Option<BoxFuture<'static, ()>> {
+        let tab = self.tab(tab)?;
+        let context = tab.page().browser_context();
+        Some(context.browser().lease_begins(context.id()?)?.boxed())
+    }
+
+    /// The lease of the tab's page has ended: what it has copied is cleared.
+    pub fn lease_ends(&self, tab: TabId) {
+        let Some(tab) = self.tab(tab) else { return };
+        let context = tab.page().browser_context();
+        if let Some(id) = context.id() {
+            context.browser().lease_ends(id);
+        }
+    }
+
     /// The UUID of the tab's page.
     #[must_use]
     pub fn page_id(&self, tab: TabId) -> Option<String> {

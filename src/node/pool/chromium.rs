@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::BoxFuture;
+
 use super::super::browser_manager::Managed;
 use super::super::js::{JsRef, JsThread, Scope, Value, with_scope};
 use super::super::network;
@@ -194,6 +196,14 @@ impl PageDriver for Chrome {
         network::register_tab(page, &opened);
         self.pages.borrow_mut().insert(tab, JsRef::new(page)?);
         Some(page)
+    }
+
+    fn lease_begins(&self, tab: TabId) -> Option<BoxFuture<'static, ()>> {
+        self.inner.lease_begins(tab)
+    }
+
+    fn lease_ends(&self, tab: TabId) {
+        self.inner.lease_ends(tab);
     }
 
     fn unheard_ends(&self) -> Vec<Event> {

@@ -10,10 +10,11 @@ use super::errors;
 use super::registry;
 use super::world::Core;
 use crate::pool::config::duration;
-use crate::pool::{Event, Grant, RequestId, Revocation, Waits};
+use crate::pool::{Event, Grant, RequestId, Revocation, TabId, Waits};
 
 /// What is kept of a lease while it is held.
 pub(super) struct Held {
+    tab: TabId,
     /// Listens to the caller's signal, where the lease is to end with it.
     listener: Cell<Option<AbortListener>>,
     /// Whether it has ended, one way or the other.
@@ -25,13 +26,19 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(listener: Option<AbortListener>) -> Rc<Self> {
+    pub(super) fn new(tab: TabId, listener: Option<AbortListener>) -> Rc<Self> {
         Rc::new(Self {
+            tab,
             listener: Cell::new(listener),
             ended: Cell::new(false),
             controller: RefCell::new(None),
             revoked: RefCell::new(None),
         })
+    }
+
+    /// The tab whose page it holds.
+    pub(super) fn tab(&self) -> TabId {
+        self.tab
     }
 
     /// Ends it; says whether that is news.

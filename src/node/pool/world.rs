@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::super::abort::{self, AbortListener, CancelState};
 use super::super::browser_manager::BrowserManager;
 use super::super::clock::{date_now, monotonic_ms};
@@ -55,6 +57,14 @@ pub(crate) trait PageDriver {
 
     /// The page that callers get, at the moment when they do: one tab always has the same.
     fn page<'s>(&self, scope: Scope<'s>, tab: TabId) -> Option<Value<'s>>;
+
+    /// The page is about to be handed out, as soon as what this gives has resolved.
+    fn lease_begins(&self, _: TabId) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    /// The page's lease has ended.
+    fn lease_ends(&self, _: TabId) {}
 
     /// An operation of this driver has ended; told before the pool is.
     fn settled(&self, _: &Event) {}
@@ -260,24 +270,39 @@ impl World {
             // Cancelled while this was on its way.
             return self.report(Event::Release { request });
         };
-        let held = lease::Held::new(taken.listener.filter(|_| taken.revoke_on_abort));
+        let held = lease::Held::new(grant.tab, taken.listener.filter(|_| taken.revoke_on_abort));
         self.leases.borrow_mut().insert(request, Rc::clone(&held));
-        with_scope(|scope| {
-            let page = self
-                .driver
-                .page(scope, grant.tab)
-                .unwrap_or_else(|| scope.undefined());
-            let page_id = self.tab(grant.tab).map(|tab| tab.page_id()).unwrap_or_default();
-            let lease = lease::lease(scope, &self.me, request, held, &grant, page, &page_id);
-            taken.deferred.resolve(lease);
+        let me = self.me.clone();
+        let hand_out = move |world: &Self| {
+            with_scope(|scope| {
+                let page = world
+                    .driver
+                    .page(scope, grant.tab)
+                    .unwrap_or_else(|| scope.undefined());
+                let page_id = world.tab(grant.tab).map(|tab| tab.page_id()).unwrap_or_default();
+                let lease = lease::lease(scope, &me, request, held, &grant, page, &page_id);
+                taken.deferred.resolve(lease);
+            });
+            drop(taken.pending);
+        };
+        let Some(ready) = self.driver.lease_begins(grant.tab) else {
+            return hand_out(self);
+        };
+        let core = self.me.upgrade();
+        spawn_local(async move {
+            ready.await;
+            if let Some(core) = core {
+                hand_out(core.effects());
+            }
         });
-        drop(taken.pending);
     }
 
     /// Forgets a lease that has ended.
     pub(super) fn let_lease_go(&self, request: RequestId) {
         let held = self.leases.borrow_mut().remove(&request);
-        drop(held);
+        if let Some(held) = held {
+            self.driver.lease_ends(held.tab());
+        }
     }
 
     fn revoke(&self, request: RequestId, tab: TabId, reason: &Revocation) {
@@ -285,6 +310,7 @@ impl World {
         self.driver
             .explain_end(tab, &format!("the lease was revoked: {reason}"));
         if let Some(held) = held {
+            self.driver.lease_ends(tab);
             with_scope(|scope| held.revoke(scope, reason));
         }
     }
