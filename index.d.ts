@@ -625,6 +625,11 @@ export interface BrowserManagerOptions {
    * Default: 67108864.
    */
   maxMessageBytes?: number | undefined
+  /**
+   * How much a page keeps, in bytes, of the response bodies that were read, so that they can be read again when Chrome has them
+   * no longer; 0: nothing. What was not used for longest goes first. Default: 67108864.
+   */
+  maxKeptBodyBytes?: number | undefined
 }
 
 /** A semaphore with priorities: highest first, first come first served within one. */

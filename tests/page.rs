@@ -104,7 +104,10 @@ fn what_the_page_throws_is_told_with_name_and_message() {
         let Err(EvaluateError::Exception(exception)) = page.main_frame().evaluate(code).await else {
             panic!("the exception should arrive as one");
         };
-        let Rethrown::Error { name, message, stack } = exception.rethrown() else {
+        let Rethrown::Error {
+            name, message, stack, ..
+        } = exception.rethrown()
+        else {
             panic!("an error should stay one");
         };
         assert_eq!((name.as_str(), message.as_str()), ("TypeError", "no\nway"));
@@ -209,7 +212,7 @@ fn content_is_set_and_read() {
         let options = NavigationOptions::default();
         let html = "<!DOCTYPE html><html><head></head><body><p>hi</p></body></html>";
         page.main_frame()
-            .set_content(html.into(), &options)
+            .set_content(html, &options)
             .await
             .expect("it loads");
         assert_eq!(page.main_frame().content().await.expect("content"), string(html));
@@ -296,7 +299,7 @@ fn events_come_in_order_and_only_when_wanted() {
             let seen = Arc::clone(&seen);
             subscriptions.push(page.listen(kind, move |event| {
                 let text = match event {
-                    Event::Console(message) => format!("console {}", message.text()),
+                    Event::Console(message) => format!("console {}", message.text().to_string_lossy()),
                     Event::Request(request) => format!("request {}", request.method()),
                     event => event.kind().name().to_owned(),
                 };

@@ -23,6 +23,25 @@ differential('evaluate', [
   returns('an empty string', '""'),
   returns('text outside the basic plane', '"\\u{1F600} ünï \\u0000 end"'),
   returns('a lone surrogate', '"a\\ud800b".length'),
+  scenario('halves of surrogate pairs arrive as they were said', async ({ page }) => {
+    const said = new Promise((resolve) => page.once('console', (message) => resolve(message.text())));
+    const uncaught = new Promise((resolve) => page.once('pageerror', (error) => resolve([error.message, error.stack.split('\n')[0]])));
+    await page.evaluate(() => {
+      console.log('log \ud83d', new Error('e\ude00'), '\ufffd');
+      setTimeout(() => { throw new Error('\ufffd uncaught \ud83d'); });
+    });
+    const thrown = await page.evaluate(() => { throw new TypeError('x\ud83d y\ude00'); }).catch((error) => [error.name, error.message]);
+    return [await said, await uncaught, thrown];
+  }, { right: ['log \ud83d Error: e\ude00 \ufffd', ['Uncaught Error: \ufffd uncaught \ud83d', 'Error: Uncaught Error: \ufffd uncaught \ud83d'], ['TypeError', 'x\ud83d y\ude00']] }),
+  scenario('halves of surrogate pairs are sent as they are', async ({ page }) => {
+    await page.setContent('<p>half \ud83d</p>');
+    return [
+      await page.evaluate((text) => [text.length, text.charCodeAt(1), text], 'a\ud83d'),
+      await page.evaluate((object) => object.key, { key: '\ude00' }),
+      await page.evaluate('[..."\ud83d"].map((unit) => unit.charCodeAt(0))'),
+      await page.evaluate(() => document.querySelector('p').textContent),
+    ];
+  }, { right: [[2, 0xd83d, 'a\ud83d'], '\ude00', [0xd83d], 'half \ud83d'] }),
   returns('true', 'true'),
   returns('undefined', 'undefined'),
   returns('null', 'null'),

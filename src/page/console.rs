@@ -3,11 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::lossy;
-
 use super::decode::borrow_event;
 use super::exception::{StackFrame, StackTrace};
 use super::frame_tree::FrameId;
+use super::text::Text;
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
 use super::web_worker::WebWorker;
 
@@ -18,7 +17,7 @@ pub struct ConsoleMessage {
     /// What it was called with.
     pub arguments: Vec<RemoteObject>,
     /// The text of a message of Chrome's own.
-    pub text: Option<String>,
+    pub text: Option<Text>,
     /// Where it was called, innermost frame first.
     pub stack: Vec<StackFrame>,
     /// The place of a message of Chrome's own.
@@ -86,7 +85,7 @@ impl ConsoleMessage {
         Some(Self {
             kind: entry.level.to_owned(),
             arguments: Vec::new(),
-            text: Some(lossy::string(entry.text.get())),
+            text: Text::from_json_literal(entry.text.get()),
             stack: entry.stack_trace.unwrap_or_default().call_frames,
             place: Some((entry.url, entry.line_number)),
             frame: None,
@@ -106,34 +105,31 @@ impl ConsoleMessage {
 
     /// The arguments as text, joined by a space.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Text {
         match &self.text {
             Some(text) => text.clone(),
-            None => self
-                .arguments
-                .iter()
-                .map(argument_text)
-                .collect::<Vec<_>>()
-                .join(" "),
+            None => Text::joined(self.arguments.iter().map(argument_text)),
         }
     }
 }
 
-fn argument_text(argument: &RemoteObject) -> String {
+fn argument_text(argument: &RemoteObject) -> Text {
     if argument.object_id.is_none() {
-        return match argument.value {
+        return match &argument.value {
             // As JavaScript's `[value].join()` has it.
-            RemoteValue::Undefined | RemoteValue::Null => String::new(),
-            _ => argument.primitive_text(),
+            RemoteValue::Undefined | RemoteValue::Null => Text::from_utf8(""),
+            RemoteValue::String(text) => text.clone(),
+            _ => Text::from_utf8(&argument.primitive_text()),
         };
     }
     let description = argument.description.as_deref().unwrap_or_default();
     if argument.subtype.as_deref() == Some("error") && !description.is_empty() {
-        return description.lines().next().unwrap_or_default().to_owned();
+        let first = description.lines().next().unwrap_or_default();
+        return Text::restored(first, argument.halves.as_deref());
     }
     let kind = argument.subtype.as_deref().unwrap_or(&argument.kind);
     let class = argument.class_name.as_deref().unwrap_or("undefined");
-    format!("[{kind} {class}]")
+    Text::from_utf8(&format!("[{kind} {class}]"))
 }
 
 #[cfg(test)]
@@ -155,6 +151,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(message.level(), "warn");
-        assert_eq!(message.text(), "a 2 1e+21 0 [object Object] Error: x");
+        assert_eq!(
+            message.text(),
+            Text::from_utf8("a 2 1e+21 0 [object Object] Error: x")
+        );
     }
 }

@@ -7,9 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::lossy;
-
 use super::decode::decode_event;
+use super::text::{Halves, Text};
 use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
 
 /// An exception of the page.
@@ -17,6 +16,8 @@ use super::value::{RawRemoteObject, RemoteObject, RemoteValue};
 pub struct Exception {
     /// V8's own text, such as `Uncaught`.
     pub text: String,
+    /// What stands as U+FFFD in it.
+    text_halves: Option<Halves>,
     /// What was thrown, where V8 tells.
     pub thrown: Option<RemoteObject>,
     /// Where, innermost frame first.
@@ -110,6 +111,8 @@ pub enum Rethrown {
         message: String,
         /// `name: message`, and the page's frames.
         stack: String,
+        /// Message and stack with halves of surrogate pairs, where there are some.
+        exact: Option<Box<(Text, Text)>>,
     },
 }
 
@@ -131,15 +134,19 @@ impl Exception {
     #[must_use]
     pub fn parse(details: &RawValue) -> Self {
         match serde_json::from_str::<RawDetails<'_>>(details.get()) {
-            Ok(details) => Self {
-                text: details
-                    .text
-                    .map_or_else(String::new, |raw| lossy::string(raw.get())),
-                thrown: details.exception.map(|raw| raw.to_object()),
-                frames: details.stack_trace.unwrap_or_default().call_frames,
-            },
+            Ok(details) => {
+                let text = details.text.map(|raw| Text::lossy_from_json_literal(raw.get()));
+                let (text, text_halves) = text.unwrap_or_default();
+                Self {
+                    text,
+                    text_halves,
+                    thrown: details.exception.map(|raw| raw.to_object()),
+                    frames: details.stack_trace.unwrap_or_default().call_frames,
+                }
+            }
             Err(error) => Self {
                 text: format!("an exception that was not understood: {error}"),
+                text_halves: None,
                 thrown: None,
                 frames: Vec::new(),
             },
@@ -202,7 +209,21 @@ impl Exception {
                 None => write!(stack, "\n    at {function} ({}:{line}:{column})", frame.url),
             };
         }
-        Rethrown::Error { name, message, stack }
+        let halves = match &self.thrown {
+            Some(thrown) => &thrown.halves,
+            None => &self.text_halves,
+        };
+        let halves = halves.as_deref();
+        let exact = halves.map(|halves| {
+            let message = Text::restored(&message, Some(halves));
+            Box::new((message, Text::restored(&stack, Some(halves))))
+        });
+        Rethrown::Error {
+            name,
+            message,
+            stack,
+            exact,
+        }
     }
 
     /// The description carries the message, of any number of lines, and then the stack.
@@ -247,7 +268,8 @@ mod tests {
             Rethrown::Error {
                 name: "TypeError".into(),
                 message: "two\nlines".into(),
-                stack: "TypeError: two\nlines\n    at f (a.js:0:1)".into()
+                stack: "TypeError: two\nlines\n    at f (a.js:0:1)".into(),
+                exact: None
             }
         );
     }

@@ -8,7 +8,7 @@ use super::error::EvaluateError;
 use super::evaluate::{self, Code};
 use super::frame_tree::{FrameId, Realm, World};
 use super::page::Page;
-use super::value::{RemoteObject, RemoteValue};
+use super::value::{Argument, RemoteObject, RemoteValue};
 
 /// A frame; it may have left its page since.
 #[derive(Clone)]
@@ -211,12 +211,9 @@ impl Frame {
             .await
     }
 
-    pub(super) async fn write_document(&self, html: String) -> Result<(), EvaluateError> {
+    pub(super) async fn write_document(&self, html: Argument) -> Result<(), EvaluateError> {
         const WRITE: &str = "html => { document.open(); document.write(html); document.close(); }";
-        self.helpers()
-            .evaluate(Code::call(WRITE, [html.as_str().into()]))
-            .await
-            .map(drop)
+        self.helpers().evaluate(Code::call(WRITE, [html])).await.map(drop)
     }
 }
 

@@ -14,6 +14,7 @@ use super::frame::Frame;
 use super::lifecycle::{Milestone, Progress};
 use super::page::{Page, Watch, send};
 use super::response::Response;
+use super::value::Argument;
 
 /// What a navigation waits for, and for how long.
 #[derive(Clone, Debug)]
@@ -183,11 +184,11 @@ impl Frame {
     /// Where it does not load in time.
     pub async fn set_content(
         &self,
-        html: String,
+        html: impl Into<Argument>,
         options: &NavigationOptions,
     ) -> Result<(), NavigationError> {
         // Opening the document begins its life cycle anew, so what is watched from then on is the new one's.
-        self.write_document(html).await?;
+        self.write_document(html.into()).await?;
         let mut watch = self.watch(options)?;
         let waiting = async {
             tokio::select! {

@@ -1,5 +1,10 @@
 //! Text that came from a page, ready to become a JavaScript string without another conversion.
 
+use std::sync::Arc;
+
+/// What U+FFFD stands for in a text, each time: half a surrogate pair, or itself.
+pub(crate) type Halves = Arc<[u16]>;
+
 /// A string of the page, in the form in which JavaScript engines keep it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Text {
@@ -28,6 +33,52 @@ impl Text {
         } else {
             Self::Utf16(text.encode_utf16().collect())
         }
+    }
+
+    /// The texts, with a space between them.
+    pub(crate) fn joined(texts: impl IntoIterator<Item = Self>) -> Self {
+        let mut joined = Decoder::new(0);
+        for (index, text) in texts.into_iter().enumerate() {
+            if index > 0 {
+                joined.push_unit(u16::from(b' '));
+            }
+            match (text, &mut joined.wide) {
+                (Self::Latin1(bytes), None) => joined.narrow.extend(bytes),
+                (Self::Latin1(bytes), Some(units)) => units.extend(bytes.into_iter().map(u16::from)),
+                (Self::Utf16(units), _) => units.into_iter().for_each(|unit| joined.push_unit(unit)),
+            }
+        }
+        joined.finish()
+    }
+
+    /// The text of a JSON string literal for Rust, and what makes it whole again where that takes half a character away.
+    pub(crate) fn lossy_from_json_literal(literal: &str) -> (String, Option<Halves>) {
+        if let Ok(text) = serde_json::from_str(literal) {
+            return (text, None);
+        }
+        let Some(Self::Utf16(units)) = Self::from_json_literal(literal) else {
+            return (String::new(), None);
+        };
+        let replaced = char::decode_utf16(units.iter().copied()).filter_map(|decoded| match decoded {
+            Ok(char::REPLACEMENT_CHARACTER) => Some(0xfffd),
+            Ok(_) => None,
+            Err(half) => Some(half.unpaired_surrogate()),
+        });
+        let halves = replaced.collect();
+        (String::from_utf16_lossy(&units), Some(halves))
+    }
+
+    /// The text with its halves of characters.
+    pub(crate) fn restored(lossy: &str, halves: Option<&[u16]>) -> Self {
+        let Some(halves) = halves else {
+            return Self::from_utf8(lossy);
+        };
+        let mut halves = halves.iter().copied();
+        let restore = |unit| match unit {
+            0xfffd => halves.next().unwrap_or(0xfffd),
+            unit => unit,
+        };
+        Self::Utf16(lossy.encode_utf16().map(restore).collect())
     }
 
     /// For Rust: lone surrogates become U+FFFD.
@@ -80,10 +131,14 @@ impl Decoder {
             }
             rest = &rest[used..];
         }
-        Some(match self.wide {
+        Some(self.finish())
+    }
+
+    fn finish(self) -> Text {
+        match self.wide {
             Some(units) => Text::Utf16(units),
             None => Text::Latin1(self.narrow),
-        })
+        }
     }
 
     fn push_str(&mut self, text: &str) {
@@ -141,6 +196,32 @@ mod tests {
             Text::from_json_literal(r#""x\ud800y""#),
             Some(Text::Utf16(vec![u16::from(b'x'), 0xd800, u16::from(b'y')]))
         );
+    }
+
+    #[test]
+    fn what_rust_cannot_hold_is_kept_beside() {
+        let (text, halves) = Text::lossy_from_json_literal(r#""a\ud83d\ufffd😀\ude00b""#);
+        assert_eq!(text, "a\u{fffd}\u{fffd}😀\u{fffd}b");
+        assert_eq!(halves.as_deref(), Some(&[0xd83d, 0xfffd, 0xde00][..]));
+        assert_eq!(
+            Text::restored(&text, halves.as_deref()),
+            Text::from_json_literal(r#""a\ud83d\ufffd😀\ude00b""#).unwrap()
+        );
+        assert_eq!(
+            Text::lossy_from_json_literal(r#""a\ufffd😀""#),
+            ("a\u{fffd}😀".to_owned(), None)
+        );
+    }
+
+    #[test]
+    fn texts_are_joined_by_spaces() {
+        let joined = |texts: &[&str]| Text::joined(texts.iter().map(|text| Text::from_utf8(text)));
+        assert_eq!(joined(&["a", "b"]), Text::Latin1(b"a b".to_vec()));
+        assert_eq!(
+            joined(&["a", "Ж", "c"]),
+            Text::Utf16("a Ж c".encode_utf16().collect())
+        );
+        assert_eq!(joined(&[]), Text::Latin1(Vec::new()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::lossy;
 
-use super::text::Text;
+use super::text::{Halves, Text};
 
 /// A value that was copied out of the page.
 #[derive(Clone, PartialEq, Debug)]
@@ -94,11 +94,16 @@ impl RawRemoteObject<'_> {
     }
 
     pub fn to_object(&self) -> RemoteObject {
+        let (description, halves) = self
+            .description
+            .map(|raw| Text::lossy_from_json_literal(raw.get()))
+            .unzip();
         RemoteObject {
             kind: self.kind.into(),
             subtype: self.subtype.map(Into::into),
             class_name: self.class_name.map(|raw| lossy::string(raw.get()).into()),
-            description: self.description.map(|raw| lossy::string(raw.get()).into()),
+            description: description.map(Into::into),
+            halves: halves.flatten(),
             object_id: self.object_id.map(Into::into),
             value: if self.object_id.is_some() {
                 RemoteValue::Undefined
@@ -120,6 +125,8 @@ pub struct RemoteObject {
     pub class_name: Option<Box<str>>,
     /// V8's description.
     pub description: Option<Box<str>>,
+    /// What stands as U+FFFD in the description.
+    pub(crate) halves: Option<Halves>,
     /// Chrome's id; primitives have none.
     pub object_id: Option<Arc<str>>,
     /// The value of a primitive.

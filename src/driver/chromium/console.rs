@@ -55,7 +55,7 @@ impl Message {
         };
         let parts: Vec<_> = message.arguments.iter().map(Part::of).collect();
         let text = if parts.iter().all(Part::is_empty) {
-            message.text()
+            message.text().to_string_lossy()
         } else {
             String::new()
         };

@@ -172,10 +172,10 @@ impl<'s> Scope<'s> {
     }
 
     /// An error that was thrown in a page, with the stack that it has there.
-    pub(crate) fn error_of_page(self, name: &str, message: &str, stack: &str) -> Value<'s> {
-        let error = self.new_error(ErrorClass::Error, &[self.string(message)], None, Origin::Page);
+    pub(crate) fn error_of_page(self, name: &str, message: Value<'s>, stack: Value<'s>) -> Value<'s> {
+        let error = self.new_error(ErrorClass::Error, &[message], None, Origin::Page);
         error.set("name", self.string(name));
-        error.set("stack", self.string(stack))
+        error.set("stack", stack)
     }
 
     /// `arguments` begin with the message.

@@ -1,5 +1,7 @@
 //! What evaluations are called with.
 
+use std::fmt::Write as _;
+
 use serde_json::value::RawValue;
 
 use crate::node::js::class::data_of;
@@ -18,7 +20,7 @@ pub(super) fn code(
     let Some((function, rest)) = arguments.split_first() else {
         return Err(not_a_function(scope, scope.undefined()));
     };
-    if let Some(expression) = function.as_string() {
+    if let Some(expression) = code_text(*function) {
         return Ok(Code::Expression(placed(scope, method, expression)));
     }
     Ok(Code::Function {
@@ -43,11 +45,7 @@ pub(super) fn argument(scope: Scope<'_>, owner: &Owner, value: Value<'_>) -> Res
         Kind::Boolean => Argument::Bool(value.is_truthy()),
         Kind::Number => Argument::Number(value.as_f64().unwrap_or_default()),
         Kind::BigInt => Argument::BigInt(value.coerce_to_string()?),
-        Kind::String => match value.as_utf16().map(|units| String::from_utf16(&units)) {
-            Some(Ok(text)) => Argument::String(text),
-            // Lone surrogates: JSON escapes them.
-            _ => json(scope, value)?,
-        },
+        Kind::String => string(scope, value)?,
         Kind::Object => match data_of::<Handle>(value) {
             Some(handle) => handle
                 .as_argument(owner)
@@ -55,6 +53,31 @@ pub(super) fn argument(scope: Scope<'_>, owner: &Owner, value: Value<'_>) -> Res
             None => json(scope, value)?,
         },
     })
+}
+
+/// A string.
+pub(super) fn string(scope: Scope<'_>, value: Value<'_>) -> Result<Argument, Thrown> {
+    match value.as_utf16().map(|units| String::from_utf16(&units)) {
+        Some(Ok(text)) => Ok(Argument::String(text)),
+        // Lone surrogates: JSON escapes them.
+        _ => json(scope, value),
+    }
+}
+
+/// The text of code. Halves of surrogate pairs, which only its literals can hold, are escaped as there.
+fn code_text(value: Value<'_>) -> Option<String> {
+    let units = value.as_utf16()?;
+    Some(String::from_utf16(&units).unwrap_or_else(|_| {
+        let decoded = char::decode_utf16(units.iter().copied());
+        decoded.fold(String::with_capacity(units.len()), |mut text, decoded| {
+            match decoded {
+                Ok(character) => text.push(character),
+                // Writing to a string does not fail.
+                Err(half) => drop(write!(text, "\\u{:04x}", half.unpaired_surrogate())),
+            }
+            text
+        })
+    }))
 }
 
 /// A value that comes from outside of any page, where handles mean nothing.
@@ -112,10 +135,8 @@ pub(crate) fn source(scope: Scope<'_>, function: Value<'_>) -> Result<String, Th
     if !function.is_function() {
         return Err(not_a_function(scope, function));
     }
-    let source = function
-        .call_method("toString", &[])?
-        .as_string()
-        .ok_or_else(|| unserializable(scope))?;
+    let source = function.call_method("toString", &[])?;
+    let source = code_text(source).ok_or_else(|| unserializable(scope))?;
     if is_expression(&source) || compiles(scope, &source).is_ok() {
         return Ok(source);
     }

@@ -7,7 +7,7 @@ use crate::node::js::class::{self, Class, Method};
 use crate::node::js::{JsRef, Scope, Thrown, Value};
 use crate::page::{self, Page, StackFrame};
 
-use super::{frame, handle, page as page_class, web_worker};
+use super::{frame, handle, page as page_class, value, web_worker};
 
 /// A message; its text and arguments become JavaScript's when they are asked for.
 pub(super) struct ConsoleMessage {
@@ -74,7 +74,9 @@ impl Class for ConsoleMessageClass {
             None => Ok(scope.null()),
         }),
         Method::sync("type", |scope, message, _| Ok(scope.string(message.core.level()))),
-        Method::sync("text", |scope, message, _| Ok(scope.string(&message.core.text()))),
+        Method::sync("text", |scope, message, _| {
+            Ok(value::text_to_js(scope, message.core.text()))
+        }),
         Method::sync("args", |scope, message, _| {
             if let Some(Some(known)) = message.arguments.get() {
                 return Ok(known.get(scope));

@@ -211,6 +211,19 @@ fn rethrown<'s>(scope: Scope<'s>, rethrown: &Rethrown) -> Value<'s> {
         Rethrown::Primitive(primitive) => {
             value::to_js(scope, primitive.clone()).unwrap_or_else(|_| scope.undefined())
         }
-        Rethrown::Error { name, message, stack } => scope.error_of_page(name, message, stack),
+        Rethrown::Error {
+            name,
+            message,
+            stack,
+            exact,
+        } => {
+            let (message, stack) = match exact.as_deref().cloned() {
+                Some((message, stack)) => {
+                    (value::text_to_js(scope, message), value::text_to_js(scope, stack))
+                }
+                None => (scope.string(message), scope.string(stack)),
+            };
+            scope.error_of_page(name, message, stack)
+        }
     }
 }

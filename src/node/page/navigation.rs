@@ -5,7 +5,7 @@ use crate::page::{Frame, Milestone, NavigationError, NavigationOptions, Page, Re
 
 use super::abort::{Abort, aborted};
 use super::error::Rejection as _;
-use super::{http, options, promise};
+use super::{arguments, http, options, promise};
 
 pub(super) fn goto<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
     let url = options::text(scope, call.argument(0), "the URL")?;
@@ -29,7 +29,8 @@ pub(super) fn wait_for_navigation<'s>(
 }
 
 pub(super) fn set_content<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    let html = options::text(scope, call.argument(0), "the HTML")?;
+    options::text(scope, call.argument(0), "the HTML")?;
+    let html = arguments::string(scope, call.argument(0))?;
     let options = read(scope, call.argument(1))?;
     let frame = frame.clone();
     promise::start_void(scope, async move { frame.set_content(html, &options).await })
