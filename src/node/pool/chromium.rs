@@ -15,7 +15,7 @@ use super::liveness::{Liveness, Work};
 use super::page_log::PageLog;
 use super::registry;
 use super::tab::TabInfo;
-use super::world::{BrowserSeen, PageDriver};
+use super::world::PageDriver;
 use crate::capture::{ConsoleErrorEntry, ConsoleLevel};
 use crate::cdp::io;
 use crate::driver::chromium::{ChromiumDriver, ConsoleLine, ConsoleSink, DriverOptions};
@@ -213,13 +213,12 @@ impl PageDriver for Chrome {
         ends
     }
 
-    fn running(&self) -> Option<BrowserSeen> {
+    fn running(&self) -> Option<BrowserInfo> {
         let browser = self.manager.inner.running()?;
-        let info = BrowserInfo {
+        Some(BrowserInfo {
             pid: browser.pid(),
             version: browser.product().to_owned(),
-        };
-        Some(BrowserSeen { info })
+        })
     }
 
     fn page_id(&self, tab: TabId) -> Option<String> {

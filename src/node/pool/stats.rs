@@ -1,11 +1,10 @@
 //! `stats()`, as JavaScript sees it.
 
 use super::super::js::{Scope, Value};
-use super::world::BrowserSeen;
-use crate::pool::{Histogram, RejectionCode, RetirementReason, Stats};
+use crate::pool::{BrowserInfo, Histogram, RejectionCode, RetirementReason, Stats};
 
 /// The whole of it, frozen. `running`: the browser that runs now, where that is known.
-pub(super) fn stats<'s>(scope: Scope<'s>, stats: &Stats, running: Option<&BrowserSeen>) -> Value<'s> {
+pub(super) fn stats<'s>(scope: Scope<'s>, stats: &Stats, running: Option<&BrowserInfo>) -> Value<'s> {
     let Stats {
         tabs,
         standbys,
@@ -92,8 +91,8 @@ fn totals<'s>(scope: Scope<'s>, stats: &Stats) -> Value<'s> {
         .frozen()
 }
 
-fn browser<'s>(scope: Scope<'s>, stats: &Stats, running: Option<&BrowserSeen>) -> Value<'s> {
-    let known = running.map(|running| &running.info).or(stats.browser.as_ref());
+fn browser<'s>(scope: Scope<'s>, stats: &Stats, running: Option<&BrowserInfo>) -> Value<'s> {
+    let known = running.or(stats.browser.as_ref());
     let Some(info) = known else {
         return scope.null();
     };

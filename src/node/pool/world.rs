@@ -75,7 +75,7 @@ pub(crate) trait PageDriver {
     }
 
     /// The browser that runs now, where that is known.
-    fn running(&self) -> Option<BrowserSeen> {
+    fn running(&self) -> Option<BrowserInfo> {
         None
     }
 
@@ -92,11 +92,6 @@ pub(crate) trait PageDriver {
 
     /// Removes stale profiles, then calls `ended` with what went wrong, if anything did.
     fn clean_user_data_dirs(&self, ended: Box<dyn FnOnce(Option<Failure>)>);
-}
-
-/// A browser that runs.
-pub(crate) struct BrowserSeen {
-    pub(super) info: BrowserInfo,
 }
 
 /// A `getPage` call that has not ended.
