@@ -32,6 +32,7 @@ const own = new PagePool({
   boxelHostURL: 'http://host',
   browserManager: new BrowserManager(),
   standbyTimeoutMs: 30_000,
+  idleTrimMs: 2_000,
   renderSemaphore: new AsyncSemaphore(4),
   disableStandbyRefill: false,
   disableFileAdmission: false,

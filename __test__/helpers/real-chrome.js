@@ -172,4 +172,4 @@ function chromeModule(name, define) {
   });
 }
 
-module.exports = { chromeModule, processes, rendererOf };
+module.exports = { chromeModule, processes, rendererOf, residentBytes };

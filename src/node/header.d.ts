@@ -120,6 +120,13 @@ export interface PagePoolOptions {
    * always asked. Default: 1000.
    */
   tabProofOfLifeMs?: number | undefined
+  /**
+   * After how long a tab that nobody has is trimmed, in ms, once for each time: its garbage is collected, and the console
+   * messages that Chrome keeps for it are let go unless a listener of `console` is there. The page notices nothing. One at a
+   * time, and not while a call waits or leases keep the processors busy; 0: never. A browser manager from JavaScript is
+   * left alone. Default: 2000.
+   */
+  idleTrimMs?: number | undefined
   /** Whether a tab may move to another affinity with its storage. Default: false. */
   allowTabMigration?: boolean | undefined
   /**

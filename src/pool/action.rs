@@ -186,6 +186,15 @@ pub enum BrowserAction {
         /// The tab.
         tab: TabId,
     },
+    /// Tidy a page that nobody has: collect its garbage. Nothing of what the page can see changes. Ends in `Trimmed`.
+    Trim {
+        /// Of this action.
+        operation: OperationId,
+        /// The tab.
+        tab: TabId,
+        /// After which nobody waits for it, ms.
+        budget_ms: u64,
+    },
     /// The lease whose page is asked has ended: the page is not helped any more, which may be another caller's by then.
     /// Ends in nothing of its own.
     StopAsking {

@@ -54,6 +54,10 @@ pub struct PoolOptions {
     /// How long an answer given since the last lease ended counts for the next one, 0 = always ask. Only for a driver
     /// of ours: a browser from JavaScript is asked each time. Default: 0.
     pub tab_proof_of_life_ms: Option<f64>,
+    /// After how long a tab that nobody has is trimmed, 0 = never. Only for a driver of ours. Default: 0.
+    pub idle_trim_ms: Option<f64>,
+    /// How many leases may be held while a tab is trimmed. Default: 0.
+    pub trims_beside_leases: u32,
     /// True if tabs may move to another affinity. Default: false.
     pub allow_tab_migration: bool,
     /// How long a page or context may take to close before the next, harder step. Default: 5000.
@@ -109,6 +113,8 @@ impl PoolOptions {
             contraction_tick_ms: None,
             tab_health_probe_ms: None,
             tab_proof_of_life_ms: None,
+            idle_trim_ms: None,
+            trims_beside_leases: 0,
             allow_tab_migration: false,
             close_timeout_ms: None,
             lease_grace_ms: None,
@@ -159,6 +165,10 @@ pub struct Config {
     pub tab_health_probe_ms: u64,
     /// How long an answer given since the last lease ended counts, ms; 0 = always ask.
     pub tab_proof_of_life_ms: u64,
+    /// After how long a tab that nobody has is trimmed, ms; 0 = never.
+    pub idle_trim_ms: u64,
+    /// How many leases may be held while a tab is trimmed.
+    pub trims_beside_leases: u32,
     /// Budget of a standby's navigation, and again of its readiness. For the driver.
     pub standby_timeout_ms: u64,
     /// How long a page or context may take to close.
@@ -236,6 +246,8 @@ impl Config {
             tab_health_probe_ms: duration(options.tab_health_probe_ms)
                 .unwrap_or_else(|| tab_health_probe_ms(env, &mut notices)),
             tab_proof_of_life_ms: duration(options.tab_proof_of_life_ms).unwrap_or(0),
+            idle_trim_ms: duration(options.idle_trim_ms).unwrap_or(0),
+            trims_beside_leases: options.trims_beside_leases,
             standby_timeout_ms: duration(options.standby_timeout_ms).unwrap_or(30_000),
             close_timeout_ms: duration(options.close_timeout_ms).unwrap_or(5_000),
             lease_grace_ms: duration(options.lease_grace_ms)

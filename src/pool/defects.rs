@@ -95,6 +95,11 @@ defects! {
     SpoiltPageKept: "a page that was spoilt is offered on",
     CookielessTabsKept: "pages stay on offer after the network service has lost their cookies",
     ExtensionIgnored: "a lease that was extended ends at its first deadline",
+    TrimsInUse: "a tab that somebody has is trimmed",
+    TrimsInTheRush: "a tab is trimmed although others are in use",
+    TrimmedAgain: "a tab that idles is trimmed again and again",
+    NothingTrimmed: "a tab that idles is not trimmed",
+    StuckTrimAwaited: "a trim that does not end is waited for without an end",
     FreshCountsAsWarm: "a page in the place of a worn one is told to be a warm one",
     NoEndOfLeaseGrace: "a lease of a disposed page that answers is waited for without an end",
 }

@@ -146,6 +146,13 @@ pub enum Event {
         /// Resident, MB of 1,048,576 bytes.
         memory_mb: Option<u64>,
     },
+    /// The page has been trimmed, or could not be.
+    Trimmed {
+        /// Of [`super::BrowserAction::Trim`].
+        operation: OperationId,
+        /// True if the page did it: then it is alive.
+        answered: bool,
+    },
     /// The microtask after the call that served a waiter has come.
     Settled {
         /// Of [`super::Action::Settle`].

@@ -50,6 +50,7 @@ impl Pool {
             && let Some(operation) = self.tabs.get_mut(&id).and_then(|tab| tab.asked.take())
         {
             self.remove_operation(operation);
+            self.look_at(id);
         }
     }
 
@@ -81,6 +82,8 @@ impl Pool {
         tab.answered_at = Some(now);
         if let Some(request) = self.asked_for(id) {
             self.take_semaphore(request, id);
+        } else {
+            self.look_at(id);
         }
     }
 
@@ -90,7 +93,9 @@ impl Pool {
             return;
         };
         entry.asked = None;
-        let Some(id) = self.asked_for(tab) else { return };
+        let Some(id) = self.asked_for(tab) else {
+            return self.look_at(tab);
+        };
         let Some(request) = self.requests.get(&id) else {
             return;
         };

@@ -34,6 +34,7 @@ mod tab;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod waiters;
 mod wear;
 
@@ -63,6 +64,7 @@ use request::Request;
 use shutdown::Shutdown;
 use stats::Tally;
 use tab::{LastUsed, Tab};
+use trim::Trimming;
 use waiters::Waiters;
 
 /// The state machine of one pool.
@@ -120,6 +122,7 @@ pub struct Pool {
     /// How long leases last of late, ms: an average.
     lease_ms: f64,
     stuck_warned: bool,
+    trimming: Trimming,
     /// Tabs whose lease has ended within this event.
     released: Vec<TabId>,
     /// Something changed that may let a waiter go on.
@@ -145,6 +148,9 @@ enum Operation {
         request: RequestId,
     },
     MeasureMemory {
+        tab: TabId,
+    },
+    Trim {
         tab: TabId,
     },
     Settle {
@@ -235,6 +241,7 @@ impl Pool {
             replacing: None,
             lease_ms: lease::USUAL_MS,
             stuck_warned: false,
+            trimming: Trimming::default(),
             released: Vec::new(),
             dirty: false,
         }
@@ -285,6 +292,7 @@ impl Pool {
             Event::BrowserGivenUp { why } => self.log(LogLevel::Warn, why.to_owned()),
             Event::MemoryMeasured { operation, memory_mb } => self.measured(operation, memory_mb),
             Event::BrowserStarted(browser) => self.note(Occurrence::BrowserStarted(browser)),
+            Event::Trimmed { operation, answered } => self.trimmed(operation, answered),
             Event::NetworkServiceLost => self.network_service_lost(),
             Event::BrowserDisconnected => self.browser_disconnected(),
             Event::BrowserStopped => self.browser_stopped(),
@@ -310,6 +318,7 @@ impl Pool {
     pub fn handle_timeout(&mut self, inputs: &Inputs) {
         self.observe(inputs);
         self.contraction_tick();
+        self.trim_tick();
         while let Some(&(due, deadline)) = self.deadlines.first()
             && due <= self.now.monotonic_ms
         {
@@ -337,7 +346,7 @@ impl Pool {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
         let deadline = self.deadlines.first().map(|at| at.0);
-        [deadline, self.contraction.next_tick()]
+        [deadline, self.contraction.next_tick(), self.trimming.wake]
             .into_iter()
             .flatten()
             .min()
@@ -424,7 +433,8 @@ impl Pool {
             Operation::NotifyManager {
                 affinity: Some(affinity),
             } => self.manager_notified(affinity, id),
-            Operation::NotifyManager { affinity: None } => {}
+            // A trim is reported by an event of its own.
+            Operation::NotifyManager { affinity: None } | Operation::Trim { .. } => {}
             Operation::CleanUserDataDirs => {
                 if let Some(failure) = failure {
                     let message = format!("stale user-data dirs could not be removed: {}", failure.message);
@@ -446,7 +456,10 @@ impl Pool {
             Operation::ClosePage { tab, context } => self.page_closed(tab, context, Some(failure)),
             Operation::CloseContext { context } => self.context_closed(context, Some(failure)),
             Operation::MeasureMemory { tab } => self.memory_measured(tab, None),
-            Operation::Settle { .. } | Operation::NotifyManager { .. } | Operation::CleanUserDataDirs => {}
+            Operation::Trim { .. }
+            | Operation::Settle { .. }
+            | Operation::NotifyManager { .. }
+            | Operation::CleanUserDataDirs => {}
         }
     }
 
@@ -478,6 +491,7 @@ impl Pool {
         }
         self.refill.end_of_turn();
         self.ask_released_tabs();
+        self.note_use();
         #[cfg(debug_assertions)]
         if let Err(violation) = self.check_invariants() {
             debug_assert!(false, "{violation}\n{self:#?}");

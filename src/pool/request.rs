@@ -431,6 +431,7 @@ impl Pool {
             tab.is_fresh = false;
             tab.uses = tab.uses.saturating_add(1);
             tab.answered_at = None;
+            tab.idling.untidy = true;
         }
         self.lease_begins(id);
         if planted(Defect::GrantedTwice) {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::affinity::AffinityId;
+use super::trim::Idling;
 use super::waiters::Waiters;
 use super::{ContextId, OperationId, Pool, RequestId, TabId};
 
@@ -80,6 +81,7 @@ pub(super) struct Tab {
     pub(super) memory_mb: Option<u64>,
     /// The question under way how much that is.
     pub(super) measuring: Option<OperationId>,
+    pub(super) idling: Idling,
     /// It came in the place of a worn tab, and nobody has had a lease of it.
     pub(super) is_fresh: bool,
     /// Popups of its page, and theirs, that are not gone.
@@ -105,6 +107,7 @@ impl Tab {
             bound_at: None,
             memory_mb: None,
             measuring: None,
+            idling: Idling::default(),
             is_fresh: false,
             popups: 0,
             popups_end: false,
@@ -170,6 +173,7 @@ impl Pool {
         let new = tab.index();
         let old = std::mem::replace(&mut tab.indexed, new);
         self.swap_index(id, old, new);
+        self.note_idleness(id, new.is_some_and(|new| new.load == 0));
     }
 
     /// Takes the tab out of the arena and all indices.
@@ -177,6 +181,7 @@ impl Pool {
         let mut tab = self.tabs.remove(&id)?;
         let old = tab.indexed.take();
         self.swap_index(id, old, None);
+        self.abandon_trim(id);
         for operation in [tab.asked.take(), tab.measuring.take()].into_iter().flatten() {
             self.remove_operation(operation);
         }

@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Probe,
     Ask,
     Measure,
+    Trim,
     ClosePage,
     CloseContext,
     Manager,
@@ -73,6 +74,8 @@ pub(super) struct World {
     pub(super) trace: Vec<String>,
     /// Standbys begun.
     pub(super) attempts: usize,
+    /// Tabs that were to be trimmed, in order.
+    pub(super) trims: Vec<TabId>,
 }
 
 impl World {
@@ -130,6 +133,7 @@ impl World {
             told: Vec::new(),
             trace: Vec::new(),
             attempts: 0,
+            trims: Vec::new(),
         }
     }
 
@@ -238,6 +242,10 @@ impl World {
             Kind::Measure => Event::MemoryMeasured {
                 operation,
                 memory_mb: None,
+            },
+            Kind::Trim => Event::Trimmed {
+                operation,
+                answered: false,
             },
             Kind::Manager => Event::ManagerNotified { operation },
             Kind::Settle => Event::Settled { operation },
@@ -403,6 +411,15 @@ impl World {
                 tab: Some(tab),
                 context: None,
             },
+            BrowserAction::Trim { operation, tab, .. } => {
+                self.trims.push(tab);
+                Pending {
+                    kind: Kind::Trim,
+                    operation,
+                    tab: Some(tab),
+                    context: None,
+                }
+            }
             BrowserAction::StopAsking { .. } => {
                 self.trace.push("StopAsking".to_owned());
                 return;
@@ -593,6 +610,10 @@ fn success(kind: Kind, operation: OperationId) -> Event {
         Kind::Measure => Event::MemoryMeasured {
             operation,
             memory_mb: None,
+        },
+        Kind::Trim => Event::Trimmed {
+            operation,
+            answered: true,
         },
         Kind::ClosePage => Event::PageClosed {
             operation,

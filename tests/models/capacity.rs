@@ -221,6 +221,10 @@ fn success(action: &BrowserAction) -> Option<Event> {
             operation,
             memory_mb: None,
         },
+        BrowserAction::Trim { operation, .. } => Event::Trimmed {
+            operation,
+            answered: true,
+        },
         BrowserAction::ClosePage { operation, .. } => Event::PageClosed {
             operation,
             failure: None,

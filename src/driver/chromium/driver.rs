@@ -170,13 +170,7 @@ impl ChromiumDriver {
     /// The page of the tab, from its creation until it is forgotten.
     #[must_use]
     pub fn tab(&self, tab: TabId) -> Option<Arc<Tab>> {
-        self.inner
-            .lock()
-            .tabs
-            .get(&tab)?
-            .tab
-            .as_ref()
-            .map(|(tab, _)| Arc::clone(tab))
+        self.inner.tab(tab)
     }
 
     /// The end of the browser, where it has ended and this has not been reported yet; the caller reports it then. Who
@@ -286,6 +280,11 @@ impl Driver for ChromiumDriver {
                 budget_ms,
             } => inner.ask(operation, tab, budget_ms),
             BrowserAction::MeasureMemory { operation, tab } => inner.measure(operation, tab),
+            BrowserAction::Trim {
+                operation,
+                tab,
+                budget_ms,
+            } => inner.trim(operation, tab, budget_ms),
             BrowserAction::StopAsking { operation } => inner.lock().asked.stop(operation),
             BrowserAction::ClosePopups { tab } => inner.close_popups(tab),
             BrowserAction::ClosePage {
@@ -308,6 +307,12 @@ impl Driver for ChromiumDriver {
 impl Inner {
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tab(&self, tab: TabId) -> Option<Arc<Tab>> {
+        let registry = self.lock();
+        let (tab, _) = registry.tabs.get(&tab)?.tab.as_ref()?;
+        Some(Arc::clone(tab))
     }
 
     fn register(&self, context: ContextId, tab: TabId) {
@@ -559,6 +564,27 @@ impl Inner {
             self.outcomes
                 .report(Event::MemoryMeasured { operation, memory_mb });
         });
+    }
+
+    /// Chrome does it in one go, and nothing stops it: all that is sent is sent at once, so that nothing comes to a page
+    /// that has been leased meanwhile.
+    fn trim(self: Arc<Self>, operation: OperationId, tab: TabId, budget_ms: u64) {
+        let Some(page) = self.tab(tab) else {
+            return self.outcomes.report(Event::Trimmed {
+                operation,
+                answered: false,
+            });
+        };
+        page.page().forget_console();
+        page.session().call(
+            "HeapProfiler.collectGarbage",
+            json!({}),
+            Deadline::Within(Duration::from_millis(budget_ms)),
+            move |answer| {
+                let answered = answer.is_ok();
+                self.outcomes.report(Event::Trimmed { operation, answered });
+            },
+        );
     }
 
     /// Runs on the connection's reader.

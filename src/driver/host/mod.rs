@@ -351,6 +351,11 @@ impl PageDriver for Driver {
                 operation,
                 memory_mb: None,
             }),
+            // The contract names nothing by which a page could be: the pool asks for it of our own Chrome only.
+            BrowserAction::Trim { operation, .. } => this.report(Event::Trimmed {
+                operation,
+                answered: false,
+            }),
             // The question is all there is; and popups are not known here: only what the contract names is called.
             BrowserAction::StopAsking { .. } | BrowserAction::ClosePopups { .. } => {}
             BrowserAction::ClosePage { operation, tab, .. } => this.close_page(operation, tab),

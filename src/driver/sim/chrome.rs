@@ -41,6 +41,12 @@ pub(super) struct Page {
     pub(super) served: bool,
     /// True if it was probed since then.
     pub(super) probed: bool,
+    /// True if it has answered since then.
+    pub(super) answered: bool,
+    /// True if it was trimmed since then.
+    pub(super) is_trimmed: bool,
+    /// When, ms, its last lease ended.
+    pub(super) idle_since: Option<u64>,
     pub(super) crashed: bool,
     /// Its popups.
     pub(super) popups: u32,
@@ -88,6 +94,9 @@ impl Page {
             lease: None,
             served: false,
             probed: false,
+            answered: false,
+            is_trimmed: false,
+            idle_since: None,
             crashed: false,
             popups: 0,
             popups_closing: 0,

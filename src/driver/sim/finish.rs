@@ -1,13 +1,16 @@
 //! The end of every simulation: nothing fails any more, so everything that waits must end, an idle pool must
 //! contract, and after `closeAll` nothing may be alive.
 
-use super::chrome::PageState;
+use super::chrome::{Page, PageState};
 use super::operation::{Call, Operation, Outcome, Work};
 use super::world::{Pending, Violation, World};
 use crate::pool::QueueKind;
 
 /// In this much virtual time all that waits must have ended: many times the longest chain of retries.
 const PATIENCE_MS: u64 = 300_000;
+
+/// Less than a trim may take.
+const SOON_MS: u64 = 1_000;
 
 /// The client that comes when all others have gone.
 const LATECOMER: u8 = 255;
@@ -25,6 +28,7 @@ impl World {
         self.settle_around_hung_closes()?;
         self.settle(&[])?;
         self.expect_all_told()?;
+        self.expect_trims()?;
         self.apply(Operation::Warm)?;
         self.settle(&[])?;
         self.expect_standbys()?;
@@ -80,7 +84,8 @@ impl World {
     /// One round; whether there was anything to do.
     fn settle_once(&mut self, hung: &[Pending]) -> Result<bool, Violation> {
         let mut busy = false;
-        for kind in Work::ALL {
+        // A trim that hangs is in nobody's way.
+        for kind in Work::ALL.into_iter().filter(|kind| *kind != Work::Trim) {
             let mut position = 0;
             while let Some(pending) = self.pending[kind.index()].get(usize::from(position)) {
                 if hung.iter().any(|hung| hung.operation == pending.operation) {
@@ -150,6 +155,36 @@ impl World {
             self.fail("standbys", || {
                 format!("{standbys} standbys, and {wanted} are wanted: {state}")
             });
+        }
+        self.take_violation().map_or(Ok(()), Err)
+    }
+
+    /// Every tab that idles is trimmed, whatever trims hang, and then nothing is left to be done about it.
+    fn expect_trims(&mut self) -> Result<(), Violation> {
+        let Some(least) = self.idle_trim_ms() else {
+            return Ok(());
+        };
+        let pages = self.chrome.pages.len() as u64;
+        // The longest pause of a tenant that comes regularly, and what a trim may take, for each of them.
+        let deadline = self.elapsed_ms() + 10 * least + (pages + 1) * 6_000;
+        while self.next_timeout().is_some() && self.elapsed_ms() < deadline {
+            let before = self.trim.map(|trim| trim.operation);
+            self.advance_to(self.elapsed_ms() + SOON_MS)?;
+            self.settle(&[])?;
+            // Those that hung before stay so.
+            while let Some(trim) = self.trim.filter(|trim| Some(trim.operation) != before)
+                && let Some(step) = self.complete(Work::Trim, trim.operation, Outcome::Done)
+            {
+                self.apply(step)?;
+            }
+        }
+        let asks = self.asks_at_release();
+        let is_left = |page: &Page| {
+            page.is_live() && page.idle_since.is_some() && !page.is_trimmed && (page.answered || !asks)
+        };
+        if let Some(tab) = self.chrome.pages.iter().find(|at| is_left(at.1)).map(|at| *at.0) {
+            let state = self.describe();
+            self.fail("trim", || format!("{tab:?} idles and is not trimmed: {state}"));
         }
         self.take_violation().map_or(Ok(()), Err)
     }

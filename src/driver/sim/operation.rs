@@ -97,7 +97,7 @@ pub enum Operation {
     },
     /// From now on these kinds of work succeed before their action returns.
     Instant {
-        /// Bits in the order of [`Work`], of which the last kind is never among them.
+        /// Bits in the order of [`Work`], of which the last two kinds are never among them.
         kinds: u8,
     },
     /// The next callback into JavaScript calls `getPage`.
@@ -228,11 +228,13 @@ pub enum Work {
     Ask,
     /// The memory of a tab's renderer is looked at.
     Measure,
+    /// A tab that nobody has is trimmed.
+    Trim,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Standby,
         Self::Page,
         Self::Probe,
@@ -242,6 +244,7 @@ impl Work {
         Self::CleanUp,
         Self::Ask,
         Self::Measure,
+        Self::Trim,
     ];
 
     /// Its place in [`Self::ALL`].

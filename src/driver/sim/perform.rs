@@ -160,6 +160,9 @@ impl World {
                 budget_ms,
             } => {
                 self.check_probe(tab, budget_ms);
+                if let Some(page) = self.chrome.pages.get_mut(&tab) {
+                    page.answered = false;
+                }
                 if self.asks_at_release() {
                     self.note_unknown_use_of(tab);
                 } else {
@@ -178,6 +181,14 @@ impl World {
             BrowserAction::MeasureMemory { operation, tab } => {
                 self.check_measured(tab);
                 self.start(Work::Measure, operation, Subject::Tab(tab));
+            }
+            BrowserAction::Trim {
+                operation,
+                tab,
+                budget_ms,
+            } => {
+                self.check_trim(operation, tab, budget_ms);
+                self.start(Work::Trim, operation, Subject::Tab(tab));
             }
             BrowserAction::StopAsking { operation } => {
                 self.unasked.insert(operation);
@@ -351,6 +362,9 @@ impl World {
             page.lease = Some(id);
             page.served = true;
             page.probed = false;
+            page.answered = false;
+            page.is_trimmed = false;
+            page.idle_since = None;
             page.uses += 1;
             page.is_fresh = false;
         }

@@ -376,7 +376,9 @@ impl Scenario {
             Work::Standby => self.profile.work_ms * 10,
             Work::Page => self.profile.work_ms * 5,
             Work::CloseContext | Work::ClosePage => self.profile.work_ms * 2,
-            Work::Probe | Work::Ask | Work::Measure | Work::Notify | Work::CleanUp => self.profile.work_ms,
+            Work::Probe | Work::Ask | Work::Measure | Work::Trim | Work::Notify | Work::CleanUp => {
+                self.profile.work_ms
+            }
         };
         let delay = self.soon(mean);
         self.plan(

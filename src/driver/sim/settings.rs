@@ -27,6 +27,10 @@ pub struct Settings {
     pub tab_health_probe_ms: Option<f64>,
     /// How long an answer counts.
     pub tab_proof_of_life_ms: Option<f64>,
+    /// `idleTrimMs`.
+    pub idle_trim_ms: Option<f64>,
+    /// How many leases may be held while a tab is trimmed.
+    pub trims_beside_leases: u32,
     /// `closeTimeoutMs`.
     pub close_timeout_ms: Option<f64>,
     /// `leaseGraceMs`.
@@ -139,6 +143,7 @@ impl Settings {
             25..45 => SemaphoreKind::Late,
             _ => SemaphoreKind::Prompt,
         };
+        let trim = &mut Rng::with_seed(seed ^ 0x721b);
         let wear = &mut Rng::with_seed(seed ^ 0x3ea2);
         Self {
             seed,
@@ -157,6 +162,8 @@ impl Settings {
                 &mut Rng::with_seed(seed ^ 0x11fe),
                 &[0.0, 0.0, 0.0, 1.0, 60_000.0],
             )),
+            idle_trim_ms: (trim.u8(..100) < 50).then(|| *pick(trim, &[1.0, 50.0, 400.0, 2000.0])),
+            trims_beside_leases: *pick(trim, &[0, 0, 1, 3]),
             close_timeout_ms: (random.u8(..100) < 30).then(|| f64::from(random.u32(100..10_000))),
             lease_grace_ms: (random.u8(..100) < 50).then(|| f64::from(random.u32(50..20_000))),
             lease_timeout_ms: (random.u8(..100) < 20).then(|| f64::from(random.u32(10..10_000))),
@@ -179,6 +186,8 @@ impl Settings {
             contraction_tick_ms: self.contraction_tick_ms,
             tab_health_probe_ms: self.tab_health_probe_ms,
             tab_proof_of_life_ms: self.tab_proof_of_life_ms,
+            idle_trim_ms: self.idle_trim_ms,
+            trims_beside_leases: self.trims_beside_leases,
             close_timeout_ms: self.close_timeout_ms,
             lease_grace_ms: self.lease_grace_ms,
             lease_timeout_ms: self.lease_timeout_ms,

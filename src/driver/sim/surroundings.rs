@@ -202,6 +202,7 @@ impl World {
                 let page = self.chrome.pages.get_mut(&tab);
                 let alive = page.is_some_and(|page| {
                     page.probed = true;
+                    page.answered = outcome == Outcome::Done;
                     page.state == PageState::Open && !page.crashed
                 });
                 if outcome != Outcome::Done
@@ -214,6 +215,7 @@ impl World {
                     return Outcome::BrowserGone;
                 }
             }
+            (Work::Trim, Subject::Tab(tab)) => return self.trim_ended(pending.operation, tab, outcome),
             (Work::Measure, Subject::Tab(tab)) => {
                 if let Some(page) = self.chrome.pages.get_mut(&tab) {
                     page.memory_mb = memory_of(outcome);
@@ -256,6 +258,10 @@ pub(super) fn outcome_event(kind: Work, operation: OperationId, outcome: Outcome
         (Work::Measure, _) => Event::MemoryMeasured {
             operation,
             memory_mb: memory_of(outcome),
+        },
+        (Work::Trim, failure) => Event::Trimmed {
+            operation,
+            answered: failure.is_none(),
         },
         (Work::ClosePage, failure) => Event::PageClosed { operation, failure },
         (Work::CloseContext, failure) => Event::ContextClosed { operation, failure },

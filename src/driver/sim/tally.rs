@@ -42,6 +42,8 @@ pub struct Tally {
     pub disconnects: u64,
     /// Calls of `closeAll`.
     pub closes: u64,
+    /// Tabs that were trimmed.
+    pub trims: u64,
 }
 
 impl AddAssign for Tally {
@@ -64,6 +66,7 @@ impl AddAssign for Tally {
         self.disposals += other.disposals;
         self.disconnects += other.disconnects;
         self.closes += other.closes;
+        self.trims += other.trims;
     }
 }
 
@@ -91,6 +94,7 @@ impl fmt::Display for Tally {
         writeln!(f, "disposals          {}", self.disposals)?;
         writeln!(f, "Chrome died        {}", self.disconnects)?;
         writeln!(f, "closeAll           {}", self.closes)?;
+        writeln!(f, "trims              {}", self.trims)?;
         write!(f, "invariant checks   {}", self.checks)
     }
 }

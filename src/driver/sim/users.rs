@@ -51,6 +51,7 @@ impl World {
             },
         );
         self.book.note_priority(priority.get());
+        self.note_end_of_trim(&affinity);
         let warm = self.warm_hit(&affinity, call.queue());
         let expands = self.must_expand(&affinity, call.queue(), priority);
         let pages = self.pool.current_max_pages();
@@ -221,10 +222,11 @@ impl World {
         if request.queue == QueueKind::File && kept {
             self.file_released.insert(request.affinity.clone(), step);
         }
-        let now = self.now.wall_ms;
+        let (now, at) = (self.now.wall_ms, self.now.monotonic_ms);
         if let Some(page) = self.chrome.pages.get_mut(&tab) {
             page.lease = None;
             page.released = Some(step);
+            page.idle_since = Some(at);
             if page.state != PageState::Closing {
                 page.used = Some(now);
                 self.book.used.insert(request.affinity, now);

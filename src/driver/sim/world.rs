@@ -95,6 +95,17 @@ pub(super) struct Pending {
     pub(super) since: u64,
 }
 
+/// A trim under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trim {
+    pub(super) operation: OperationId,
+    pub(super) tab: TabId,
+    /// When, ms, nobody waits for it any more.
+    pub(super) until: u64,
+    /// Somebody may have taken the tab meanwhile.
+    pub(super) may_be_over: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Subject {
     Standby(ContextId, TabId),
@@ -145,7 +156,7 @@ pub struct World {
     pub(super) next_request: u64,
     pub(super) tickets: BTreeMap<TicketId, Ticket>,
     pub(super) next_ticket: u64,
-    pub(super) pending: [Vec<Pending>; 9],
+    pub(super) pending: [Vec<Pending>; 10],
     pub(super) finished: VecDeque<(Work, OperationId)>,
     pub(super) owed: VecDeque<RequestId>,
     /// Requests that did not get their permit at once.
@@ -177,6 +188,8 @@ pub struct World {
     pub(super) silent: Vec<TabId>,
     /// Questions under leases that have ended meanwhile: what comes of them says nothing of later leases.
     pub(super) unasked: BTreeSet<OperationId>,
+    /// The trim that was begun last.
+    pub(super) trim: Option<Trim>,
     /// Since when, ms, nothing is being made in a pool that closes.
     pub(super) closing_since: u64,
     pub(super) tally: Tally,
@@ -279,6 +292,7 @@ impl World {
             answering: None,
             silent: Vec::new(),
             unasked: BTreeSet::new(),
+            trim: None,
             closing_since: 0,
             tally: Tally::default(),
             violation: None,

@@ -158,7 +158,10 @@ impl PageDriver for Chrome {
             | BrowserAction::MeasureMemory { operation, .. }
             | BrowserAction::ClosePage { operation, .. }
             | BrowserAction::CloseContext { operation, .. } => Some(*operation),
-            BrowserAction::StopAsking { .. } | BrowserAction::ClosePopups { .. } => None,
+            // A trim is not worth keeping the process alive.
+            BrowserAction::Trim { .. }
+            | BrowserAction::StopAsking { .. }
+            | BrowserAction::ClosePopups { .. } => None,
         };
         if let Some(operation) = operation {
             self.work.borrow_mut().insert(operation, self.liveness.work());

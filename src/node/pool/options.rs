@@ -22,6 +22,7 @@ const POOL_OPTIONS: &[&str] = &[
     "highPriorityMaxPages",
     "highPriorityThreshold",
     "idleContractionMs",
+    "idleTrimMs",
     "initScripts",
     "initialPages",
     "keepPopups",
@@ -88,6 +89,7 @@ impl<'s> Options<'s> {
         machine.contraction_tick_ms = milliseconds(options, "contractionTickMs")?;
         machine.tab_health_probe_ms = milliseconds(options, "tabHealthProbeMs")?;
         machine.tab_proof_of_life_ms = milliseconds(options, "tabProofOfLifeMs")?;
+        machine.idle_trim_ms = milliseconds(options, "idleTrimMs")?;
         machine.close_timeout_ms = milliseconds(options, "closeTimeoutMs")?;
         machine.lease_grace_ms = positive(options, "leaseGraceMs")?;
         machine.lease_timeout_ms = positive(options, "leaseTimeoutMs")?;

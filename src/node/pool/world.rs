@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -41,6 +42,14 @@ use crate::runtime::{Effects, Runtime};
 const CHROME_STANDBYS_AT_A_TIME: u32 = 4;
 /// How long an answer of a page counts where the pool's own driver asked for it, ms.
 const PROOF_OF_LIFE_MS: f64 = 1_000.0;
+/// After how long a tab that nobody has is trimmed, where that is not said, ms.
+const IDLE_TRIM_MS: f64 = 2_000.0;
+
+/// A trim takes a processor and some of another: it goes on beside leases only where they leave half of them.
+fn trims_beside_leases() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from((processors / 2).saturating_sub(1)).unwrap_or(u32::MAX)
+}
 
 /// Their names in the vault.
 pub(crate) const MANAGER: &str = "browserManager";
@@ -210,6 +219,7 @@ impl World {
             BrowserAction::Probe { tab, .. }
             | BrowserAction::Ask { tab, .. }
             | BrowserAction::MeasureMemory { tab, .. }
+            | BrowserAction::Trim { tab, .. }
             | BrowserAction::ClosePage { tab, .. } => self.tab(*tab),
             BrowserAction::CloseContext { .. }
             | BrowserAction::StopAsking { .. }
@@ -376,8 +386,11 @@ pub(super) fn build(scope: Scope<'_>, owner: Value<'_>, options: Value<'_>) -> R
             .machine
             .tab_proof_of_life_ms
             .get_or_insert(PROOF_OF_LIFE_MS);
+        options.machine.idle_trim_ms.get_or_insert(IDLE_TRIM_MS);
+        options.machine.trims_beside_leases = trims_beside_leases();
     } else {
         options.machine.tab_proof_of_life_ms = None;
+        options.machine.idle_trim_ms = None;
         // Which process renders a page is not known there.
         options.machine.max_tab_memory_mb = None;
     }

@@ -50,6 +50,19 @@ impl Page {
         self.emit(&Event::Console(Arc::new(message)));
     }
 
+    /// Lets go of the messages that V8 keeps for who may ask for them later, with all that they name. Not where somebody
+    /// hears them, and may have kept what they name.
+    pub(crate) fn forget_console(&self) {
+        if !self.0.hub.is_heard(EventKind::Console) {
+            self.session().call(
+                "Runtime.discardConsoleEntries",
+                json!({}),
+                Deadline::Protocol,
+                |_| {},
+            );
+        }
+    }
+
     pub(super) fn on_log_entry(&self, _: &Session, params: &RawValue) {
         if self.wants(EventKind::Console)
             && let Some(message) = ConsoleMessage::from_log(params)

@@ -145,8 +145,18 @@ impl Pool {
         )
     }
 
+    /// A tab idles when it is offered, has served, and nobody has it or waits for it.
+    fn check_idleness(&self, id: TabId, tab: &Tab) -> Check {
+        let idles = tab.index().is_some_and(|index| index.load == 0) && tab.served();
+        ensure(
+            tab.idling.since.is_some() == (idles && self.config.idle_trim_ms > 0),
+            || format!("{id:?} is wrong about its idling: {tab:?}"),
+        )
+    }
+
     fn check_tab(&self, id: TabId, tab: &Tab) -> Check {
         self.check_liveness(id, tab)?;
+        self.check_idleness(id, tab)?;
         self.check_wear(id, tab)?;
         ensure(!self.forgets_popups(id, tab), || {
             format!("nobody closes the popups of {id:?}: {tab:?}")

@@ -31,7 +31,27 @@ impl Pool {
         self.check_refill(&awaited)?;
         self.check_deadlines()?;
         self.check_closes()?;
+        self.check_trims()?;
         self.check_teardowns()
+    }
+
+    /// A tab that is due is looked at, one that is trimmed is nobody's, and nothing waits for a trim without an end.
+    fn check_trims(&self) -> Check {
+        let trimming = &self.trimming;
+        if let Some((operation, tab)) = trimming.under_way {
+            let idles = self.tabs.get(&tab).is_some_and(|tab| tab.idling.since.is_some());
+            ensure(self.operations.contains_key(&operation) && idles, || {
+                format!("the trim of {tab:?} is nobody's, or of a tab that somebody has: {trimming:?}")
+            })?;
+            ensure(trimming.wake.is_some(), || {
+                format!("a trim is waited for without an end: {trimming:?}")
+            })?;
+        }
+        let is_due = self.tabs.values().any(|tab| self.trim_due(tab).is_some());
+        ensure(
+            !is_due || trimming.wake.is_some() || self.shutdown.is_some(),
+            || format!("nobody looks at a tab that is to be trimmed: {trimming:?}"),
+        )
     }
 
     fn check_operation(&self, id: OperationId, operation: &Operation, awaited: &mut Awaited) -> Check {
@@ -47,6 +67,7 @@ impl Pool {
             }
             Operation::Probe { tab: of } => tab(of).is_some_and(|tab| tab.asked == Some(id)),
             Operation::MeasureMemory { tab: of } => tab(of).is_some_and(|tab| tab.measuring == Some(id)),
+            Operation::Trim { tab } => self.trimming.under_way == Some((id, tab)),
             Operation::Ask { request: of } => {
                 request(of).is_some_and(|request| request.bounds.question == Some(Question::Asked(id)))
             }

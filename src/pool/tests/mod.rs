@@ -20,5 +20,6 @@ mod shutdown;
 mod simulated;
 mod snapshot;
 mod stats;
+mod trim;
 mod waits;
 mod wear;

@@ -18,12 +18,13 @@ impl Random {
     }
 }
 
-const ALL: [Kind; 8] = [
+const ALL: [Kind; 9] = [
     Kind::Standby,
     Kind::Open,
     Kind::Probe,
     Kind::Ask,
     Kind::Measure,
+    Kind::Trim,
     Kind::ClosePage,
     Kind::CloseContext,
     Kind::Manager,
@@ -39,6 +40,8 @@ fn world(random: &mut Random) -> World {
         semaphore_can_grow: random.chance(80),
         standby_concurrency: 1 + u32::try_from(random.below(2)).unwrap_or(0),
         escalate_page_close: random.chance(50),
+        idle_trim_ms: random.chance(50).then(|| [1.0, 400.0, 2_000.0][random.below(3)]),
+        trims_beside_leases: u32::try_from(random.below(3)).unwrap_or(0),
         max_uses_per_tab: random.chance(40).then(|| [1.0, 2.0, 5.0][random.below(3)]),
         max_tab_age_ms: random.chance(20).then_some(5_000.0),
         max_tab_memory_mb: random.chance(20).then_some(100.0),

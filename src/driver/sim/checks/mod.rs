@@ -10,6 +10,7 @@ mod size;
 mod snapshots;
 mod teardown;
 mod tenants;
+mod trim;
 mod wear;
 
 pub(super) use leases::whole_of;
