@@ -79,12 +79,14 @@ impl World {
         tab: TabId,
         outcome: Outcome,
     ) -> Outcome {
-        self.trim = self.trim.filter(|trim| trim.operation != operation);
+        let is_latest = self.trim.is_some_and(|trim| trim.operation == operation);
+        self.trim = self.trim.filter(|_| !is_latest);
         let page = self.chrome.pages.get_mut(&tab);
         let Some(page) = page.filter(|page| page.state == PageState::Open && !page.crashed) else {
             return Outcome::BrowserGone;
         };
-        if outcome == Outcome::Done && page.lease.is_none() {
+        // What comes of a trim that a lease has followed says nothing of what the page is like after that.
+        if outcome == Outcome::Done && is_latest && page.is_trimmed {
             page.probed = true;
             page.answered = true;
         }
