@@ -41,10 +41,15 @@ const renderersOf = (pid) => processes().filter(({ group, command }) => group ==
 
 const BALLAST_BYTES = 192 * 1024 * 1024;
 
-/** What a process has in memory that is not a file's, bytes. */
+/** What a process has in memory that is not a file's, bytes; nothing of one that has ended since it was listed. */
 function residentBytes(pid) {
-  const [, kibibytes] = /^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [0, 0];
-  return kibibytes * 1024;
+  try {
+    const [, kibibytes] = /^RssAnon:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [0, 0];
+    return kibibytes * 1024;
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return 0;
+    throw error;
+  }
 }
 
 /**

@@ -185,11 +185,13 @@ differential('emulation', [
   }, { ownContext: true }),
   scenario('a response from the cache says so', async ({ page, server }) => {
     await page.goto(server.url('/'));
-    await page.evaluate(async () => (await fetch('/cached')).text());
-    const [response] = await Promise.all([
+    const fetched = () => Promise.all([
       page.waitForResponse((candidate) => candidate.url().includes('cached')),
       page.evaluate(async () => (await fetch('/cached')).text()),
     ]);
+    // The page may have read the first before Chrome has told all of its response.
+    await fetched();
+    const [response] = await fetched();
     return [response.fromCache(), response.status()];
   }, { ownContext: true }),
   scenario('setOfflineMode', async ({ page, server, attempt }) => {
