@@ -155,6 +155,17 @@ differential('workers', [
     while (heard.length < 6) await new Promise((resolve) => setTimeout(resolve, 10));
     return heard;
   }, { body: '', right: ['warn', 'first [object Object]', { a: 1 }, 'log', 'second 2', 2] }),
+  scenario('the first words of many workers', async ({ page }) => {
+    const count = 40;
+    let heard = 0;
+    const all = new Promise((resolve) => page.on('workercreated', (worker) => worker.once('console', () => {
+      heard += 1;
+      if (heard === count) resolve();
+    })));
+    for (let n = 0; n < count; n += 1) await start(page, 'console.log("here")');
+    await all;
+    return heard;
+  }, { body: '', right: 40 }),
   scenario('what a service worker says', async ({ page, context, server }) => {
     await page.goto(server.url('/'));
     const coming = context.waitForTarget((target) => target.type() === 'service_worker');

@@ -10,6 +10,7 @@ use crate::page::{Event, EventKind, Page, Subscription};
 use super::emitter::Emitter;
 use super::identity::{self, Key};
 use super::page::PageData;
+use super::web_worker::NewWorker;
 use super::{
     console, device_prompt, dialog, emulation, error, frame, http, intercept, page as page_class, value,
     web_worker,
@@ -31,7 +32,11 @@ impl PageEvents {
         let weak = page.downgrade();
         page.stand_by(move |event, activity| {
             let (event, weak) = (event.clone(), weak.clone());
+            let worker = new_worker(&event, &thread);
             thread.post(move |scope| {
+                if let Some(worker) = worker {
+                    worker.announce();
+                }
                 let Some(page) = weak.upgrade() else { return };
                 if !deliver(scope, &page, &event) {
                     page.set_quiet(event.kind(), activity);
@@ -61,7 +66,11 @@ impl PageEvents {
                 let weak = of_event.downgrade();
                 let subscription = page.listen(kind, move |event| {
                     let (event, weak) = (event.clone(), weak.clone());
+                    let worker = new_worker(&event, &thread);
                     thread.post(move |scope| {
+                        if let Some(worker) = worker {
+                            worker.announce();
+                        }
                         // Whoever listened when Chrome told it may have stopped since.
                         if let Some(page) = weak.upgrade()
                             && !deliver(scope, &page, &event)
@@ -75,6 +84,14 @@ impl PageEvents {
         }
         drop(subscriptions);
         drop(dropped);
+    }
+}
+
+/// What hears of the worker from here on, where one has come: Chrome's next message may be the worker's.
+fn new_worker(event: &Event, thread: &JsThread) -> Option<NewWorker> {
+    match event {
+        Event::WorkerCreated(worker) => Some(NewWorker::new(worker, thread)),
+        _ => None,
     }
 }
 

@@ -31,6 +31,57 @@ struct Kept {
 thread_local! {
     static WORKERS: RefCell<WeakObjects> = RefCell::default();
     static KEPT: RefCell<HashMap<usize, Kept>> = RefCell::default();
+    /// What hears of a worker whose coming is just being told, for whoever listens to it then.
+    static HEARD: RefCell<HashMap<usize, [Listener; 2]>> = RefCell::default();
+}
+
+/// Hears of a worker before anybody in JavaScript knows of it: it may speak at once.
+pub(super) struct NewWorker {
+    key: usize,
+    listeners: [Listener; 2],
+}
+
+impl NewWorker {
+    pub fn new(worker: &WebWorker, thread: &JsThread) -> Self {
+        Self {
+            key: worker.key(),
+            listeners: hear(worker, thread),
+        }
+    }
+
+    /// It is about to be told: who listens to it before the next event is told hears all that it has said.
+    pub fn announce(self) {
+        let (Some(thread), key) = (JsThread::current(), self.key) else {
+            return;
+        };
+        HEARD.with(|heard| heard.borrow_mut().insert(key, self.listeners));
+        thread.post(move |_| {
+            let heard = HEARD.with(|heard| heard.borrow_mut().remove(&key));
+            drop(heard);
+        });
+    }
+}
+
+/// Passes on what the worker says to whoever listens to it by then.
+fn hear(worker: &WebWorker, thread: &JsThread) -> [Listener; 2] {
+    let (key, session) = (worker.key(), worker.session());
+    let (speaker, to) = (worker.clone(), thread.clone());
+    let said = session.on("Runtime.consoleAPICalled", move |params| {
+        let Some(mut message) = ConsoleMessage::from_call(params) else {
+            return;
+        };
+        message.worker = Some(speaker.clone());
+        let message = Arc::new(message);
+        to.post(move |scope| deliver(scope, key, "console", || console::wrap(scope, None, &message)));
+    });
+    let to = thread.clone();
+    let thrown = session.on("Runtime.exceptionThrown", move |params| {
+        let Some(exception) = Exception::from_event(params) else {
+            return;
+        };
+        to.post(move |scope| deliver(scope, key, "error", || Ok(error::uncaught(scope, &exception))));
+    });
+    [said, thrown]
 }
 
 /// The worker's object: one for as long as JavaScript keeps it.
@@ -75,22 +126,8 @@ impl WorkerData {
         if is_kept || session.close_reason().is_some() {
             return;
         }
-        let (speaker, to) = (self.core.clone(), thread.clone());
-        let said = session.on("Runtime.consoleAPICalled", move |params| {
-            let Some(mut message) = ConsoleMessage::from_call(params) else {
-                return;
-            };
-            message.worker = Some(speaker.clone());
-            let message = Arc::new(message);
-            to.post(move |scope| deliver(scope, key, "console", console::wrap(scope, None, &message)));
-        });
-        let to = thread.clone();
-        let thrown = session.on("Runtime.exceptionThrown", move |params| {
-            let Some(exception) = Exception::from_event(params) else {
-                return;
-            };
-            to.post(move |scope| deliver(scope, key, "error", Ok(error::uncaught(scope, &exception))));
-        });
+        let heard = HEARD.with(|heard| heard.borrow_mut().remove(&key));
+        let listeners = heard.unwrap_or_else(|| hear(&self.core, &thread));
         let ended = session.clone();
         // What the worker said before its end has been posted before this is.
         let watch = io::spawn_owned(async move {
@@ -99,7 +136,7 @@ impl WorkerData {
         });
         let kept = Kept {
             object,
-            _listeners: [said, thrown],
+            _listeners: listeners,
             _watch: watch,
         };
         KEPT.with(|all| all.borrow_mut().insert(key, kept));
@@ -112,12 +149,12 @@ fn forget(key: usize) {
     drop(kept);
 }
 
-fn deliver<'s>(scope: Scope<'s>, key: usize, event: &str, what: Result<Value<'s>, Thrown>) {
+fn deliver<'s>(scope: Scope<'s>, key: usize, event: &str, what: impl FnOnce() -> Result<Value<'s>, Thrown>) {
     let object = KEPT.with(|kept| kept.borrow().get(&key).map(|kept| kept.object.get(scope)));
     let Some(worker) = object.and_then(data_of::<WorkerData>) else {
         return;
     };
-    match what {
+    match what() {
         Ok(what) => {
             worker.emitter.emit(scope, event, what);
         }
