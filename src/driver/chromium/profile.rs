@@ -178,7 +178,9 @@ pub fn clean(parent: &Path, max_age: Duration) -> Result<Cleaned, CleanError> {
             }
         }
     }
-    remove_dangling_shortcuts();
+    if !has_room_for_socket(&parent.join(format!("{PREFIX}XXXXXX")).join(TEMPORARY)) {
+        remove_dangling_shortcuts();
+    }
     failed.map_or(Ok(cleaned), Err)
 }
 
