@@ -113,15 +113,13 @@ fn usual(
     given: &mut Vec<OsString>,
 ) -> Vec<OsString> {
     let mut line: Vec<OsString> = ALWAYS.iter().map(OsString::from).collect();
-    let mut disabled: Vec<String> = DISABLED_FEATURES.iter().map(ToString::to_string).collect();
-    disabled.extend(take_features(given, "--disable-features="));
-    line.push(format!("--disable-features={}", disabled.join(",")).into());
-    let mut enabled: Vec<String> = ENABLED_FEATURES.iter().map(ToString::to_string).collect();
-    enabled.extend(take_features(given, "--enable-features="));
-    line.push(format!("--enable-features={}", enabled.join(",")).into());
-    let mut settings: Vec<String> = BLINK_SETTINGS.iter().map(ToString::to_string).collect();
-    settings.extend(take_features(given, "--blink-settings="));
-    line.push(format!("--blink-settings={}", settings.join(",")).into());
+    for (flag, ours) in [
+        ("--disable-features=", DISABLED_FEATURES),
+        ("--enable-features=", ENABLED_FEATURES),
+        ("--blink-settings=", BLINK_SETTINGS),
+    ] {
+        line.push(joined(given, flag, ours));
+    }
 
     if !environment.show_windows && options.headless != Headless::Off {
         let full = options.headless == Headless::New || flavour == Flavour::Full;
@@ -131,14 +129,15 @@ fn usual(
     line
 }
 
-/// Chrome takes only the last list, so lists are joined.
-fn take_features(args: &mut Vec<OsString>, flag: &str) -> Vec<String> {
-    let lists = take_values(args, flag);
-    let features = lists.iter().flat_map(|list| list.split(','));
-    features
-        .filter(|feature| !feature.is_empty())
-        .map(str::to_owned)
-        .collect()
+/// The argument with a list of our own, and what was given of it behind that: Chrome takes only the last list.
+fn joined(given: &mut Vec<OsString>, flag: &str, ours: &[&str]) -> OsString {
+    let theirs = take_values(given, flag);
+    let theirs = theirs.iter().flat_map(|list| list.split(','));
+    let entries = ours
+        .iter()
+        .copied()
+        .chain(theirs.filter(|entry| !entry.is_empty()));
+    format!("{flag}{}", entries.collect::<Vec<_>>().join(",")).into()
 }
 
 /// Takes the arguments with this flag out, and gives what follows it.

@@ -31,16 +31,12 @@ impl PageEvents {
         let Some(thread) = JsThread::current() else { return };
         let weak = page.downgrade();
         page.stand_by(move |event, activity| {
-            let (event, weak) = (event.clone(), weak.clone());
-            let worker = new_worker(&event, &thread);
-            thread.post(move |scope| {
-                if let Some(worker) = worker {
-                    worker.announce();
-                }
+            let weak = weak.clone();
+            post(&thread, event, move |scope, event| {
                 let Some(page) = weak.upgrade() else { return };
-                if !deliver(scope, &page, &event) {
+                if !deliver(scope, &page, event) {
                     page.set_quiet(event.kind(), activity);
-                    unheard(&event);
+                    unheard(event);
                 }
             });
         });
@@ -65,17 +61,13 @@ impl PageEvents {
                 let of_event = page.clone();
                 let weak = of_event.downgrade();
                 let subscription = page.listen(kind, move |event| {
-                    let (event, weak) = (event.clone(), weak.clone());
-                    let worker = new_worker(&event, &thread);
-                    thread.post(move |scope| {
-                        if let Some(worker) = worker {
-                            worker.announce();
-                        }
+                    let weak = weak.clone();
+                    post(&thread, event, move |scope, event| {
                         // Whoever listened when Chrome told it may have stopped since.
                         if let Some(page) = weak.upgrade()
-                            && !deliver(scope, &page, &event)
+                            && !deliver(scope, &page, event)
                         {
-                            unheard(&event);
+                            unheard(event);
                         }
                     });
                 });
@@ -87,12 +79,20 @@ impl PageEvents {
     }
 }
 
-/// What hears of the worker from here on, where one has come: Chrome's next message may be the worker's.
-fn new_worker(event: &Event, thread: &JsThread) -> Option<NewWorker> {
-    match event {
+/// Has the event told on the thread of JavaScript. A worker that has come is heard from here on: Chrome's next message may
+/// be the worker's.
+fn post(thread: &JsThread, event: &Event, tell: impl FnOnce(Scope<'_>, &Event) + Send + 'static) {
+    let event = event.clone();
+    let worker = match &event {
         Event::WorkerCreated(worker) => Some(NewWorker::new(worker, thread)),
         _ => None,
-    }
+    };
+    thread.post(move |scope| {
+        if let Some(worker) = worker {
+            worker.announce();
+        }
+        tell(scope, &event);
+    });
 }
 
 /// Sees to it that an event without a listener holds nothing up.
