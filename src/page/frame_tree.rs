@@ -225,18 +225,20 @@ impl FrameTree {
                 std::mem::take(&mut frame.waiters)
             }
             Some(_) => Vec::new(),
-            None => self.early_context(session, id, context, World::Main),
+            None => {
+                self.keep_early_context(session, id, context, World::Main);
+                Vec::new()
+            }
         }
     }
 
-    fn early_context(&mut self, session: &Session, id: &str, context: i64, world: World) -> Vec<RealmWaiter> {
+    fn keep_early_context(&mut self, session: &Session, id: &str, context: i64, world: World) {
         self.early.push(EarlyContext {
             session: session.clone(),
             frame: id.into(),
             context,
             world,
         });
-        Vec::new()
     }
 
     /// Forgets the early contexts of sessions that have ended.
@@ -252,7 +254,10 @@ impl FrameTree {
                 std::mem::take(&mut frame.helpers.waiters)
             }
             Some(_) => Vec::new(),
-            None => self.early_context(session, id, context, World::Helpers),
+            None => {
+                self.keep_early_context(session, id, context, World::Helpers);
+                Vec::new()
+            }
         }
     }
 

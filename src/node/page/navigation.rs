@@ -1,6 +1,6 @@
 //! `goto` and its like.
 
-use crate::node::js::{Call, Scope, Thrown, Value};
+use crate::node::js::{Call, Kind, Scope, Thrown, Value};
 use crate::page::{Frame, Milestone, NavigationError, NavigationOptions, Page, Response};
 
 use super::abort::{Abort, aborted};
@@ -29,8 +29,11 @@ pub(super) fn wait_for_navigation<'s>(
 }
 
 pub(super) fn set_content<'s>(scope: Scope<'s>, frame: &Frame, call: &Call<'s>) -> Result<Value<'s>, Thrown> {
-    options::text(scope, call.argument(0), "the HTML")?;
-    let html = arguments::string(scope, call.argument(0))?;
+    let html = call.argument(0);
+    if html.kind() != Kind::String {
+        return Err(options::not_text(scope, html, "the HTML"));
+    }
+    let html = arguments::string(scope, html)?;
     let options = read(scope, call.argument(1))?;
     let frame = frame.clone();
     promise::start_void(scope, async move { frame.set_content(html, &options).await })

@@ -64,14 +64,17 @@ pub(super) fn millis(number: f64) -> u64 {
 
 /// A required string argument.
 pub(super) fn text(scope: Scope<'_>, value: Value<'_>, what: &str) -> Result<String, Thrown> {
-    value.as_string().ok_or_else(|| {
-        let got = match value.kind() {
-            Kind::Object => "an object".to_owned(),
-            Kind::Function => "a function".to_owned(),
-            _ => value.coerce_to_string().unwrap_or_default(),
-        };
-        Thrown::invalid_argument(scope, &format!("{what} must be a string, but is {got}"))
-    })
+    value.as_string().ok_or_else(|| not_text(scope, value, what))
+}
+
+/// The error for what should be a string.
+pub(super) fn not_text(scope: Scope<'_>, value: Value<'_>, what: &str) -> Thrown {
+    let got = match value.kind() {
+        Kind::Object => "an object".to_owned(),
+        Kind::Function => "a function".to_owned(),
+        _ => value.coerce_to_string().unwrap_or_default(),
+    };
+    Thrown::invalid_argument(scope, &format!("{what} must be a string, but is {got}"))
 }
 
 /// A required selector argument.
